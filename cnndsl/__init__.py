@@ -1,0 +1,1 @@
+"""A layer table in, a fast network out."""

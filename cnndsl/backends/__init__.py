@@ -1,0 +1,1 @@
+"""Targets, each a separate room behind the protocol in `protocol.py`."""

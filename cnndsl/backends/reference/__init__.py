@@ -1,0 +1,1 @@
+"""The float64 NumPy backend, the oracle of every other."""

@@ -1,0 +1,1 @@
+"""Doors to other formats: weights, and exchange formats."""

@@ -1,0 +1,1 @@
+"""The operators: one file each, and what they share. They know types and arrays, no graph."""

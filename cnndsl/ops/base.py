@@ -1,0 +1,85 @@
+"""What an operator must say about itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import ShapeError
+from cnndsl.types import TensorType
+
+Array = NDArray[np.float64]
+Init = Literal["he", "zeros", "ones", "signs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """
+    One tensor of numbers that an operator needs.
+
+    `init` is how a seed fills it: `he` draws from a normal distribution of variance 2 / `fan_in`
+    (He et al. 2015, arXiv:1502.01852), `signs` draws -1 or +1. `count` differs from the shape's
+    product where some entries are fixed to zero, which `mask` (1 where an entry is free) tells.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    init: Init
+    fan_in: int = 1
+    trainable: bool = True
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def count(self) -> int:
+        """Free numbers in the tensor."""
+        return prod(self.shape) if self.mask is None else int(np.count_nonzero(self.mask))
+
+
+class Op(ABC):
+    """
+    One operator with its attributes. Knows types and arrays; no graph, no backend.
+
+    A subclass is a frozen dataclass whose attributes are declared with `attributes.attribute`.
+    Arrays have a leading batch axis: images `[n, h, w, c]`, vectors `[n, f]`, all float64.
+    The methods below take one type or array for each operand; a subclass names them.
+    An operator raises `ShapeError` or `ConventionError` without a place; the graph adds it.
+    """
+
+    row_type: ClassVar[str]
+    summary: ClassVar[str]
+    operands: ClassVar[int] = 1
+    """How many tensors it reads."""
+    reads: ClassVar[Literal["image", "vector", "any"]] = "image"
+    """What kind of tensor it reads; where it reads a vector, an image before it is flattened."""
+    best: ClassVar[Literal["max", "min"]] = "max"
+    """Which of its outputs wins where it classifies: an RBF's smallest distance does."""
+
+    @abstractmethod
+    def infer(self, *operands: Any, **_: Any) -> TensorType:
+        """The type of the result. Raises `ShapeError`."""
+
+    @abstractmethod
+    def evaluate(self, *operands: Any, **params: Any) -> Array:
+        """The result in float64, by the definition."""
+
+    @abstractmethod
+    def formula(self, *operands: Any, **_: Any) -> str:
+        """The exact formula with this operator's numbers in it, for people to read."""
+
+    def params(self, *operands: Any, **_: Any) -> tuple[Param, ...]:
+        """The tensors that it needs, in the order in which they are saved."""
+        return ()
+
+    def macs(self, *operands: Any, **_: Any) -> int:
+        """Multiply-accumulates for one image: the products that weights take part in."""
+        return 0
+
+    def require_image(self, x: TensorType) -> None:
+        """Raise unless `x` is an image."""
+        if not x.is_image:
+            raise ShapeError(f"{self.row_type} reads an image, and {x.describe()} is a vector")

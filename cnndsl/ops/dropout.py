@@ -1,0 +1,36 @@
+"""Dropout, which at inference does nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnndsl.errors import ShapeError
+from cnndsl.ops.attributes import Number, attribute
+from cnndsl.ops.base import Array, Op
+from cnndsl.types import TensorType
+
+
+@dataclass(frozen=True)
+class Dropout(Op):
+    """
+    In training, zero a fraction `rate` of the cells and divide the rest by `1 - rate`.
+
+    That is "inverted" dropout, as every framework trains it, so inference passes all cells on.
+    """
+
+    row_type = "dropout"
+    summary = "drops cells in training; passes them on at inference"
+    reads = "any"
+
+    rate: float = attribute(Number(), "fraction of the cells dropped in training")
+
+    def infer(self, x: TensorType) -> TensorType:
+        if not 0 <= self.rate < 1:
+            raise ShapeError(f"a dropout rate must lie in 0 <= rate < 1, not {self.rate:g}")
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        return x
+
+    def formula(self, x: TensorType) -> str:
+        return f"y = x (in training: {self.rate:g} of the cells are dropped)"

@@ -1,0 +1,43 @@
+"""An image as one vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnndsl.ops.attributes import Choice, attribute
+from cnndsl.ops.base import Array, Op
+from cnndsl.types import TensorType, f32
+
+ORDER = Choice(("hwc", "chw"))
+
+
+@dataclass(frozen=True)
+class Flatten(Op):
+    """
+    Write an image's cells one after the other.
+
+    In the order hwc (TensorFlow, Keras) the maps of a pixel stay together; in chw (PyTorch, ONNX)
+    the pixels of a map do. It matters to the weights of the dense layer behind it.
+    """
+
+    row_type = "flatten"
+    summary = "an image as one vector"
+    reads = "any"
+
+    order: str = attribute(ORDER, "which index varies slowest to fastest", "hwc")
+
+    def infer(self, x: TensorType) -> TensorType:
+        return f32(x.size)
+
+    def evaluate(self, x: Array) -> Array:
+        if self.order == "chw" and x.ndim == 4:
+            x = x.transpose(0, 3, 1, 2)
+        return x.reshape(x.shape[0], -1)
+
+    def formula(self, x: TensorType) -> str:
+        if not x.is_image:
+            return "y[k] = x[k]"
+        height, width, maps = x.shape
+        if self.order == "chw":
+            return f"y[c*{height * width} + i*{width} + j] = x[i, j, c]"
+        return f"y[i*{width * maps} + j*{maps} + c] = x[i, j, c]"

@@ -1,0 +1,43 @@
+"""What max, average and the other window operators without filters share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnndsl.ops.attributes import Choice, Extent, Pair, Step, attribute
+from cnndsl.ops.base import Op
+from cnndsl.ops.window import Padding, PaddingKind, Window
+from cnndsl.types import TensorType, f32
+
+ROUNDING = Choice(("floor", "ceil", "ceil_caffe"))
+
+
+@dataclass(frozen=True)
+class Pool(Op):
+    """
+    A window that slides over each map by itself.
+
+    The stride has no default, since ONNX's is 1 where Keras's and PyTorch's is the kernel.
+    """
+
+    kernel: Pair = attribute(Extent(), "window size, height x width")
+    stride: Pair = attribute(Step(), "cells from one window to the next")
+    padding: Padding = attribute(PaddingKind(), "cells around the image", Padding("valid"))
+    dilation: Pair = attribute(Step(), "cells from one cell of a window to the next", (1, 1))
+    rounding: str = attribute(
+        ROUNDING, "whether a last window that overhangs is dropped (floor) or kept", "floor"
+    )
+
+    @property
+    def window(self) -> Window:
+        """The window that slides."""
+        return Window(self.kernel, self.stride, self.padding, self.dilation, self.rounding)
+
+    def infer(self, x: TensorType) -> TensorType:
+        self.require_image(x)
+        return f32(*self.window.output(x.height_width), x.maps)
+
+    def cells(self, x: TensorType) -> str:
+        """The window's cells of map c, for a formula."""
+        cell = self.window.cell(x.height_width)
+        return f"x[{cell}, c] for u < {self.kernel[0]}, v < {self.kernel[1]}"

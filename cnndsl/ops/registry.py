@@ -1,0 +1,36 @@
+"""The operators. A new one is one line here and one file beside this one."""
+
+from __future__ import annotations
+
+from cnndsl.ops.activation import Activation
+from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.base import Op
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.dense import Dense
+from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.flatten import Flatten
+from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
+from cnndsl.ops.input import Input
+from cnndsl.ops.lrn import Lrn
+from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.rbf import Rbf
+from cnndsl.ops.subsample import Subsample
+
+_OPERATORS: tuple[type[Op], ...] = (
+    Input,
+    Conv,
+    MaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Subsample,
+    Lrn,
+    Activation,
+    Dropout,
+    Flatten,
+    Dense,
+    Rbf,
+)
+
+OPERATORS: dict[str, type[Op]] = {op.row_type: op for op in _OPERATORS}
+"""Each operator by its row type."""

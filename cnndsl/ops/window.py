@@ -1,0 +1,256 @@
+"""
+Sliding windows: padding, stride, dilation and rounding, shared by convolution and pooling.
+
+Output size of one axis (Dumoulin and Visin, arXiv:1603.07285, relation 15):
+`(in + begin + end - (dilation * (kernel - 1) + 1)) // stride + 1`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from cnndsl.errors import ConventionError, Fix, ShapeError
+from cnndsl.ops.attributes import Kind, Pair, parse_count
+from cnndsl.ops.base import Array
+
+Sides = tuple[Pair, Pair]
+"""((top, bottom), (left, right))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """
+    Cells added around an image.
+
+    `valid` adds none. `same` makes the output `ceil(in / stride)` large, with
+    `total = max(0, (out - 1) * stride + dilation * (kernel - 1) + 1 - in)` cells an axis, the odd
+    one at the end in `same_upper` (TensorFlow, Keras, ONNX SAME_UPPER, PyTorch) and at the
+    beginning in `same_lower` (ONNX SAME_LOWER). Plain `same` is for totals that are even, where the
+    two agree. `explicit` adds `sides`.
+    """
+
+    mode: Literal["valid", "same", "same_upper", "same_lower", "explicit"]
+    sides: Sides = ((0, 0), (0, 0))
+
+
+class PaddingKind(Kind):
+    """
+    `valid`, `same`, `same_upper`, `same_lower`, or cells: `2`, `2x1`, `0+1x0+1`.
+
+    >>> PaddingKind().parse("0+1x2").sides
+    ((0, 1), (2, 2))
+    >>> PaddingKind().format(PaddingKind().parse("1x1"))
+    '1'
+    """
+
+    expects = "valid, same, same_upper, same_lower, or cells such as 2, 2x1 or 0+1x0+1 (begin+end)"
+
+    def parse(self, text: str) -> Padding:
+        word = text.lower()
+        if word in ("valid", "same", "same_upper", "same_lower"):
+            return Padding(word)
+        axes = [self._axis(part) for part in re.split("[xX×]", text)]
+        if len(axes) == 1:
+            axes = axes * 2
+        if len(axes) != 2 or axes[0] is None or axes[1] is None:
+            raise self.refuse(text)
+        return Padding("explicit", (axes[0], axes[1]))
+
+    def format(self, value: Padding) -> str:
+        if value.mode != "explicit":
+            return value.mode
+        height, width = (f"{b}" if b == e else f"{b}+{e}" for b, e in value.sides)
+        return height if height == width else f"{height}x{width}"
+
+    def choices(self) -> Sequence[str]:
+        return ("valid", "same", "same_upper", "same_lower")
+
+    @staticmethod
+    def _axis(text: str) -> Pair | None:
+        counts = [parse_count(part) for part in text.split("+")]
+        if len(counts) not in (1, 2) or any(c is None or c > 10**6 for c in counts):
+            return None
+        return counts[0] or 0, counts[-1] or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window that slides over an image, each field as (height, width)."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+    dilation: Pair = (1, 1)
+    rounding: str = "floor"
+
+    @property
+    def reach(self) -> Pair:
+        """Cells from a window's first to its last, both counted: `dilation * (kernel - 1) + 1`."""
+        return (
+            self.dilation[0] * (self.kernel[0] - 1) + 1,
+            self.dilation[1] * (self.kernel[1] - 1) + 1,
+        )
+
+    def sides(self, image: Pair) -> Sides:
+        """The cells added around an image of that size. Raises `ConventionError`."""
+        if self.padding.mode == "valid":
+            return (0, 0), (0, 0)
+        if self.padding.mode == "explicit":
+            return self.padding.sides
+        totals = [
+            max(0, (-(-size // stride) - 1) * stride + reach - size)
+            for size, stride, reach in zip(image, self.stride, self.reach, strict=True)
+        ]
+        if self.padding.mode == "same" and any(total % 2 for total in totals):
+            raise ConventionError(
+                "frameworks read `same` differently here: an odd number of cells is added",
+                notes=[
+                    f"{totals[0]} rows and {totals[1]} columns are added to "
+                    f"{image[0]}x{image[1]}; same_upper puts the odd one at the bottom and right, "
+                    "same_lower at the top and left"
+                ],
+                fixes=[
+                    Fix("same_upper, as TensorFlow, Keras and ONNX SAME_UPPER do"),
+                    Fix("same_lower, as ONNX SAME_LOWER does"),
+                ],
+            )
+        if self.padding.mode == "same_lower":
+            return (totals[0] - totals[0] // 2, totals[0] // 2), (
+                totals[1] - totals[1] // 2,
+                totals[1] // 2,
+            )
+        return (totals[0] // 2, totals[0] - totals[0] // 2), (
+            totals[1] // 2,
+            totals[1] - totals[1] // 2,
+        )
+
+    def output(self, image: Pair) -> Pair:
+        """How many windows fit into an image of that size. Raises `ShapeError`."""
+        sides = self.sides(image)
+        axes = zip(image, sides, self.reach, self.stride, strict=True)
+        counts = [self._count(*axis) for axis in axes]
+        if min(counts) < 1:
+            padded = [size + sum(side) for size, side in zip(image, sides, strict=True)]
+            dilated = f" (dilated from {_x(self.kernel)})" if self.reach != self.kernel else ""
+            raise ShapeError(
+                f"a {_x(self.reach)} window{dilated} does not fit into {_x(image)}"
+                + (f", padded to {padded[0]}x{padded[1]}" if padded != list(image) else ""),
+            )
+        return counts[0], counts[1]
+
+    def _count(self, size: int, side: Pair, reach: int, stride: int) -> int:
+        room = size + sum(side) - reach
+        if room < 0:
+            return 0
+        if self.rounding == "floor":
+            return room // stride + 1
+        count = -(-room // stride) + 1
+        # ONNX, PyTorch and Caffe drop a last window that starts beyond the image and its begin
+        # padding; Caffe does so only where there is padding at all.
+        starts_outside = (count - 1) * stride >= size + side[0]
+        if starts_outside and (self.rounding == "ceil" or any(side)):
+            count -= 1
+        return count
+
+    def overhangs(self, image: Pair) -> bool:
+        """Whether some window has a cell outside the image."""
+        (top, bottom), (left, right) = self.grown_sides(image)
+        return any((top, bottom, left, right))
+
+    def grown_sides(self, image: Pair) -> Sides:
+        """The cells around the image that windows touch: padding, and overhang of rounding up."""
+        sides, counts = self.sides(image), self.output(image)
+        ends = [
+            max(0, (count - 1) * stride + reach - size - side[0])
+            for count, stride, reach, size, side in zip(
+                counts, self.stride, self.reach, image, sides, strict=True
+            )
+        ]
+        return (sides[0][0], ends[0]), (sides[1][0], ends[1])
+
+    def windows(self, x: Array, fill: float) -> Array:
+        """All windows of `x[n, h, w, c]`, cells outside being `fill`: `[n, oh, ow, c, kh, kw]`."""
+        image = x.shape[1], x.shape[2]
+        sides = self.grown_sides(image)
+        padded = np.pad(x, ((0, 0), *sides, (0, 0)), constant_values=fill)
+        view = sliding_window_view(padded, self.reach, (1, 2))
+        rows, columns = self.output(image)
+        view = view[:, :: self.stride[0], :: self.stride[1]][:, :rows, :columns]
+        return view[..., :: self.dilation[0], :: self.dilation[1]]
+
+    def cells_counted(self, image: Pair, axis: int, *, padded: bool) -> NDArray[np.int64]:
+        """
+        For each window along an axis, its cells inside the image or, `padded`, its padding too.
+
+        >>> pool = Window((3, 3), (2, 2), Padding("explicit", ((1, 1), (1, 1))))
+        >>> pool.cells_counted((4, 4), 0, padded=False).tolist()
+        [2, 3]
+        """
+        begin, end = self.sides(image)[axis]
+        low, high = (-begin, image[axis] + end) if padded else (0, image[axis])
+        starts = np.arange(self.output(image)[axis]) * self.stride[axis] - begin
+        cells = starts[:, None] + np.arange(self.kernel[axis]) * self.dilation[axis]
+        return np.count_nonzero((cells >= low) & (cells < high), axis=1).astype(np.int64)
+
+    def cell(self, image: Pair) -> str:
+        """
+        Where cell (u, v) of window (i, j) lies in the image, for a formula.
+
+        >>> Window((3, 3), (2, 1), Padding("explicit", ((1, 1), (0, 0)))).cell((8, 8))
+        '2i+u-1, j+v'
+        """
+        words: list[str] = []
+        for axis, (i, u) in enumerate(("iu", "jv")):
+            stride, dilation, begin = (
+                self.stride[axis],
+                self.dilation[axis],
+                self.sides(image)[axis][0],
+            )
+            left = i if stride == 1 else f"{stride}{i}"
+            right = u if dilation == 1 else f"{dilation}{u}"
+            words.append(f"{left}+{right}" + (f"-{begin}" if begin else ""))
+        return ", ".join(words)
+
+    def arithmetic(self, image: Pair) -> str:
+        """
+        The output size as a sum to check by hand.
+
+        >>> Window((11, 11), (4, 4), Padding("valid")).arithmetic((224, 224))
+        '224x224 through 11x11 stride 4 valid is 54x54: (224 - 11) // 4 + 1 = 54'
+        """
+        from cnndsl.ops.attributes import Step
+
+        step, output, sides = Step(), self.output(image), self.sides(image)
+        words = [f"{_x(image)} through {_x(self.kernel)}", f"stride {step.format(self.stride)}"]
+        if self.dilation != (1, 1):
+            words.append(f"dilation {step.format(self.dilation)}")
+        words.append(_padding_words(self.padding))
+        sums: list[str] = []
+        for axis in (0, 1):
+            begin, end = sides[axis]
+            padding = f" + {begin} + {end}" if begin or end else ""
+            division = "//" if self.rounding == "floor" else "/"
+            text = (
+                f"({image[axis]}{padding} - {self.reach[axis]}) {division} {self.stride[axis]} + 1"
+                f" = {output[axis]}"
+            )
+            if text not in sums:
+                sums.append(text)
+        rounded = "" if self.rounding == "floor" else ", rounded up"
+        return f"{' '.join(words)} is {_x(output)}: {'; '.join(sums)}{rounded}"
+
+
+def _x(pair: Pair) -> str:
+    return f"{pair[0]}x{pair[1]}"
+
+
+def _padding_words(padding: Padding) -> str:
+    text = PaddingKind().format(padding)
+    return f"padding {text}" if padding.mode == "explicit" else text

@@ -1,0 +1,1 @@
+"""Rewrites of a graph, one file each. A pass returns a new graph of the same meaning."""

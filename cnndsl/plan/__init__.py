@@ -1,0 +1,1 @@
+"""From a graph to an order of steps over one arena. Knows no device."""

@@ -1,0 +1,63 @@
+"""Where a piece of a network came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One text and the name to call it by."""
+
+    name: str
+    text: str = field(repr=False)
+
+    def line(self, number: int) -> str:
+        """Line `number`, counted from 1, without its line break."""
+        return self.text.split("\n")[number - 1].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        """The line that the span starts in, counted from 1."""
+        return self.source.text.count("\n", 0, self.start) + 1
+
+    @property
+    def column(self) -> int:
+        """The column that the span starts at, counted from 1."""
+        return self.start - self.source.text.rfind("\n", 0, self.start)
+
+    @property
+    def text(self) -> str:
+        """What the span covers."""
+        return self.source.text[self.start : self.end]
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+    def underlined(self) -> str:
+        """The first line of the span, with carets under the part that it covers."""
+        first = self.source.text.rfind("\n", 0, self.start) + 1
+        line = self.source.text[first:].partition("\n")[0].rstrip("\r")
+        column = self.start - first
+        width = max(1, min(self.end - self.start, len(line) - column))
+        # A tab stays a tab, so that the carets stand under their text in any terminal.
+        indent = "".join("\t" if c == "\t" else " " * _cells(c) for c in line[:column])
+        return f"  {line}\n  {indent}{'^' * sum(_cells(c) for c in line[column:][:width] or ' ')}"
+
+
+def _cells(character: str) -> int:
+    """Terminal cells that a character takes: two for East Asian wide ones."""
+    from unicodedata import combining, east_asian_width
+
+    if combining(character):
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1

@@ -1,0 +1,63 @@
+"""Tensor types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """
+    An element type and the static shape of one image's tensor.
+
+    An image is `(height, width, maps)`, a vector `(features,)`. The batch is not part of the
+    type: it is chosen at each call.
+
+    >>> f32(28, 28, 6), f32(10)
+    (f32[28,28,6], f32[10])
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it has a height, a width and maps."""
+        return len(self.shape) == 3
+
+    @property
+    def size(self) -> int:
+        """Elements of one image's tensor."""
+        return prod(self.shape)
+
+    @property
+    def maps(self) -> int:
+        """Feature maps of an image, features of a vector."""
+        return self.shape[-1]
+
+    @property
+    def height_width(self) -> tuple[int, int]:
+        """The spatial size of an image."""
+        height, width, _ = self.shape
+        return height, width
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+    def describe(self) -> str:
+        """
+        The type as a table's reader says it.
+
+        >>> f32(28, 28, 6).describe(), f32(10).describe()
+        ('28x28 with 6 maps', '10 features')
+        """
+        if self.is_image:
+            height, width, maps = self.shape
+            return f"{height}x{width} with {maps} map{'s' * (maps != 1)}"
+        return f"{self.size} feature{'s' * (self.size != 1)}"
+
+
+def f32(*shape: int) -> TensorType:
+    """A float32 tensor type."""
+    return TensorType("f32", shape)
