@@ -1,0 +1,47 @@
+"""The machine that kernels are compiled for."""
+
+import platform
+from dataclasses import dataclass
+
+from llvmlite import binding
+
+ARM = ("aarch64", "arm64")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    A CPU as kernels see it: how wide its vectors are, and how many registers hold them.
+
+    `lanes` is the number of float32 in a vector register, `registers` the number of vector
+    registers, `features` the sorted names of the instruction sets that the machine has.
+    """
+
+    cpu: str
+    features: tuple[str, ...]
+    lanes: int
+    registers: int
+
+    @staticmethod
+    def host() -> "Target":
+        """
+        The machine that this process runs on.
+
+        >>> Target.host().lanes in (4, 8, 16)
+        True
+        """
+        found: dict[str, bool] = binding.get_host_cpu_features()
+        features = tuple(sorted(name for name, present in found.items() if present))
+        lanes, registers = _vectors(features)
+        return Target(binding.get_host_cpu_name(), features, lanes, registers)
+
+
+def _vectors(features: tuple[str, ...]) -> tuple[int, int]:
+    """Lanes and number of the vector registers."""
+    if platform.machine().lower() in ARM:
+        return 4, 32
+    if "avx512f" in features and "avx512vl" in features:
+        return 16, 32
+    if "avx2" in features and "fma" in features:
+        return 8, 16
+    return 4, 16
