@@ -32,8 +32,8 @@ Index = Any  # an element count: a Python integer or an int64 ir.Value
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
 
-_UNDEFINED: Any = ir.Undefined
-_declare: Any = cgutils.get_or_insert_function
+_ir: Any = ir
+_cgutils: Any = cgutils
 _RESULTS = {"void": types.void, "int64": types.int64, "float32": types.float32}
 
 
@@ -198,7 +198,7 @@ class Code:
             return value
         if isinstance(value, (int, float)):
             return Vector(self, _same(self.type, float(value)))
-        undefined = ir.Constant(self.type, _UNDEFINED)
+        undefined = ir.Constant(self.type, _ir.Undefined)
         first = self.builder.insert_element(undefined, value, I32(0))
         return Vector(self, self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes)))
 
@@ -209,7 +209,7 @@ class Code:
     def first_lanes(self, count: Index) -> Mask:
         """True in the first `count` lanes."""
         integers = ir.VectorType(I32, self.lanes)
-        undefined = ir.Constant(integers, _UNDEFINED)
+        undefined = ir.Constant(integers, _ir.Undefined)
         narrow = self.builder.trunc(self.index(count), I32)
         first = self.builder.insert_element(undefined, narrow, I32(0))
         limit = self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes))
@@ -327,7 +327,7 @@ class Code:
         return state
 
     def _declare(self, kind: Any, name: str) -> Any:
-        return _declare(self.builder.module, kind, name)
+        return _cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def _vector_place(self, pointer: Value, offset: Index) -> Value:
         return self.builder.bitcast(self.at(pointer, offset), self.type.as_pointer())
