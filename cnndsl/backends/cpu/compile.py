@@ -1,0 +1,87 @@
+"""From a kernel's Python to an object file. The one file outside kernels/ that imports numba."""
+
+import re
+from importlib import import_module
+from types import FunctionType
+from typing import Any, cast
+
+from llvmlite import ir
+from numba import types
+from numba.core import compiler
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.store import CompiledObject
+
+_NUMBA = cast(Any, compiler)  # numba has no types that a checker could use
+_ARGUMENTS = (types.int64,) * 4
+
+# What an object may ask of the process that loads it: libm, the memory functions of the C library,
+# and the scheduler. Anything else (an exception, an allocation) is a mistake in the kernel.
+ALLOWED_SYMBOLS = frozenset(
+    [*("memcpy", "memmove", "memset"), *("expf", "logf", "powf"), "sched_yield", "SwitchToThread"]
+)
+
+
+def compile_kernel(kernel: Kernel) -> CompiledObject:
+    """
+    Compile `kernel` for this processor.
+
+    No fast-math flag is set: kernels say `fma` where they mean one, and the exact order of the
+    rest is theirs, so a work unit has the same bits whichever range it is computed in.
+    """
+    flags = _NUMBA.Flags()
+    flags.error_model = "numpy"
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.no_compile = True
+    typing, target = cpu_target.typing_context, cpu_target.target_context
+    function = _python_of(kernel)
+    with global_compiler_lock:
+        result = _NUMBA.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
+        library = result.library
+        library.enable_object_caching()
+        symbol = f"cnndsl_{kernel.name}"
+        library.add_ir_module(_entry(target, result.fndesc, symbol))
+        library.finalize()
+        module = library._final_module
+        strangers = _undefined_symbols(module) - ALLOWED_SYMBOLS
+        if strangers:
+            raise AssertionError(f"kernel {kernel.name} needs {', '.join(sorted(strangers))}")
+        library.get_pointer_to_function(symbol)  # makes the code generator run
+        return CompiledObject(symbol, library._get_compiled_object())
+
+
+def _python_of(kernel: Kernel) -> FunctionType:
+    """The kernel's Python function, under a name of its own: symbols are made of it."""
+    module = import_module(f"cnndsl.backends.cpu.kernels.{kernel.module}")
+    made: Any = getattr(module, kernel.function)
+    function: FunctionType = made(*kernel.parameters) if kernel.parameters else made
+    code, scope, closure = function.__code__, function.__globals__, function.__closure__
+    renamed = FunctionType(code, scope, kernel.name, function.__defaults__, closure)
+    renamed.__qualname__ = kernel.name
+    renamed.__module__ = function.__module__
+    return renamed
+
+
+def _entry(target: Any, description: Any, symbol: str) -> Any:
+    """A C function around Numba's own: kernels cannot fail, so its error status is dropped."""
+    module = target.create_module(symbol)
+    kind = target.call_conv.get_function_type(description.restype, description.argtypes)
+    callee = ir.Function(module, kind, description.llvm_func_name)
+    entry = ir.Function(module, ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4), symbol)
+    builder = ir.IRBuilder(entry.append_basic_block("entry"))
+    target.call_conv.call_function(
+        builder, callee, description.restype, description.argtypes, entry.args
+    )
+    builder.ret_void()
+    return module
+
+
+def _undefined_symbols(module: Any) -> frozenset[str]:
+    """The functions that a module calls and lacks: numba declares more than it calls."""
+    text = str(module)
+    declared = [f.name for f in module.functions if f.is_declaration]
+    called = [name for name in declared if len(re.findall(rf"@{re.escape(name)}\b", text)) > 1]
+    return frozenset(name for name in called if not name.startswith("llvm."))

@@ -1,0 +1,1 @@
+"""Numba sources of the kernels. Imported only where one must be compiled."""

@@ -1,0 +1,57 @@
+"""The one function that runs a network: it walks a program, alone or together with others."""
+
+from cnndsl.backends.cpu.kernels.atomics import (
+    call_kernel,
+    give_way,
+    pause,
+    raise_counter,
+    read_counter,
+)
+from cnndsl.backends.cpu.memory import load_int
+from cnndsl.backends.cpu.program_layout import (
+    CACHE_LINE,
+    COUNTER_BYTES,
+    FIELDS,
+    GRAIN,
+    KERNEL,
+    ROW_WORDS,
+    UNITS,
+)
+
+_WORD = 8
+_PATIENCE = 4000  # pauses before a waiting thread offers its core: some tens of microseconds
+
+
+def run(program: int, steps: int, state: int, scratch: int) -> None:
+    """
+    Run the `steps` rows of the table at `program`, using `scratch` of this thread.
+
+    Without a `state` (0) the caller does all the work. With one, every thread that walks the same
+    program over the same state takes part: it draws `grain` units at a time from a step's first
+    counter, adds what it has done to the second, and goes on to the next step once all units are
+    done. A thread may join late or never; nobody waits for more than units in flight.
+    """
+    for step in range(steps):
+        row = program + step * ROW_WORDS * _WORD
+        kernel = load_int(row, KERNEL)
+        units = load_int(row, UNITS)
+        fields = row + FIELDS * _WORD
+        if state == 0:
+            call_kernel(kernel, fields, 0, units, scratch)
+        else:
+            drawn = state + step * COUNTER_BYTES
+            done = drawn + CACHE_LINE
+            grain = load_int(row, GRAIN)
+            begin = raise_counter(drawn, grain)
+            while begin < units:
+                end = min(begin + grain, units)
+                call_kernel(kernel, fields, begin, end, scratch)
+                raise_counter(done, end - begin)
+                begin = raise_counter(drawn, grain)
+            waited = 0
+            while read_counter(done) < units:
+                waited += 1
+                if waited < _PATIENCE:
+                    pause()
+                else:
+                    give_way()

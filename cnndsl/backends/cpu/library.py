@@ -1,0 +1,78 @@
+"""Kernels in this process: loaded from the store, compiled where the store lacks them."""
+
+import os
+import threading
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, cast
+
+from llvmlite import binding
+
+from cnndsl.backends.cpu.fingerprint import key_of
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.store import CompiledObject, ObjectStore, default_directory
+
+_LLVM = cast(Any, binding)  # llvmlite has no types that a checker could use
+
+
+class Library:
+    """
+    Addresses of compiled kernels.
+
+    Code is loaded with llvmlite alone, freshly compiled code too; numba is imported only where a
+    kernel is missing from the store. Code once loaded stays until the process ends. Safe to use
+    from several threads, and after a fork.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._addresses: dict[Kernel, int] = {}
+        self._engine = _empty_engine()
+        self._lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(after_in_child=self._renew_lock)
+
+    def address(self, kernel: Kernel) -> int:
+        """The address of one kernel."""
+        return self.addresses([kernel])[kernel]
+
+    def addresses(self, kernels: Iterable[Kernel]) -> dict[Kernel, int]:
+        """The address of each of `kernels`; those not here yet are loaded in one go."""
+        wanted = tuple(dict.fromkeys(kernels))
+        with self._lock:
+            missing = [kernel for kernel in wanted if kernel not in self._addresses]
+            objects = {kernel: self._object(kernel) for kernel in missing}
+            for compiled in objects.values():
+                self._engine.add_object_file(_LLVM.ObjectFileRef.from_data(compiled.code))
+            self._engine.finalize_object()
+            for kernel, compiled in objects.items():
+                self._addresses[kernel] = self._engine.get_function_address(compiled.symbol)
+            return {kernel: self._addresses[kernel] for kernel in wanted}
+
+    def _object(self, kernel: Kernel) -> CompiledObject:
+        key = key_of(kernel.name)
+        stored = self._store.get(kernel.name, key)
+        if stored is not None:
+            return stored
+        # Imported here, so that a process which finds its kernels in the store spares numba.
+        from cnndsl.backends.cpu.compile import compile_kernel
+
+        compiled = compile_kernel(kernel)
+        self._store.put(kernel.name, key, compiled)
+        return compiled
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
+
+@cache
+def shared_library() -> Library:
+    """The library of this process, over the user's own store."""
+    return Library(ObjectStore(default_directory()))
+
+
+def _empty_engine() -> Any:
+    _LLVM.initialize_native_target()
+    _LLVM.initialize_native_asmprinter()
+    machine = _LLVM.Target.from_default_triple().create_target_machine()
+    return _LLVM.create_mcjit_compiler(_LLVM.parse_assembly(""), machine)
