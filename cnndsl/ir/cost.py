@@ -1,0 +1,81 @@
+"""What a graph costs: parameters, multiply-accumulates, memory."""
+
+from __future__ import annotations
+
+from cnndsl.errors import LimitError
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.infer import Types, operand_types
+from cnndsl.ir.node import Node
+from cnndsl.limits import Limits, format_bytes
+from cnndsl.ops.base import Param
+
+FLOAT = 4
+"""Bytes of a float32."""
+
+
+def node_params(node: Node, types: Types) -> dict[str, Param]:
+    """A node's parameters by their full name, `C1.weight`."""
+    params = node.op.params(*operand_types(node, types))
+    return {f"{node.row}.{param.name}": param for param in params}
+
+
+def graph_params(graph: Graph, types: Types) -> dict[str, Param]:
+    """All parameters by their full name, in the order of the rows."""
+    return {name: param for node in graph.nodes for name, param in node_params(node, types).items()}
+
+
+def node_macs(node: Node, types: Types) -> int:
+    """A node's multiply-accumulates for one image."""
+    return node.op.macs(*operand_types(node, types))
+
+
+def peak_activations(graph: Graph, types: Types) -> int:
+    """
+    The largest sum of elements of values alive at one step, for one image.
+
+    It is a lower bound of what a plan needs: operators that only rename (flatten, dropout) share
+    their operand's memory, so they count nothing.
+    """
+    last_read = {node.name: i for i, node in enumerate(graph.nodes)}
+    for i, node in enumerate(graph.nodes):
+        last_read.update(dict.fromkeys(node.inputs, i))
+    last_read.update(dict.fromkeys(graph.outputs, len(graph.nodes)))
+    alive: dict[str, int] = {}
+    peak = 0
+    for i, node in enumerate(graph.nodes):
+        alive[node.name] = types[node.name].size
+        peak = max(peak, sum(alive.values()))
+        alive = {name: size for name, size in alive.items() if last_read[name] > i}
+    return peak
+
+
+def check_memory(graph: Graph, types: Types, limits: Limits) -> None:
+    """Raise `LimitError` where weights and activations exceed the limit."""
+    weights = sum(
+        _elements(param) * FLOAT
+        for node in graph.nodes
+        for param in node_params(node, types).values()
+    )
+    activations = peak_activations(graph, types) * FLOAT
+    if weights + activations <= limits.memory:
+        return
+    worst = max(
+        graph.nodes,
+        key=lambda n: types[n.name].size + sum(map(_elements, node_params(n, types).values())),
+    )
+    raise LimitError(
+        f"the network needs {format_bytes(weights + activations)} "
+        f"({format_bytes(weights)} of weights, {format_bytes(activations)} of activations), "
+        f"and the limit is {format_bytes(limits.memory)}",
+        span=worst.span,
+        row=worst.row,
+        notes=["this row is the largest"],
+        fixes=["raise the limit, e.g. --max-memory 32G, or limits=Limits(memory=...) in Python"],
+    )
+
+
+def _elements(param: Param) -> int:
+    count = 1
+    for side in param.shape:
+        count *= side
+    return count

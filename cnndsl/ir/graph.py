@@ -1,0 +1,80 @@
+"""The graph of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import networkx as nx
+
+from cnndsl.ir.node import Node
+from cnndsl.ops.input import Input
+
+DiGraph: TypeAlias = "nx.DiGraph[str]"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """
+    Nodes in an order in which each reads only earlier ones, and the names of the results.
+
+    Never changed in place: a pass builds a new one. Every input is a node whose operator is
+    `Input`.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes where images enter."""
+        return tuple(node for node in self.nodes if isinstance(node.op, Input))
+
+    def readers(self) -> dict[str, list[Node]]:
+        """For each name the nodes that read it, in order."""
+        readers: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for name in node.inputs:
+                readers[name].append(node)
+        return readers
+
+    def rewritten(
+        self, replaced: Mapping[str, Node], dropped: Mapping[str, str] | None = None
+    ) -> Graph:
+        """
+        This graph with some nodes exchanged by name and some dropped.
+
+        `dropped` maps a name to the one that its readers read from now on.
+        """
+        dropped = dropped or {}
+
+        def kept(name: str) -> str:
+            while name in dropped:
+                name = dropped[name]
+            return name
+
+        nodes = [replaced.get(n.name, n) for n in self.nodes if n.name not in dropped]
+        return Graph(
+            tuple(replace(node, inputs=tuple(map(kept, node.inputs))) for node in nodes),
+            tuple(map(kept, self.outputs)),
+        )
+
+    def dead(self) -> list[Node]:
+        """The nodes that no output depends on."""
+        live = set(self.outputs)
+        for node in reversed(self.nodes):
+            if node.name in live:
+                live.update(node.inputs)
+        return [node for node in self.nodes if node.name not in live]
+
+    def to_networkx(self) -> DiGraph:
+        """Nodes carry `op`, `row` and `span`; edges run from producers to readers."""
+        flow: DiGraph = nx.DiGraph()
+        for node in self.nodes:
+            flow.add_node(node.name, op=node.op, row=node.row, span=node.span)
+            flow.add_edges_from((name, node.name) for name in node.inputs)
+        return flow

@@ -1,0 +1,150 @@
+"""A network: the rows of a table, their graph and what was inferred of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cnndsl.errors import CnnError, Diagnostic
+from cnndsl.ir import cost
+from cnndsl.ir.graph import DiGraph, Graph
+from cnndsl.ir.infer import infer_types
+from cnndsl.ir.node import Node
+from cnndsl.ops.base import Op, Param
+from cnndsl.ops.input import Input
+from cnndsl.source import Source, Span
+from cnndsl.types import TensorType
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    One row of the table.
+
+    `op` is its operator; `nodes` are the names of all graph nodes that it became, the operator's
+    own (called like the row) and those of its activation and dropout, in order. `cells` gives the
+    place of each column's cell or option in the text.
+    """
+
+    name: str
+    op: Op
+    nodes: tuple[str, ...]
+    span: Span | None = None
+    cells: Mapping[str, Span] = field(default_factory=dict[str, Span])
+
+    @property
+    def result(self) -> str:
+        """The node whose value readers of the row read."""
+        return self.nodes[-1]
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What is known of a row: `network["C1"]`."""
+
+    row: Row
+    type: TensorType
+    operands: tuple[TensorType, ...]
+    params: int
+    macs: int
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return self.row.name
+
+    @property
+    def op(self) -> Op:
+        """The row's operator with its attributes."""
+        return self.row.op
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One image's output: `(height, width, maps)`, or `(features,)` for a vector."""
+        return self.type.shape
+
+
+@dataclass(frozen=True)
+class Network:
+    """
+    A checked network.
+
+    `ir` is the graph that the compiler works on, `warnings` what was found that is no error.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    ir: Graph
+    source: Source
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def types(self) -> dict[str, TensorType]:
+        """The type of every graph node's value, by node name."""
+        return infer_types(self.ir)
+
+    @property
+    def graph(self) -> DiGraph:
+        """
+        The network as a `networkx.DiGraph`, from producers to readers.
+
+        A node's data: `op` (the operator), `type` (a `TensorType`), `row` (its row's name) and
+        `span` (its place in the text).
+        """
+        flow = self.ir.to_networkx()
+        for name, type_ in self.types.items():
+            flow.nodes[name]["type"] = type_
+        return flow
+
+    @cached_property
+    def param_table(self) -> dict[str, Param]:
+        """Every parameter by its full name, such as `C1.weight`."""
+        return cost.graph_params(self.ir, self.types)
+
+    @property
+    def params(self) -> int:
+        """Numbers that the weights hold, fixed ones included."""
+        return sum(param.count for param in self.param_table.values())
+
+    @property
+    def trainable_params(self) -> int:
+        """Numbers that training changes."""
+        return sum(param.count for param in self.param_table.values() if param.trainable)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return sum(cost.node_macs(node, self.types) for node in self.ir.nodes)
+
+    @property
+    def input(self) -> Input:
+        """The input row's operator, which says what a picture needs."""
+        op = self.ir.inputs[0].op
+        assert isinstance(op, Input)
+        return op
+
+    def nodes_of(self, row: Row) -> list[Node]:
+        """The graph nodes that a row became."""
+        return [self.ir[name] for name in row.nodes]
+
+    def __iter__(self) -> Iterator[RowFacts]:
+        return (self[row.name] for row in self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> RowFacts:
+        row = next((row for row in self.rows if row.name == name), None)
+        if row is None:
+            names = ", ".join(row.name for row in self.rows)
+            raise CnnError(f"{self.name} has no row {name!r}; its rows are {names}", code="E111")
+        nodes = self.nodes_of(row)
+        main = self.ir[row.name]
+        return RowFacts(
+            row,
+            self.types[row.result],
+            tuple(self.types[i] for i in main.inputs),
+            sum(p.count for n in nodes for p in cost.node_params(n, self.types).values()),
+            sum(cost.node_macs(node, self.types) for node in nodes),
+        )

@@ -1,0 +1,31 @@
+"""What every graph must satisfy, before and after every pass."""
+
+from __future__ import annotations
+
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.infer import infer_types
+from cnndsl.ops.activation import Activation
+
+
+class InvalidGraph(Exception):
+    """A graph that breaks an invariant: a mistake in this package, never the user's."""
+
+
+def verify(graph: Graph) -> None:
+    """Raise `InvalidGraph` for a broken invariant, and what inference raises for wrong types."""
+    seen: set[str] = set()
+    for node in graph.nodes:
+        if node.name in seen:
+            raise InvalidGraph(f"{node.name} is defined twice")
+        unknown = [name for name in node.inputs if name not in seen]
+        if unknown:
+            raise InvalidGraph(f"{node.name} reads {', '.join(unknown)}, not defined before it")
+        for op in node.epilogue:
+            if not (isinstance(op, Activation) and op.function.elementwise):
+                raise InvalidGraph(f"{node.name} has an epilogue that is not elementwise")
+        seen.add(node.name)
+    if not graph.outputs or not set(graph.outputs) <= seen:
+        raise InvalidGraph("the outputs are missing or undefined")
+    if not graph.inputs:
+        raise InvalidGraph("the graph has no input")
+    infer_types(graph)
