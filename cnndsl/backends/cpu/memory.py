@@ -1,24 +1,59 @@
 """What kernels do with memory outside vectors: fields, integers and floats at addresses, calls."""
 
+from typing import Any, TypeVar
+
 from llvmlite import ir
 
-from cnndsl.backends.cpu.vectors import I64, Code, Value, emits
+from cnndsl.backends.cpu.integers import I64, Int, Value, raw
+from cnndsl.backends.cpu.vectors import Code, Index, emits
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 SCALAR = 1
+
+
+def read_fields(code: Code, row: Index, kind: type[Row]) -> Row:
+    """
+    The fields of the kernel's row at the address `row`, as Ints in the NamedTuple `kind`.
+
+    They are declared constant, so that no store stands between a loop and its bounds.
+    """
+    fields: Any = kind
+    return fields(*[constant(code, row, i) for i in range(len(fields._fields))])
+
+
+def constant(code: Code, table: Index, index: Index) -> Int:
+    """Entry `index` of a table of int64 that nothing changes while the kernel runs."""
+    number = entry(code, table, index)
+    number.value.set_metadata("invariant.load", code.builder.module.add_metadata([]))
+    return number
+
+
+def entry(code: Code, table: Index, index: Index) -> Int:
+    """Entry `index` of a table of int64."""
+    return Int(code.builder, code.builder.load(_place(code, table, index), align=8))
+
+
+def set_entry(code: Code, table: Index, index: Index, value: Index) -> None:
+    """Write entry `index` of a table of int64."""
+    code.builder.store(raw(value), _place(code, table, index), align=8)
+
+
+def _place(code: Code, table: Index, index: Index) -> Value:
+    start = code.builder.inttoptr(raw(table), I64.as_pointer())
+    return code.builder.gep(start, [raw(index)])
 
 
 @emits(SCALAR, result="int64")
 def load_int(code: Code, address: Value, index: Value) -> Value:
     """The int64 number `index` at `address`: a field of a kernel's row, an entry of a table."""
-    b = code.builder
-    return b.load(b.gep(b.inttoptr(address, I64.as_pointer()), [index]), align=8)
+    return entry(code, address, index).value
 
 
 @emits(SCALAR)
 def store_int(code: Code, address: Value, index: Value, value: Value) -> None:
     """Write an int64 as number `index` at `address`."""
-    b = code.builder
-    b.store(value, b.gep(b.inttoptr(address, I64.as_pointer()), [index]), align=8)
+    set_entry(code, address, index, value)
 
 
 @emits(SCALAR, result="int64")

@@ -18,18 +18,19 @@ bits of a result depend on the formula alone.
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-Value = Any  # an ir.Value: llvmlite has no types that a checker could use
-Number = float | int
-Index = Any  # an element count: a Python integer or an int64 ir.Value
+from cnndsl.backends.cpu.integers import I64, Int, Value, raw
 
-I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+Number = float | int
+Index = Any  # an element count: a Python integer, an Int or an int64 ir.Value
+
+I32 = ir.IntType(32)
 FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
 
 _ir: Any = ir
@@ -168,27 +169,9 @@ class Code:
         """The LLVM type of a vector."""
         return ir.VectorType(FLOAT, self.lanes)
 
-    # Integers -----------------------------------------------------------------------------------
-
-    def index(self, value: Index) -> Value:
-        """An int64."""
-        return I64(value) if isinstance(value, int) else value
-
-    def add(self, a: Index, b: Index) -> Value:
-        """`a + b`."""
-        if isinstance(a, int) and isinstance(b, int):
-            return I64(a + b)
-        return self.builder.add(self.index(a), self.index(b))
-
-    def mul(self, a: Index, b: Index) -> Value:
-        """`a * b`."""
-        if isinstance(a, int) and isinstance(b, int):
-            return I64(a * b)
-        return self.builder.mul(self.index(a), self.index(b))
-
-    def less(self, a: Index, b: Index) -> Value:
-        """Whether `a < b`, signed."""
-        return self.builder.icmp_signed("<", self.index(a), self.index(b))
+    def integer(self, value: Index) -> Int:
+        """An integer with operators."""
+        return Int(self.builder, raw(value))
 
     # Vectors without memory ---------------------------------------------------------------------
 
@@ -202,15 +185,15 @@ class Code:
         first = self.builder.insert_element(undefined, value, I32(0))
         return Vector(self, self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes)))
 
-    def float_field(self, bits: Value) -> Value:
+    def float_field(self, bits: Index) -> Value:
         """The float32 of a float field: the bits of a float64 in an int64."""
-        return self.builder.fptrunc(self.builder.bitcast(bits, DOUBLE), FLOAT)
+        return self.builder.fptrunc(self.builder.bitcast(raw(bits), DOUBLE), FLOAT)
 
     def first_lanes(self, count: Index) -> Mask:
         """True in the first `count` lanes."""
         integers = ir.VectorType(I32, self.lanes)
         undefined = ir.Constant(integers, _ir.Undefined)
-        narrow = self.builder.trunc(self.index(count), I32)
+        narrow = self.builder.trunc(raw(count), I32)
         first = self.builder.insert_element(undefined, narrow, I32(0))
         limit = self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes))
         return Mask(self, self.builder.icmp_signed("<", _lanes(range(self.lanes)), limit))
@@ -223,15 +206,15 @@ class Code:
 
     # Memory -------------------------------------------------------------------------------------
 
-    def pointer(self, address: Value) -> Value:
+    def pointer(self, address: Index) -> Value:
         """The float pointer of an address."""
-        return self.builder.inttoptr(address, FLOAT.as_pointer())
+        return self.builder.inttoptr(raw(address), FLOAT.as_pointer())
 
     def at(self, pointer: Value, offset: Index) -> Value:
         """The pointer `offset` floats on."""
         if isinstance(offset, int) and offset == 0:
             return pointer
-        return self.builder.gep(pointer, [self.index(offset)])
+        return self.builder.gep(pointer, [raw(offset)])
 
     def load(self, pointer: Value, offset: Index = 0) -> Vector:
         """The vector at `pointer + offset`, aligned as a float is."""
@@ -270,7 +253,7 @@ class Code:
 
         In pieces of a power of two: a masked store costs some AMD cores a dozen cycles.
         """
-        count, place = self.index(count), self.at(pointer, offset)
+        count, place = raw(count), self.at(pointer, offset)
         whole = self.builder.icmp_signed("==", count, I64(self.lanes))
         with self.builder.if_else(whole) as (then, otherwise):
             with then:
@@ -306,22 +289,22 @@ class Code:
         b.branch(head)
         b.position_at_end(head)
         i = b.phi(I64)
-        i.add_incoming(self.index(start), entry)
+        i.add_incoming(raw(start), entry)
         phis: list[Any] = []
-        for value in map(_raw, carried):
+        for value in map(_register, carried):
             phi = b.phi(value.type)
             phi.add_incoming(value, entry)
             phis.append(phi)
         state = [
-            Vector(self, phi) if isinstance(before, Vector) else phi
+            replace(before, value=phi) if isinstance(before, (Vector, Int)) else phi
             for before, phi in zip(carried, phis, strict=True)
         ]
-        b.cbranch(self.less(i, stop), turn, done)
+        b.cbranch(b.icmp_signed("<", i, raw(stop)), turn, done)
         b.position_at_end(turn)
         after = body(i, state)
-        i.add_incoming(self.add(i, step), b.block)
+        i.add_incoming(b.add(i, raw(step)), b.block)
         for phi, value in zip(phis, after, strict=True):
-            phi.add_incoming(_raw(value), b.block)
+            phi.add_incoming(_register(value), b.block)
         b.branch(head)
         b.position_at_end(done)
         return state
@@ -375,8 +358,9 @@ def emits(lanes: int, result: str = "void") -> Callable[[Callable[..., Any]], An
     return decorate
 
 
-def _raw(value: Any) -> Value:
-    return value.value if isinstance(value, Vector) else value
+def _register(value: Any) -> Value:
+    """The ir.Value of a vector, an integer or an ir.Value."""
+    return value.value if isinstance(value, Vector) else raw(value)
 
 
 def _same(kind: Any, number: Number) -> Value:
