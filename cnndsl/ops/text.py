@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote, split
+
 from cnndsl.errors import ValueRefused
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
@@ -19,13 +21,13 @@ def format_op(op: Op) -> str:
     for attribute in attributes_of(type(op)):
         value = getattr(op, attribute.name)
         if attribute.required or value != attribute.default:
-            words.append(f"{attribute.name}={attribute.kind.format(value)}")
+            words.append(f"{attribute.name}={quote(attribute.kind.format(value))}")
     return " ".join(words)
 
 
 def parse_op(text: str) -> Op:
     """The operator that `format_op` wrote. Raises `ValueRefused`."""
-    row_type, *options = text.split(" ")
+    row_type, *options = split(text)
     operator = OPERATORS.get(row_type)
     if operator is None:
         raise ValueRefused(f"{row_type!r} is not an operator")

@@ -1,0 +1,72 @@
+"""What a target must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.ir.node import Node
+from cnndsl.plan.plan import Plan
+from cnndsl.plan.strategy import Choice
+from cnndsl.types import TensorType
+
+if TYPE_CHECKING:  # a cached model runs without its graph, and spares the import of networkx
+    from cnndsl.ir.network import Network
+
+Images = NDArray[np.float32]
+Weights = Mapping[str, NDArray[np.float32]]
+"""Every parameter of a network by its full name, in its canonical shape, read-only."""
+
+
+class Executable(Protocol):
+    """A network that is ready to run."""
+
+    def __call__(self, x: Images) -> NDArray[Any]:
+        """
+        The network's output for a batch.
+
+        `x` is contiguous float32 `[n, ...]`, n at least 1, in the input row's layout; so is the
+        result where it is an image. May be called from several threads at once.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a target is asked to make executable. `threads` is the most that it may use."""
+
+    plan: Plan
+    weights: Weights
+    threads: int
+
+
+class Backend(Protocol):
+    """A target that runs plans."""
+
+    name: str
+
+    def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
+        """How to run a node. Raises `TargetError` for an operator without a kernel."""
+        ...
+
+    def load(self, request: Request) -> Executable:
+        """Make a plan executable."""
+        ...
+
+    def emit(self, plan: Plan, stage: str) -> str:
+        """A stage below the plan as text: `python`, `llvm` or `asm`. Raises `TargetError`."""
+        ...
+
+
+class Interpreter(Protocol):
+    """A target that evaluates a network as it stands, without a plan."""
+
+    name: str
+
+    def interpret(self, network: Network, weights: Weights) -> Executable:
+        """Make a network executable."""
+        ...

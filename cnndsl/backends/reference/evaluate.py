@@ -1,0 +1,45 @@
+"""Evaluate a graph by its operators' own meaning, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.infer import infer_types, operand_types
+from cnndsl.ops.base import Array
+from cnndsl.ops.input import Input
+
+
+def evaluate(graph: Graph, weights: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> Array:
+    """
+    The output of `graph` for the images `x[n, h, w, c]`.
+
+    `weights` maps `C1.weight` and so on to arrays of any float type.
+    """
+    values = evaluate_all(graph, weights, x)
+    return values[graph.outputs[0]]
+
+
+def evaluate_all(
+    graph: Graph, weights: Mapping[str, NDArray[Any]], x: NDArray[Any]
+) -> dict[str, Array]:
+    """The value of every node for the images `x[n, h, w, c]`."""
+    types = infer_types(graph)
+    values: dict[str, Array] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Input):
+            value = x.astype(np.float64)
+        else:
+            params = {
+                param.name: weights[f"{node.row}.{param.name}"].astype(np.float64)
+                for param in node.op.params(*operand_types(node, types))
+            }
+            value = node.op.evaluate(*(values[name] for name in node.inputs), **params)
+        for op in node.epilogue:
+            value = op.evaluate(value)
+        values[node.name] = value
+    return values

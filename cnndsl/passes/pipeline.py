@@ -1,0 +1,17 @@
+"""The passes that a compilation runs, in order."""
+
+from __future__ import annotations
+
+from cnndsl.ir.graph import Graph
+from cnndsl.passes.base import Pass
+from cnndsl.passes.drop_identity import DropIdentity
+from cnndsl.passes.fuse_activation import FuseActivation
+
+PASSES: tuple[Pass, ...] = (DropIdentity(), FuseActivation())
+
+
+def optimised(graph: Graph, passes: tuple[Pass, ...] = PASSES) -> Graph:
+    """`graph` after all passes."""
+    for rewrite in passes:
+        graph = rewrite.run(graph)
+    return graph

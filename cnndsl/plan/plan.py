@@ -1,0 +1,105 @@
+"""
+A plan: steps in order, and where each value lies.
+
+A plan holds for every batch size. Sizes and offsets are in float32 elements for one image; for a
+batch of n, a buffer is n images one after the other, starting at n times its offset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cnndsl.ops.base import Op
+from cnndsl.plan.strategy import NO_HALO, Halo
+
+Place = Literal["input", "output", "arena"]
+Layout = Literal["nhwc", "nchw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """
+    Memory of one value.
+
+    An image `(h, w, c)` lies channels-last in `(top + h + bottom, left + w + right, c)` cells or,
+    where `layout` is nchw, in `(c, h, w)` without a halo. A vector `(f,)` lies in f cells, and its
+    strides are those of an image of 1x1. `place` is the caller's input array, the caller's output
+    array, or the arena, where it starts `offset` elements in.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    place: Place
+    offset: int = 0
+    halo: Halo = NO_HALO
+    layout: Layout = "nhwc"
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and maps; 1, 1 and the features of a vector."""
+        if len(self.shape) == 1:
+            return 1, 1, self.shape[0]
+        height, width, maps = self.shape
+        return height, width, maps
+
+    @property
+    def map_stride(self) -> int:
+        """Elements from one map of a pixel to the next."""
+        height, width, _ = self.image
+        return 1 if self.layout == "nhwc" else height * width
+
+    @property
+    def pixel_stride(self) -> int:
+        """Elements from one pixel of a row to the next."""
+        return self.image[2] if self.layout == "nhwc" else 1
+
+    @property
+    def row_stride(self) -> int:
+        """Elements from one row of an image to the next."""
+        return (self.halo[2] + self.image[1] + self.halo[3]) * self.pixel_stride
+
+    @property
+    def image_stride(self) -> int:
+        """Elements from one image of a batch to the next."""
+        height, width, maps = self.image
+        top, bottom, left, right = self.halo
+        return (top + height + bottom) * (left + width + right) * maps
+
+    @property
+    def origin(self) -> int:
+        """Elements from an image's start to its first cell that is no halo."""
+        return self.halo[0] * self.row_stride + self.halo[2] * self.pixel_stride
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One kernel's work: `y = op(*x)`, then `epilogue`, by the algorithm `kernel`.
+
+    `node` names the graph's node and `row` the table's row. Two kernels belong to no operator of
+    the graph: `copy` moves x into y's layout and halo, and `zero_halo` writes zeros around y's
+    image, whose cells a later step writes.
+    """
+
+    kernel: str
+    node: str
+    row: str
+    op: Op
+    x: tuple[Buffer, ...]
+    y: Buffer
+    epilogue: tuple[Op, ...] = ()
+
+
+COPY = "copy"
+ZERO_HALO = "zero_halo"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order. `arena` is the elements that one image of a batch needs there."""
+
+    steps: tuple[Step, ...]
+    arena: int
+    input: Buffer
+    output: Buffer

@@ -1,0 +1,92 @@
+"""A plan as text for people, and as data for a cache."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from cnndsl.ops.text import format_op, parse_op
+from cnndsl.plan.plan import Buffer, Plan, Step
+
+FORMAT = 1
+
+
+def format_plan(plan: Plan) -> str:
+    """A line a step: its kernel, what it reads and writes, and where that lies."""
+    lines = [
+        f"arena: {plan.arena} floats an image",
+        f"input  {_format_buffer(plan.input)}",
+        f"output {_format_buffer(plan.output)}",
+        "",
+    ]
+    width = max((len(step.kernel) for step in plan.steps), default=0)
+    for i, step in enumerate(plan.steps):
+        operands = ", ".join(_format_buffer(x) for x in step.x)
+        line = f"{i:3} {step.kernel:{width}} {_format_buffer(step.y)} <- {operands or 'zeros'}"
+        epilogue = "".join(f" |> {format_op(op)}" for op in step.epilogue)
+        lines.append(f"{line}{epilogue}")
+    return "\n".join(lines)
+
+
+def _format_buffer(buffer: Buffer) -> str:
+    shape = "x".join(map(str, buffer.shape))
+    halo = f" halo {','.join(map(str, buffer.halo))}" if any(buffer.halo) else ""
+    layout = " nchw" if buffer.layout == "nchw" else ""
+    place = f"arena+{buffer.offset}" if buffer.place == "arena" else buffer.place
+    return f"{buffer.name}[{shape}{layout}{halo}]@{place}"
+
+
+def plan_to_json(plan: Plan) -> str:
+    """The plan as JSON; operators stand in it as `ops.text.format_op` writes them."""
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "arena": plan.arena,
+            "input": asdict(plan.input),
+            "output": asdict(plan.output),
+            "steps": [
+                {
+                    "kernel": step.kernel,
+                    "node": step.node,
+                    "row": step.row,
+                    "op": format_op(step.op),
+                    "x": [asdict(x) for x in step.x],
+                    "y": asdict(step.y),
+                    "epilogue": [format_op(op) for op in step.epilogue],
+                }
+                for step in plan.steps
+            ],
+        }
+    )
+
+
+def plan_from_json(text: str) -> Plan:
+    """The plan that `plan_to_json` wrote. Raises `ValueError` for anything else."""
+    try:
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            raise ValueError("a plan of another format")
+        steps = tuple(_step(step) for step in data["steps"])
+        return Plan(steps, int(data["arena"]), _buffer(data["input"]), _buffer(data["output"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a plan: {error}") from None
+
+
+def _step(data: Any) -> Step:
+    return Step(
+        data["kernel"],
+        data["node"],
+        data["row"],
+        parse_op(data["op"]),
+        tuple(_buffer(x) for x in data["x"]),
+        _buffer(data["y"]),
+        tuple(parse_op(op) for op in data["epilogue"]),
+    )
+
+
+def _buffer(data: Any) -> Buffer:
+    top, bottom, left, right = data["halo"]
+    halo = (int(top), int(bottom), int(left), int(right))
+    shape = tuple(int(side) for side in data["shape"])
+    return Buffer(data["name"], shape, data["place"], int(data["offset"]), halo, data["layout"])

@@ -1,0 +1,152 @@
+"""A plan keeps live values apart, and gives every reader the layout it asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.node import Node
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.text import parse_op
+from cnndsl.plan.arena import Lifetime, assign_offsets
+from cnndsl.plan.build import make_plan
+from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
+from cnndsl.plan.strategy import Choice
+from cnndsl.plan.text import format_plan, plan_from_json, plan_to_json
+
+
+def graph_of(*rows: tuple[str, str, str]) -> Graph:
+    nodes = [Node(name, parse_op(op), tuple(reads.split()), name) for name, op, reads in rows]
+    return Graph(tuple(nodes), (nodes[-1].name,))
+
+
+def strategy(node, operands):
+    """As a target would choose: convolutions want halos, dense layers compact operands."""
+    if isinstance(node.op, Conv):
+        (top, bottom), (left, right) = node.op.window.sides(operands[0].height_width)
+        return Choice("conv", (top, bottom, left, right))
+    return {
+        "dense": Choice("dense", contiguous=True),
+        "activation": Choice("activation", in_place=True),
+    }.get(node.op.row_type, Choice(node.op.row_type))
+
+
+def plan_of(*rows: tuple[str, str, str]) -> Plan:
+    return make_plan(graph_of(*rows), strategy)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda size, first, length: Lifetime(size, first, first + length),
+            st.integers(1, 300),
+            st.integers(0, 12),
+            st.integers(0, 5),
+        ),
+        max_size=20,
+    )
+)
+def test_values_alive_together_never_overlap(values):
+    offsets, arena = assign_offsets(values)
+    spans = [(o, o + v.size, v) for o, v in zip(offsets, values, strict=True)]
+    for i, (begin, end, one) in enumerate(spans):
+        assert begin % 16 == 0
+        assert end <= arena
+        for other_begin, other_end, other in spans[i + 1 :]:
+            together = one.first <= other.last and other.first <= one.last
+            assert not (together and begin < other_end and other_begin < end)
+    busiest = max(
+        (sum(v.size for v in values if v.first <= t <= v.last) for t in range(20)), default=0
+    )
+    assert arena >= busiest
+
+
+def test_a_padded_convolution_gets_a_zeroed_halo():
+    plan = plan_of(
+        ("In", "input maps=3 size=8", ""), ("C1", "conv maps=4 kernel=3 padding=1", "In")
+    )
+    assert [step.kernel for step in plan.steps] == [ZERO_HALO, COPY, "conv"]
+    conv = plan.steps[-1]
+    assert conv.x[0].halo == (1, 1, 1, 1)
+    assert conv.x[0].image_stride == 10 * 10 * 3
+    assert conv.x[0].origin == 10 * 3 + 3
+    assert conv.y.place == "output"
+
+
+def test_an_unpadded_network_reads_and_writes_the_caller_s_arrays():
+    plan = plan_of(("In", "input maps=1 size=8", ""), ("C1", "conv maps=4 kernel=3", "In"))
+    (step,) = plan.steps
+    assert step.x[0].place == "input"
+    assert step.y.place == "output"
+    assert plan.arena == 0
+
+
+def test_flatten_in_hwc_order_costs_nothing_and_in_chw_order_a_copy():
+    rows = [("In", "input maps=2 size=4", ""), ("C1", "conv maps=3 kernel=2", "In")]
+    free = plan_of(*rows, ("F", "flatten", "C1"), ("D", "dense maps=5", "F"))
+    assert [step.kernel for step in free.steps] == ["conv", "dense"]
+    assert free.steps[1].x[0].shape == (27,)
+    turned = plan_of(*rows, ("F", "flatten order=chw", "C1"), ("D", "dense maps=5", "F"))
+    assert [step.kernel for step in turned.steps] == ["conv", COPY, "dense"]
+    assert turned.steps[1].y.layout == "nchw"
+
+
+def test_a_value_with_a_halo_is_copied_for_a_reader_that_wants_none():
+    plan = plan_of(
+        ("In", "input maps=2 size=4", ""),
+        ("C1", "conv maps=3 kernel=1", "In"),
+        ("C2", "conv maps=3 kernel=3 padding=same", "C1"),
+        ("F", "flatten", "C1"),
+        ("D", "dense maps=5", "F"),
+    )
+    dense = plan.steps[-1]
+    assert dense.x[0].halo == (0, 0, 0, 0)
+    assert COPY in [step.kernel for step in plan.steps]
+
+
+def test_an_activation_takes_its_operand_s_memory_unless_another_reads_it():
+    rows = [("In", "input maps=2 size=4", ""), ("P", "maxpool kernel=2 stride=2", "In")]
+    relu, last = "activation activation=relu", ("L", "lrn r=2 alpha=1 beta=1 k=1", "A")
+    plan = plan_of(*rows, ("A", relu, "P"), last)
+    assert plan.steps[1].x[0].offset == plan.steps[1].y.offset
+    graph = graph_of(*rows, ("A", relu, "P"), ("B", relu, "P"), last)
+    shared = make_plan(replace(graph, outputs=("L",)), strategy)
+    writes = [step.y.offset for step in shared.steps[:3]]
+    assert len(set(writes)) == 3
+
+
+def test_nchw_images_come_and_go_through_a_copy():
+    plan = plan_of(
+        ("In", "input maps=2 size=4 layout=nchw", ""), ("P", "maxpool kernel=2 stride=2", "In")
+    )
+    assert [step.kernel for step in plan.steps] == [COPY, "maxpool", COPY]
+    assert (plan.input.layout, plan.output.layout) == ("nchw", "nchw")
+    strides = np.array([plan.input.map_stride, plan.input.row_stride, plan.input.pixel_stride])
+    assert strides.tolist() == [16, 4, 1]
+
+
+def test_a_plan_survives_json():
+    plan = plan_of(
+        ("In", "input maps=3 size=8 labels='a b.txt'", ""),
+        ("C1", "conv maps=4 kernel=3 padding=1", "In"),
+        ("F", "flatten order=chw", "C1"),
+        ("D", "dense maps=5", "F"),
+    )
+    assert plan_from_json(plan_to_json(plan)) == plan
+
+
+def test_a_plan_reads_as_text():
+    plan = plan_of(
+        ("In", "input maps=3 size=8", ""), ("C1", "conv maps=4 kernel=3 padding=1", "In")
+    )
+    assert format_plan(plan) == (
+        "arena: 304 floats an image\n"
+        "input  In[8x8x3]@input\n"
+        "output C1[8x8x4]@output\n"
+        "\n"
+        "  0 zero_halo In[8x8x3 halo 1,1,1,1]@arena+0 <- zeros\n"
+        "  1 copy      In[8x8x3 halo 1,1,1,1]@arena+0 <- In[8x8x3]@input\n"
+        "  2 conv      C1[8x8x4]@output <- In[8x8x3 halo 1,1,1,1]@arena+0"
+    )
