@@ -35,8 +35,8 @@ FUNCTIONS: dict[str, Function] = {
     "tanh": Function("tanh(x)", np.tanh),
     # LeCun et al. 1998, appendix A: f(1) = 1, f(-1) = -1, the largest curvature there.
     "scaled_tanh": Function("1.7159 * tanh(2x/3)", lambda x: 1.7159 * np.tanh(x * (2 / 3))),
-    # The logistic function through tanh, which overflows nowhere.
-    "sigmoid": Function("1 / (1 + exp(-x))", lambda x: 0.5 + 0.5 * np.tanh(0.5 * x)),
+    # log(1 + exp(-x)) first: it overflows nowhere and keeps the digits of small results.
+    "sigmoid": Function("1 / (1 + exp(-x))", lambda x: np.exp(-np.logaddexp(0.0, -x))),
     "softmax": Function("exp(x[c]) / sum(exp(x[m]) for all m)", _softmax, elementwise=False),
     "linear": Function("x", lambda x: x),
 }

@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any
 
 from cnndsl.errors import ValueRefused
 
@@ -22,11 +22,17 @@ Pair = tuple[int, int]
 # Python integers have no limit; a table's numbers do, so that arithmetic on them stays cheap.
 LARGEST_COUNT = 10**9
 
+# A refused text is shown up to here: a line of a message, not a page.
+LONGEST_SHOWN = 60
+
 
 class Kind(ABC):
     """A set of values and how a text says them."""
 
-    expects: ClassVar[str] = "a value"
+    @property
+    @abstractmethod
+    def expects(self) -> str:
+        """What its texts are, after "is not": "a number such as 0.75"."""
 
     @abstractmethod
     def parse(self, text: str) -> Any:
@@ -42,8 +48,9 @@ class Kind(ABC):
 
     def refuse(self, text: str, reason: str = "") -> ValueRefused:
         """The error for a text that is none of the values."""
+        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
         why = f" ({reason})" if reason else ""
-        return ValueRefused(f"{text!r} is not {self.expects}{why}")
+        return ValueRefused(f"{shown!r} is not {self.expects}{why}")
 
 
 def parse_count(text: str) -> int | None:
@@ -63,7 +70,10 @@ class Count(Kind):
     """A whole number."""
 
     least: int = 1
-    expects = "a positive whole number"
+
+    @property
+    def expects(self) -> str:
+        return "a positive whole number" if self.least == 1 else "a whole number"
 
     def parse(self, text: str) -> int:
         value = parse_count(text)
@@ -84,7 +94,10 @@ class Extent(Kind):
     """
 
     least: int = 1
-    expects = "a height and width such as 3x3"
+
+    @property
+    def expects(self) -> str:
+        return "a height and width such as 3x3"
 
     def parse(self, text: str) -> Pair:
         parts = [parse_count(part) for part in re.split("[xX×]", text)]
@@ -105,7 +118,9 @@ class Extent(Kind):
 class Step(Extent):
     """An extent that is written as one number where both sides agree: a stride, a dilation."""
 
-    expects = "a step such as 2 or 2x1 (height x width)"
+    @property
+    def expects(self) -> str:
+        return "a step such as 2 or 2x1 (height x width)"
 
     def format(self, value: Pair) -> str:
         return str(value[0]) if value[0] == value[1] else f"{value[0]}x{value[1]}"
@@ -113,10 +128,15 @@ class Step(Extent):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A finite decimal number."""
+    """A finite decimal number, greater than `above`, at least `least` and less than `below`."""
 
     above: float = -math.inf
-    expects = "a number such as 0.75 or 2e-5"
+    least: float = -math.inf
+    below: float = math.inf
+
+    @property
+    def expects(self) -> str:
+        return "a number such as 0.75 or 2e-5"
 
     def parse(self, text: str) -> float:
         if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
@@ -126,6 +146,8 @@ class Number(Kind):
             raise self.refuse(text, "it is too large")
         if value <= self.above:
             raise self.refuse(text, f"it must be greater than {self.above:g}")
+        if not self.least <= value < self.below:
+            raise self.refuse(text, f"it must lie in {self.least:g} <= value < {self.below:g}")
         return value
 
     def format(self, value: float) -> str:
@@ -137,7 +159,10 @@ class Numbers(Kind):
     """Numbers separated by commas, one a map or one for all: `0.485,0.456,0.406`."""
 
     positive: bool = False
-    expects = "numbers separated by commas such as 0.485,0.456,0.406"
+
+    @property
+    def expects(self) -> str:
+        return "numbers separated by commas such as 0.485,0.456,0.406"
 
     def parse(self, text: str) -> tuple[float, ...]:
         number = Number(above=0.0) if self.positive else Number()
@@ -156,7 +181,9 @@ class Range(Kind):
     ((-1.0, 1.0), '0..255')
     """
 
-    expects = "a range such as 0..1"
+    @property
+    def expects(self) -> str:
+        return "a range such as 0..1"
 
     def parse(self, text: str) -> tuple[float, float]:
         low, dots, high = text.partition("..")
@@ -179,8 +206,7 @@ class Choice(Kind):
     also: tuple[tuple[str, str], ...] = ()
 
     @property
-    def expects(self) -> str:  # type: ignore[override]
-        """The words themselves."""
+    def expects(self) -> str:
         return f"one of {', '.join(self.words)}"
 
     def parse(self, text: str) -> str:
@@ -197,7 +223,9 @@ class Choice(Kind):
 class Flag(Kind):
     """Yes or no."""
 
-    expects = "yes or no"
+    @property
+    def expects(self) -> str:
+        return "yes or no"
 
     def parse(self, text: str) -> bool:
         if text.lower() not in ("yes", "no"):
@@ -215,7 +243,9 @@ class Flag(Kind):
 class Text(Kind):
     """Any text, such as the path of a file."""
 
-    expects = "a text"
+    @property
+    def expects(self) -> str:
+        return "a text"
 
     def parse(self, text: str) -> str:
         if not text:

@@ -59,6 +59,6 @@ class AvgPool(Pool):
 
     def formula(self, x: TensorType) -> str:
         count = "the number of them"
-        if self.window.overhangs(x.height_width):
-            count += " inside the image" if self.divisor == "inside" else ", padding included"
+        if self.divisor == "padded" and self.window.overhangs(x.height_width):
+            count += " and of the padding's"
         return f"y[i, j, c] = sum({self.cells(x)}) / {count}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import ShapeError
+from cnndsl.ops.connections import Connections, connection_mask, count_links
 from cnndsl.types import TensorType
 
 Array = NDArray[np.float64]
@@ -23,8 +24,8 @@ class Param:
     One tensor of numbers that an operator needs.
 
     `init` is how a seed fills it: `he` draws from a normal distribution of variance 2 / `fan_in`
-    (He et al. 2015, arXiv:1502.01852), `signs` draws -1 or +1. `count` differs from the shape's
-    product where some entries are fixed to zero, which `mask` (1 where an entry is free) tells.
+    (He et al. 2015, arXiv:1502.01852), `signs` draws -1 or +1. Where `connections` are given, entry
+    `[o, c, ...]` is fixed to zero unless output map o reads input map c.
     """
 
     name: str
@@ -32,12 +33,19 @@ class Param:
     init: Init
     fan_in: int = 1
     trainable: bool = True
-    mask: NDArray[np.bool_] | None = None
+    connections: Connections = ()
 
     @property
     def count(self) -> int:
-        """Free numbers in the tensor."""
-        return prod(self.shape) if self.mask is None else int(np.count_nonzero(self.mask))
+        """Free numbers in the tensor: the shape's product, less the entries fixed to zero."""
+        if not self.connections:
+            return prod(self.shape)
+        return count_links(self.connections) * prod(self.shape[2:])
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Of the tensor's shape, true where an entry is free; None where all are."""
+        return connection_mask(self.connections, self.shape) if self.connections else None
 
 
 class Op(ABC):
@@ -80,6 +88,14 @@ class Op(ABC):
         return 0
 
     def require_image(self, x: TensorType) -> None:
-        """Raise unless `x` is an image."""
+        """Raise `ShapeError` unless `x` is an image."""
         if not x.is_image:
             raise ShapeError(f"{self.row_type} reads an image, and {x.describe()} is a vector")
+
+    def require_vector(self, x: TensorType) -> None:
+        """Raise `ShapeError` unless `x` is a vector."""
+        if x.is_image:
+            raise ShapeError(
+                f"{self.row_type} reads a vector, and {x.describe()} is an image",
+                fixes=["a flatten row before it"],
+            )

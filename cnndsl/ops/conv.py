@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import Count, Extent, Flag, Pair, Step, attribute
 from cnndsl.ops.base import Array, Op, Param
-from cnndsl.ops.connections import Connections, ConnectionsKind, count_links
+from cnndsl.ops.connections import (
+    Connections,
+    ConnectionsKind,
+    connection_mask,
+    count_links,
+)
 from cnndsl.ops.window import Padding, PaddingKind, Window
 from cnndsl.types import TensorType, f32
 
@@ -59,8 +63,7 @@ class Conv(Op):
 
     def params(self, x: TensorType) -> tuple[Param, ...]:
         shape = (self.maps, x.maps // self.groups, *self.kernel)
-        mask = self._mask(shape) if self.connect else None
-        weight = Param("weight", shape, "he", fan_in=prod(shape[1:]), mask=mask)
+        weight = Param("weight", shape, "he", prod(shape[1:]), connections=self.connect)
         return (weight, Param("bias", (self.maps,), "zeros")) if self.bias else (weight,)
 
     def macs(self, x: TensorType) -> int:
@@ -70,6 +73,8 @@ class Conv(Op):
 
     def evaluate(self, x: Array, *, weight: Array, bias: Array | None = None) -> Array:
         each = x.shape[-1] // self.groups
+        if self.connect:
+            weight = np.where(connection_mask(self.connect, weight.shape), weight, 0.0)
         windows = self.window.windows(x, 0.0)
         windows = windows.reshape(*windows.shape[:3], self.groups, each, *self.kernel)
         filters = weight.reshape(self.groups, self.maps // self.groups, each, *self.kernel)
@@ -86,12 +91,6 @@ class Conv(Op):
             f"y[i, j, o] = {bias}sum(x[{self.window.cell(x.height_width)}, c] * weight[o, c, u, v] "
             f"for u < {self.kernel[0]}, v < {self.kernel[1]}, {maps}){zeros}"
         )
-
-    def _mask(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        mask = np.zeros(shape, np.bool_)
-        for o, links in enumerate(self.connect):
-            mask[o, list(links)] = True
-        return mask
 
     def _check_connections(self, x: TensorType) -> None:
         if self.groups != 1:

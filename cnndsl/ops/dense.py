@@ -25,6 +25,7 @@ class Dense(Op):
     )
 
     def infer(self, x: TensorType) -> TensorType:
+        self.require_vector(x)
         return f32(self.maps)
 
     def params(self, x: TensorType) -> tuple[Param, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import Number, attribute
 from cnndsl.ops.base import Array, Op
 from cnndsl.types import TensorType
@@ -22,11 +21,11 @@ class Dropout(Op):
     summary = "drops cells in training; passes them on at inference"
     reads = "any"
 
-    rate: float = attribute(Number(), "fraction of the cells dropped in training")
+    rate: float = attribute(
+        Number(least=0.0, below=1.0), "fraction of the cells dropped in training"
+    )
 
     def infer(self, x: TensorType) -> TensorType:
-        if not 0 <= self.rate < 1:
-            raise ShapeError(f"a dropout rate must lie in 0 <= rate < 1, not {self.rate:g}")
         return x
 
     def evaluate(self, x: Array) -> Array:

@@ -44,7 +44,7 @@ class Lrn(Op):
     alpha: float = attribute(Number(above=0.0), "factor of the sum of squares")
     beta: float = attribute(Number(above=0.0), "exponent")
     k: float = attribute(
-        Number(), "added to the sum; `bias` in TensorFlow and ONNX", aliases=("bias",)
+        Number(above=0.0), "added to the sum; `bias` in TensorFlow and ONNX", aliases=("bias",)
     )
     r: int | None = attribute(Count(0), "window as in the book's formula", None, group="window")
     n: int | None = attribute(Count(), "window as in the AlexNet paper", None, group="window")
@@ -56,29 +56,36 @@ class Lrn(Op):
 
     def neighbours(self) -> Neighbours:
         """The resolved window. Raises `ConventionError`."""
-        if self.r is not None:
-            if self.r % 2:
-                raise ConventionError(
-                    f"r={self.r}: the book's formula has r/2 maps on each side, so r must be even",
-                    fixes=[f"r={self.r - 1}, or another convention: n=, depth_radius=, size="],
-                )
-            return Neighbours(self.r // 2, self.r // 2, self.alpha)
-        if self.n is not None:
-            return Neighbours(self.n // 2, self.n // 2, self.alpha)
-        if self.depth_radius is not None:
-            return Neighbours(self.depth_radius, self.depth_radius, self.alpha)
-        if self.size is None:
+        windows = {"r": self.r, "n": self.n, "depth_radius": self.depth_radius, "size": self.size}
+        given = [(name, maps) for name, maps in windows.items() if maps is not None]
+        if len(given) != 1:
+            named = " and ".join(f"{name}={maps}" for name, maps in given)
             raise ConventionError(
-                "LRN's window is not given",
+                f"LRN's window is given {'twice' if named else 'by nothing'}"
+                + (f": {named}" if named else ""),
                 fixes=[
-                    "one of r= (the book), n= (AlexNet paper), depth_radius= (TensorFlow), "
+                    "exactly one of r= (the book), n= (AlexNet paper), depth_radius= (TensorFlow), "
                     "size= (ONNX, PyTorch)"
                 ],
             )
-        below, above = (self.size - 1) // 2, self.size // 2
+        name, maps = given[0]
+        if name == "size":
+            return self._of_size(maps)
+        if self.align is not None:
+            raise ConventionError(f"align goes with size=, and {name}= is given")
+        if name == "r" and maps % 2:
+            raise ConventionError(
+                f"r={maps}: the book's formula has r/2 maps on each side, so r must be even",
+                fixes=[f"r={maps - 1}, or another convention: n=, depth_radius=, size="],
+            )
+        each = maps if name == "depth_radius" else maps // 2
+        return Neighbours(each, each, self.alpha)
+
+    def _of_size(self, size: int) -> Neighbours:
+        below, above = (size - 1) // 2, size // 2
         if below != above and self.align is None:
             raise ConventionError(
-                f"ONNX and PyTorch place a window of an even size {self.size} differently",
+                f"ONNX and PyTorch place a window of an even size {size} differently",
                 fixes=[
                     Fix(f"align=onnx: {below} maps below, {above} above"),
                     Fix(f"align=torch: {above} maps below, {below} above"),
@@ -86,7 +93,7 @@ class Lrn(Op):
             )
         if self.align == "torch":
             below, above = above, below
-        return Neighbours(below, above, self.alpha / self.size)
+        return Neighbours(below, above, self.alpha / size)
 
     def infer(self, x: TensorType) -> TensorType:
         self.require_image(x)
@@ -103,9 +110,10 @@ class Lrn(Op):
         return x / (self.k + window.scale * sums) ** self.beta
 
     def formula(self, x: TensorType) -> str:
-        window = self.neighbours()
+        window, number = self.neighbours(), Number().format
+        scale = number(self.alpha) + (f" / {self.size}" if self.size is not None else "")
         return (
-            f"y[i, j, c] = x[i, j, c] / ({self.k:g} + {window.scale:g} * sum(x[i, j, m]^2 for "
+            f"y[i, j, c] = x[i, j, c] / ({number(self.k)} + {scale} * sum(x[i, j, m]^2 for "
             f"max(0, c-{window.lower}) <= m <= min({x.maps - 1}, c+{window.upper})))"
-            f" ^ {self.beta:g}"
+            f" ^ {number(self.beta)}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import Choice, Extent, Pair, Step, attribute
 from cnndsl.ops.base import Op
 from cnndsl.ops.window import Padding, PaddingKind, Window
@@ -35,9 +36,17 @@ class Pool(Op):
 
     def infer(self, x: TensorType) -> TensorType:
         self.require_image(x)
-        return f32(*self.window.output(x.height_width), x.maps)
+        output = self.window.output(x.height_width)
+        if self.window.misses(x.height_width):
+            raise ShapeError(
+                "a window lies wholly outside the image, where there is nothing to pool",
+                fixes=["less padding, or a larger kernel"],
+            )
+        return f32(*output, x.maps)
 
     def cells(self, x: TensorType) -> str:
         """The window's cells of map c, for a formula."""
         cell = self.window.cell(x.height_width)
-        return f"x[{cell}, c] for u < {self.kernel[0]}, v < {self.kernel[1]}"
+        return f"x[{cell}, c] for u < {self.kernel[0]}, v < {self.kernel[1]}" + (
+            " inside the image" if self.window.overhangs(x.height_width) else ""
+        )

@@ -36,6 +36,7 @@ class Rbf(Op):
     flatten: str = attribute(ORDER, "order in which an image before it is flattened", "hwc")
 
     def infer(self, x: TensorType) -> TensorType:
+        self.require_vector(x)
         return f32(self.maps)
 
     def params(self, x: TensorType) -> tuple[Param, ...]:

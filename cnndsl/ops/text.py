@@ -27,7 +27,10 @@ def format_op(op: Op) -> str:
 
 def parse_op(text: str) -> Op:
     """The operator that `format_op` wrote. Raises `ValueRefused`."""
-    row_type, *options = split(text)
+    try:
+        row_type, *options = split(text)
+    except ValueError:
+        raise ValueRefused(f"{text!r} is not an operator with its attributes") from None
     operator = OPERATORS.get(row_type)
     if operator is None:
         raise ValueRefused(f"{row_type!r} is not an operator")
@@ -37,6 +40,8 @@ def parse_op(text: str) -> Op:
         name, _, value = option.partition("=")
         if name not in kinds:
             raise ValueRefused(f"{name!r} is not an attribute of {row_type}")
+        if name in values:
+            raise ValueRefused(f"{name} is given twice")
         values[name] = kinds[name].parse(value)
     missing = [a.name for a in attributes_of(operator) if a.required and a.name not in values]
     if missing:

@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from cnndsl.errors import ConventionError, Fix, ShapeError
-from cnndsl.ops.attributes import Kind, Pair, parse_count
+from cnndsl.ops.attributes import Kind, Pair, Step, parse_count
 from cnndsl.ops.base import Array
 
 Sides = tuple[Pair, Pair]
@@ -50,7 +50,9 @@ class PaddingKind(Kind):
     '1'
     """
 
-    expects = "valid, same, same_upper, same_lower, or cells such as 2, 2x1 or 0+1x0+1 (begin+end)"
+    @property
+    def expects(self) -> str:
+        return "valid, same, same_upper, same_lower, or cells such as 2, 2x1 or 0+1x0+1 (begin+end)"
 
     def parse(self, text: str) -> Padding:
         word = text.lower()
@@ -134,35 +136,48 @@ class Window:
     def output(self, image: Pair) -> Pair:
         """How many windows fit into an image of that size. Raises `ShapeError`."""
         sides = self.sides(image)
+        # ONNX and PyTorch drop a last window that starts beyond the image and its begin padding;
+        # Caffe does so only where any side is padded. `same` keeps the size that it promises.
+        padded = self.padding.mode.startswith("same") or any(map(any, sides))
+        clipped = self.rounding == "ceil" or padded
         axes = zip(image, sides, self.reach, self.stride, strict=True)
-        counts = [self._count(*axis) for axis in axes]
+        counts = [self._count(*axis, clipped=clipped) for axis in axes]
         if min(counts) < 1:
-            padded = [size + sum(side) for size, side in zip(image, sides, strict=True)]
+            height, width = (size + sum(side) for size, side in zip(image, sides, strict=True))
             dilated = f" (dilated from {_x(self.kernel)})" if self.reach != self.kernel else ""
             raise ShapeError(
                 f"a {_x(self.reach)} window{dilated} does not fit into {_x(image)}"
-                + (f", padded to {padded[0]}x{padded[1]}" if padded != list(image) else ""),
+                + (f", padded to {height}x{width}" if (height, width) != image else ""),
             )
         return counts[0], counts[1]
 
-    def _count(self, size: int, side: Pair, reach: int, stride: int) -> int:
+    def _count(self, size: int, side: Pair, reach: int, stride: int, *, clipped: bool) -> int:
         room = size + sum(side) - reach
-        if room < 0:
-            return 0
         if self.rounding == "floor":
             return room // stride + 1
         count = -(-room // stride) + 1
-        # ONNX, PyTorch and Caffe drop a last window that starts beyond the image and its begin
-        # padding; Caffe does so only where there is padding at all.
         starts_outside = (count - 1) * stride >= size + side[0]
-        if starts_outside and (self.rounding == "ceil" or any(side)):
-            count -= 1
-        return count
+        return count - 1 if starts_outside and clipped else count
 
     def overhangs(self, image: Pair) -> bool:
         """Whether some window has a cell outside the image."""
-        (top, bottom), (left, right) = self.grown_sides(image)
-        return any((top, bottom, left, right))
+        return any(map(any, self.grown_sides(image)))
+
+    def misses(self, image: Pair) -> bool:
+        """Whether some window has no cell inside the image."""
+        axes = zip(image, self.sides(image), self.output(image), strict=True)
+        return any(self._misses(axis, *facts) for axis, facts in enumerate(axes))
+
+    def _misses(self, axis: int, size: int, side: Pair, count: int) -> bool:
+        stride, dilation, kernel = self.stride[axis], self.dilation[axis], self.kernel[axis]
+        if (count - 1) * stride - side[0] >= size:
+            return True
+        # Of a window that starts before the image, the first cell that is not before it decides.
+        for start in range(-side[0], min(0, count * stride - side[0]), stride):
+            cell = -(start // dilation)
+            if cell >= kernel or start + cell * dilation >= size:
+                return True
+        return False
 
     def grown_sides(self, image: Pair) -> Sides:
         """The cells around the image that windows touch: padding, and overhang of rounding up."""
@@ -224,27 +239,29 @@ class Window:
 
         >>> Window((11, 11), (4, 4), Padding("valid")).arithmetic((224, 224))
         '224x224 through 11x11 stride 4 valid is 54x54: (224 - 11) // 4 + 1 = 54'
+        >>> Window((2, 2), (2, 2), Padding("valid"), rounding="ceil").arithmetic((5, 5))
+        '5x5 through 2x2 stride 2 valid rounding ceil is 3x3: ceil((5 - 2) / 2) + 1 = 3'
         """
-        from cnndsl.ops.attributes import Step
-
         step, output, sides = Step(), self.output(image), self.sides(image)
         words = [f"{_x(image)} through {_x(self.kernel)}", f"stride {step.format(self.stride)}"]
         if self.dilation != (1, 1):
             words.append(f"dilation {step.format(self.dilation)}")
         words.append(_padding_words(self.padding))
-        sums: list[str] = []
-        for axis in (0, 1):
-            begin, end = sides[axis]
-            padding = f" + {begin} + {end}" if begin or end else ""
-            division = "//" if self.rounding == "floor" else "/"
-            text = (
-                f"({image[axis]}{padding} - {self.reach[axis]}) {division} {self.stride[axis]} + 1"
-                f" = {output[axis]}"
-            )
-            if text not in sums:
-                sums.append(text)
-        rounded = "" if self.rounding == "floor" else ", rounded up"
-        return f"{' '.join(words)} is {_x(output)}: {'; '.join(sums)}{rounded}"
+        if self.rounding != "floor":
+            words.append(f"rounding {self.rounding}")
+        axes = zip(image, sides, self.reach, self.stride, output, strict=True)
+        # Both axes often have one and the same sum: it is said once.
+        sums = dict.fromkeys(self._sum(*axis) for axis in axes)
+        return f"{' '.join(words)} is {_x(output)}: {'; '.join(sums)}"
+
+    def _sum(self, size: int, side: Pair, reach: int, stride: int, output: int) -> str:
+        room = f"({size} + {side[0]} + {side[1]} - {reach})" if any(side) else f"({size} - {reach})"
+        if self.rounding == "floor":
+            return f"{room} // {stride} + 1 = {output}"
+        total = f"ceil({room} / {stride}) + 1"
+        if output == -(-(size + sum(side) - reach) // stride) + 1:
+            return f"{total} = {output}"
+        return f"{total} - 1 = {output} (a last window that starts outside is dropped)"
 
 
 def _x(pair: Pair) -> str:
