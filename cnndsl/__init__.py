@@ -1,1 +1,55 @@
-"""A layer table in, a fast network out."""
+"""
+A layer table in, a fast network out.
+
+>>> import cnndsl
+>>> net = cnndsl.parse("alexnet")
+>>> f"{net.params:,} parameters"
+'62,378,344 parameters'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnndsl.api import compile, load, parse
+    from cnndsl.errors import CnnError, Diagnostic
+    from cnndsl.ir.network import Network
+    from cnndsl.limits import Limits
+    from cnndsl.model import Model
+    from cnndsl.pictures import preprocess
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CnnError",
+    "Diagnostic",
+    "Limits",
+    "Model",
+    "Network",
+    "compile",
+    "load",
+    "parse",
+    "preprocess",
+]
+
+_HOMES = {
+    "CnnError": "cnndsl.errors",
+    "Diagnostic": "cnndsl.errors",
+    "Limits": "cnndsl.limits",
+    "Model": "cnndsl.model",
+    "Network": "cnndsl.ir.network",
+    "compile": "cnndsl.api",
+    "load": "cnndsl.api",
+    "parse": "cnndsl.api",
+    "preprocess": "cnndsl.pictures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are imported when they are asked for: a process that only runs a compiled model spares
+    # the parser and the graph library, half of its start.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'cnndsl' has no attribute {name!r}")

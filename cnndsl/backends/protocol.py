@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +44,14 @@ class Request:
     threads: int
 
 
+@runtime_checkable
 class Backend(Protocol):
     """A target that runs plans."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
@@ -65,7 +69,10 @@ class Backend(Protocol):
 class Interpreter(Protocol):
     """A target that evaluates a network as it stands, without a plan."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
 
     def interpret(self, network: Network, weights: Weights) -> Executable:
         """Make a network executable."""

@@ -1,0 +1,152 @@
+"""The Python API: parse a table, compile it, load what was compiled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnndsl.compiler import Compilation, default_threads, shipped_or_path
+from cnndsl.errors import CnnError, FileError, WeightsError
+from cnndsl.frontend.load import load_network, read_source
+from cnndsl.interop.artifact import read_artifact
+from cnndsl.interop.weights import (
+    FloatArray,
+    check_weights,
+    read_weights,
+    seeded_weights,
+    take_weights,
+)
+from cnndsl.ir.network import Network
+from cnndsl.labels import read_labels
+from cnndsl.limits import Limits
+from cnndsl.model import Model
+from cnndsl.resources import resource, shipped_specs
+from cnndsl.source import Source
+
+PathLike = str | os.PathLike[str]
+WeightsLike = PathLike | Mapping[str, Any]
+
+
+def parse(
+    path: PathLike | None = None, *, text: str | None = None, limits: Limits | None = None
+) -> Network:
+    """
+    Read a `.cnn` table: from a file, by the name of a shipped spec, or from `text`.
+
+    All claims are checked. Raises `SpecError` with every finding of the table, `FileError` where
+    the file cannot be read.
+
+    >>> parse("alexnet").params
+    62378344
+    >>> parse("alexnet")["C1"].shape
+    (55, 55, 96)
+    """
+    limits = limits or Limits()
+    if (path is None) == (text is None):
+        raise TypeError("parse() takes a path or a text")
+    if text is not None:
+        return load_network(Source("<text>", text), limits)
+    assert path is not None
+    return load_network(read_source(find_spec(path), limits), limits)
+
+
+def find_spec(path: PathLike) -> Path:
+    """The file of a spec given by path or by a shipped one's bare name. Raises `FileError`."""
+    found = shipped_or_path(path, ".cnn", resource("specs"))
+    if not found.exists():
+        raise FileError(
+            f"there is no file {os.fspath(path)!r}",
+            notes=[f"shipped specs, by name: {', '.join(shipped_specs())}"],
+        )
+    return found
+
+
+def compile(
+    spec: PathLike | Network,
+    weights: WeightsLike | None = None,
+    *,
+    seed: int | None = None,
+    target: str = "cpu",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Model:
+    """
+    Make a network run.
+
+    `weights` is a safetensors file, the bare name of shipped weights, or a mapping of names such as
+    `C1.weight` to arrays; `seed` draws He-initialised ones instead. `threads` is the most that one
+    call uses, by default all processors: the result has the same bits for any number.
+    Raises `CnnError`.
+
+    >>> model = compile("lenet5", seed=0)
+    >>> model
+    <cnndsl.Model 32x32x1 -> 10, cpu, threads=...>
+    """
+    network = spec if isinstance(spec, Network) else parse(spec, limits=limits)
+    checked = _weights(network, weights, seed)
+    labels = read_labels(network)
+    compilation = Compilation(network, target)
+    count = _threads(threads)
+    return Model(
+        network,
+        input=network.input,
+        output=network.types[network.ir.outputs[0]],
+        weights=checked,
+        labels=labels,
+        executable=compilation.executable(checked, count),
+        target=target,
+        threads=count,
+    )
+
+
+def load(path: PathLike, *, target: str = "cpu", threads: int | None = None) -> Model:
+    """
+    Read a compiled model that `Model.save` or `cnndsl compile` wrote.
+
+    Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
+    """
+    file = Path(path)
+    artifact = read_artifact(file)
+    network = load_network(Source(str(file), artifact.text), Limits())
+    weights = check_weights(artifact.weights, network.param_table, str(file))
+    count = _threads(threads)
+    return Model(
+        network,
+        input=network.input,
+        output=network.types[network.ir.outputs[0]],
+        weights=weights,
+        labels=artifact.labels,
+        executable=Compilation(network, target).executable(weights, count),
+        target=target,
+        threads=count,
+    )
+
+
+def _weights(
+    network: Network, weights: WeightsLike | None, seed: int | None
+) -> dict[str, FloatArray]:
+    params = network.param_table
+    if weights is None:
+        if seed is None and params:
+            raise WeightsError(
+                f"{network.name} needs weights: {len(params)} tensors, {network.params:,} numbers",
+                fixes=["weights=FILE or a mapping of names to arrays", "seed=0 draws random ones"],
+            )
+        return seeded_weights(params, seed or 0)
+    if seed is not None:
+        raise CnnError("weights and seed exclude each other")
+    if isinstance(weights, Mapping):
+        return take_weights(weights, params)
+    return read_weights(
+        shipped_or_path(weights, ".safetensors", resource("specs", "weights")), params
+    )
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return default_threads()
+    if threads < 1:
+        raise CnnError(f"threads must be at least 1, not {threads}")
+    return threads

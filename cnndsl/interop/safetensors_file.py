@@ -1,0 +1,124 @@
+"""
+Read safetensors files in place.
+
+The safetensors package writes files and copies tensors out of them; it cannot hand NumPy a view of
+the file. A large network's weights are best left where they are, mapped into memory and shared
+between processes, so the header is read here. The format: 8 bytes little-endian length, a JSON
+header of that length, then the tensors' bytes; https://huggingface.co/docs/safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import CnnError
+
+_DTYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_OTHER_DTYPES = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2")
+_LARGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """One tensor of a file: its element type as safetensors calls it, and its raw bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: memoryview
+
+    @property
+    def is_float(self) -> bool:
+        """Whether `float32` can read it."""
+        return self.dtype in _DTYPES
+
+    def float32(self) -> NDArray[np.float32]:
+        """The values: a read-only view of the file where it holds float32, else a copy."""
+        raw = np.frombuffer(self.data, _DTYPES[self.dtype]).reshape(self.shape)
+        if self.dtype == "BF16":  # the upper half of a float32
+            return (raw.astype(np.uint32) << 16).view(np.float32)
+        if self.dtype == "F32":
+            return raw
+        values = raw.astype(np.float32)
+        values.flags.writeable = False
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class SafetensorsFile:
+    """A mapped file: its tensors by name in the order of their bytes, and its metadata."""
+
+    tensors: Mapping[str, StoredTensor]
+    metadata: Mapping[str, str]
+
+
+def open_safetensors(path: Path, refuse: Callable[[str], CnnError]) -> SafetensorsFile:
+    """
+    Map a safetensors file. Every length and offset is checked before it is used.
+
+    `refuse` makes the error of a reason, such as "it is truncated".
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            if size < 8:
+                raise refuse("it is too short to be a safetensors file")
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise refuse(error.strerror or str(error)) from None
+    length = int.from_bytes(mapped[:8], "little")
+    if not 2 <= length <= min(size - 8, _LARGEST_HEADER):
+        raise refuse("it is no safetensors file, or it is truncated")
+    header = _header(bytes(mapped[8 : 8 + length]), refuse)
+    metadata = header.pop("__metadata__", {})
+    if not _is_text_map(metadata):
+        raise refuse("its metadata is malformed")
+    body = mapped[8 + length :]
+    tensors = {name: _tensor(name, entry, body, refuse) for name, entry in header.items()}
+    return SafetensorsFile(tensors, metadata)
+
+
+def _header(text: bytes, refuse: Callable[[str], CnnError]) -> dict[str, Any]:
+    try:
+        header: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        raise refuse("its header is no JSON: it is no safetensors file, or it is damaged") from None
+    if not isinstance(header, dict):
+        raise refuse("its header is malformed")
+    return header  # pyright: ignore[reportUnknownVariableType]  # JSON's keys are texts
+
+
+def _is_text_map(metadata: Any) -> bool:
+    return isinstance(metadata, dict) and all(
+        isinstance(value, str)
+        for value in metadata.values()  # pyright: ignore[reportUnknownVariableType]
+    )
+
+
+def _tensor(
+    name: str, entry: Any, body: memoryview, refuse: Callable[[str], CnnError]
+) -> StoredTensor:
+    try:
+        dtype, shape = str(entry["dtype"]), tuple(entry["shape"])
+        begin, end = entry["data_offsets"]
+    except (KeyError, TypeError, ValueError):
+        raise refuse(f"the entry of {name!r} is malformed") from None
+    counts = (*shape, begin, end)
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise refuse(f"the entry of {name!r} has numbers that are no sizes")
+    if not begin <= end <= len(body):
+        raise refuse(f"it is truncated: {name!r} lies beyond its end")
+    if dtype in _DTYPES:
+        if end - begin != prod(shape) * np.dtype(_DTYPES[dtype]).itemsize:
+            raise refuse(f"{name!r} has bytes for another shape")
+    elif dtype not in _OTHER_DTYPES:
+        raise refuse(f"{name!r} has the unknown element type {dtype!r}")
+    return StoredTensor(dtype, shape, body[begin:end])

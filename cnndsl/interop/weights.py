@@ -1,0 +1,131 @@
+"""Weights: read, checked against a network, or drawn from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import Diagnostic, Fix, WeightsError
+from cnndsl.interop.safetensors_file import open_safetensors
+from cnndsl.ops.base import Param
+
+FloatArray = NDArray[np.float32]
+Params = Mapping[str, Param]
+
+
+def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
+    """
+    A safetensors file's tensors as float32, checked against `params`.
+
+    Where the file holds float32, its tensors are mapped, not copied. Raises `WeightsError` with a
+    finding for each tensor that is missing, left over, or of a wrong shape or element type.
+    """
+
+    def refuse(reason: str) -> WeightsError:
+        return WeightsError(f"cannot read the weights in {path}: {reason}", code="E402")
+
+    tensors = open_safetensors(path, refuse).tensors
+    wrong_types = {
+        name: f"it holds {tensor.dtype}, and weights are floats"
+        for name, tensor in tensors.items()
+        if not tensor.is_float
+    }
+    found = {name: tensor.float32() for name, tensor in tensors.items() if tensor.is_float}
+    return _checked(found, params, str(path), wrong_types)
+
+
+def take_weights(arrays: Mapping[str, Any], params: Params) -> dict[str, FloatArray]:
+    """Arrays by name as float32, checked against `params`. Raises `WeightsError`."""
+    wrong_types: dict[str, str] = {}
+    found: dict[str, FloatArray] = {}
+    for name, given in arrays.items():
+        array = np.asarray(given)
+        if array.dtype.kind not in "fiu":
+            wrong_types[name] = f"it holds {array.dtype}, and weights are floats"
+        else:
+            # A copy, always: a later change of the caller's array must not reach the model.
+            found[name] = np.array(array, np.float32, order="C")
+            found[name].flags.writeable = False
+    return _checked(found, params, "the mapping", wrong_types)
+
+
+def check_weights(
+    arrays: Mapping[str, FloatArray], params: Params, origin: str
+) -> dict[str, FloatArray]:
+    """Float32 arrays that are taken as they are, checked against `params`."""
+    return _checked(dict(arrays), params, origin, {})
+
+
+def seeded_weights(params: Params, seed: int) -> dict[str, FloatArray]:
+    """
+    Weights drawn from a seed: the same for the same seed and name on every machine.
+
+    Each parameter says how it is drawn (`Param.init`); a tensor's numbers do not depend on which
+    other tensors there are.
+    """
+    weights = {name: _drawn(name, param, seed) for name, param in params.items()}
+    for array in weights.values():
+        array.flags.writeable = False
+    return weights
+
+
+def _drawn(name: str, param: Param, seed: int) -> FloatArray:
+    if param.init in ("zeros", "ones"):
+        return np.full(param.shape, float(param.init == "ones"), np.float32)
+    rng = np.random.default_rng([seed, crc32(name.encode())])
+    if param.init == "signs":
+        return rng.choice(np.array([-1, 1], np.float32), param.shape)
+    values = rng.standard_normal(param.shape, np.float32)
+    values *= np.float32(np.sqrt(2 / param.fan_in))
+    if param.mask is not None:
+        values *= param.mask
+    return values
+
+
+def _checked(
+    found: dict[str, FloatArray], params: Params, origin: str, wrong_types: Mapping[str, str]
+) -> dict[str, FloatArray]:
+    findings: list[Diagnostic] = []
+
+    def report(name: str, message: str, *fixes: str) -> None:
+        row = name.rpartition(".")[0] or None
+        mends = tuple(Fix(fix) for fix in fixes)
+        findings.append(Diagnostic("E401", f"{name}: {message}", row=row, fixes=mends))
+
+    for name, param in params.items():
+        if name in wrong_types:
+            report(name, wrong_types[name])
+        elif name not in found:
+            near = get_close_matches(name, [*found, *wrong_types], 1, 0.7)
+            rename = [f"rename {near[0]!r}, which no row expects"] if near else []
+            report(name, f"{origin} lacks it; its shape is {list(param.shape)}", *rename)
+        elif found[name].shape != param.shape:
+            shape = list(found[name].shape)
+            report(
+                name,
+                f"its shape is {shape} in {origin}, and the row expects {list(param.shape)}",
+                *_shape_fixes(found[name].shape, param.shape),
+            )
+        elif param.mask is not None and np.any(found[name][~param.mask]):
+            report(name, "entries between maps that are not connected must be 0")
+    for name in [*found, *wrong_types]:
+        if name not in params:
+            report(name, f"{origin} has it, and no row expects it")
+    if findings:
+        raise WeightsError.of(findings)
+    return {name: found[name] for name in params}
+
+
+def _shape_fixes(found: tuple[int, ...], expected: tuple[int, ...]) -> list[str]:
+    """What is likely the matter where one shape is a transposition of the other."""
+    if len(found) == 4 and (found[3], found[2], found[0], found[1]) == expected:
+        return ["it looks like [kh, kw, in, out] (TensorFlow, Keras): transpose(3, 2, 0, 1)"]
+    if len(found) == 2 and found[::-1] == expected:
+        return ["it looks like [in, out] (TensorFlow, Keras): transpose it"]
+    return []

@@ -1,0 +1,46 @@
+"""The classes' names, which stand in a file beside the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnndsl.errors import CnnError, FileError
+from cnndsl.ir.network import Network
+
+_LARGEST = 2**20
+
+
+def read_labels(network: Network) -> tuple[str, ...] | None:
+    """
+    The lines of the file that the input row names, or None where it names none.
+
+    The file must lie in the table's folder or below it: a table from a stranger reads nothing else.
+    Raises `FileError` at the input row, also where there are not as many names as classes.
+    """
+    name = network.input.labels
+    if name is None:
+        return None
+    row = network.rows[0]
+    try:
+        labels = _lines(Path(network.source.name).parent, name)
+        classes = network.types[network.ir.outputs[0]].maps
+        if len(labels) != classes:
+            raise FileError(f"{name} has {len(labels)} names, and the network {classes} outputs")
+    except CnnError as error:
+        raise error.at(row.cells.get("labels", row.span), row.name, "labels") from None
+    return labels
+
+
+def _lines(folder: Path, name: str) -> tuple[str, ...]:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise FileError(f"{name} is outside the table's folder")
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise FileError(f"{name} is larger than {_LARGEST:,} bytes")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise FileError(f"{path} is not UTF-8") from None
+    return tuple(text.removesuffix("\n").split("\n"))
