@@ -258,4 +258,5 @@ CODES: dict[str, str] = {
     "E802": "the pasted table cannot be read",
     "E803": "an optional package is needed",
     "W101": "nobody reads the row",
+    "W802": "a part of the pasted table is left out",
 }

@@ -1,0 +1,109 @@
+"""What a printed table leaves unsaid: strides, padding and the conventions of frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from cnndsl.errors import CnnError
+from cnndsl.frontend.tables.findings import Findings
+from cnndsl.frontend.tables.rows import PastedRow
+from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.pool import Pool
+from cnndsl.ops.registry import OPERATORS
+from cnndsl.ops.window import Padding
+from cnndsl.types import TensorType, f32
+
+_CHOICES = {
+    "rounding": "the printed size needs a last window that overhangs: rounding=ceil is written",
+    "divisor": "frameworks divide the border's windows differently: divisor=inside is written, as "
+    "in Keras",
+}
+
+
+def settle(rows: list[PastedRow], findings: Findings) -> None:
+    """
+    Complete the rows, each by the first convention under which its printed size comes true.
+
+    What is chosen is noted. Where none fits, the first stands, and the checker will explain the
+    size's arithmetic.
+    """
+    types: dict[str, TensorType | None] = {}
+    above = ""
+    for row in rows:
+        x = types.get(row.reads[0] if row.reads else above)
+        _settle_row(row, x, findings)
+        types[row.name] = _type_of(row, x)
+        above = row.name
+
+
+def _settle_row(row: PastedRow, x: TensorType | None, findings: Findings) -> None:
+    candidates = list(_candidates(row))
+    claim = row.claims.get("size")
+    chosen = candidates[0]
+    if x is not None:
+        results = ((values, _infer(row.row_type, values, x)) for values in candidates)
+        fitting = (values for values, y in results if y is not None and _agrees(y, claim))
+        chosen = next(fitting, chosen)
+    for name, value in chosen.items():
+        # Nobody asks for a pool's rounding or divisor where the usual one is right.
+        usual = name in _CHOICES and value == row.attributes[name].default
+        if row.values.get(name) != value and not usual:
+            findings.choose(_choice(row, name, value), row.name)
+    row.values = chosen
+
+
+def _candidates(row: PastedRow) -> Iterator[dict[str, Any]]:
+    """The row's values with what it leaves unsaid, the likeliest first."""
+    unsaid: dict[str, list[Any]] = {}
+    operator = OPERATORS[row.row_type]
+    if issubclass(operator, Pool):
+        unsaid["rounding"] = ["floor", "ceil"]
+    if issubclass(operator, Pool | Conv):
+        kernel = row.values.get("kernel", (1, 1))
+        unsaid["stride"] = [kernel, (2, 2), (1, 1)] if issubclass(operator, Pool) else [(1, 1)]
+        unsaid["padding"] = [Padding("valid"), Padding("same"), Padding("same_upper")]
+    if issubclass(operator, AvgPool):
+        unsaid["divisor"] = [None, "inside"]
+    for name in unsaid:
+        if name in row.values:
+            unsaid[name] = [row.values[name]]
+    if row.values.get("padding") == Padding("same"):
+        unsaid["padding"] = [Padding("same"), Padding("same_upper")]
+    for values in product(*unsaid.values()):
+        yield {**row.values, **dict(zip(unsaid, values, strict=True))}
+
+
+def _choice(row: PastedRow, name: str, value: Any) -> str:
+    """A choice in words, the same for all rows where the same was chosen."""
+    text = row.attributes[name].kind.format(value)
+    if name in row.values:
+        return f"{name} `same` adds an odd number of cells: {text} is written, as in Keras"
+    if name in _CHOICES:
+        return _CHOICES[name]
+    return f"the table does not say the {name}: {text} is written"
+
+
+def _infer(row_type: str, values: Mapping[str, Any], x: TensorType) -> TensorType | None:
+    try:
+        return OPERATORS[row_type](**values).infer(x)
+    except CnnError:
+        return None
+
+
+def _agrees(y: TensorType, claim: Any) -> bool:
+    return claim is None or (y.is_image and y.height_width == claim)
+
+
+def _type_of(row: PastedRow, x: TensorType | None) -> TensorType | None:
+    """The row's output as the table prints it or, where it does not, as it follows."""
+    if row.row_type == "input":
+        return f32(*row.values["size"], row.values["maps"])
+    if row.yields_vector:
+        return f32(row.values["maps"]) if "maps" in row.values else None
+    maps = row.values.get("maps") or row.claims.get("maps") or (x.maps if x else None)
+    if "size" in row.claims and maps:
+        return f32(*row.claims["size"], maps)
+    return _infer(row.row_type, row.values, x) if x else None

@@ -1,0 +1,221 @@
+"""Layers as rows: each cell read as the value that its operator's attribute takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnndsl.errors import ValueRefused
+from cnndsl.frontend.tables.cleaning import extent_text, fraction_text, number_text
+from cnndsl.frontend.tables.findings import Findings
+from cnndsl.frontend.tables.grid import Cell
+from cnndsl.frontend.tables.layers import Layer, row_name
+from cnndsl.frontend.tables.vocabulary import FUNCTIONS, find_word
+from cnndsl.ops.attributes import (
+    Attribute,
+    Count,
+    Extent,
+    Kind,
+    Number,
+    attributes_of,
+    parse_count,
+)
+from cnndsl.ops.registry import OPERATORS
+from cnndsl.ops.window import PaddingKind
+
+_RBF_CHOICE = (
+    "RBF in the activation column is written as the row type rbf, with the Euclidean distance"
+)
+_LRN_FIXES = (
+    "add a column Options with the paper's n=5 alpha=1e-4 beta=0.75 k=2",
+    "or with the book's r=2 alpha=2e-5 beta=0.75 k=1",
+)
+
+
+@dataclass(slots=True)
+class PastedRow:
+    """
+    A row while it is being read.
+
+    `values` are its operator's attributes that the table gives, `claims` what the compiler is to
+    check: `size` (height, width), `maps`, `params`, `macs`.
+    """
+
+    layer: Layer
+    row_type: str
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    claims: dict[str, Any] = field(default_factory=dict[str, Any])
+    activation: str = "linear"
+    dropout: float | None = None
+    reads: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The row's name in the `.cnn` table."""
+        return self.layer.name
+
+    @property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """The attributes of its operator, by name."""
+        return {a.name: a for a in attributes_of(OPERATORS[self.row_type])}
+
+    @property
+    def yields_vector(self) -> bool:
+        """Whether its output has no height and width."""
+        return self.row_type in ("dense", "rbf", "flatten")
+
+
+def read_row(layer: Layer, findings: Findings) -> PastedRow:
+    """The row that a layer is, with a finding for each cell that cannot be read."""
+    row = PastedRow(layer, layer.row_type)
+    _read_activation(row, findings)
+    for column, cell in layer.cells.items():
+        if column == "options":
+            for word in cell.text.split(" "):
+                _read_option(row, word, cell, findings)
+        elif column == "from":
+            row.reads = tuple(map(row_name, re.split(r"\s*[,+]\s*", cell.text)))
+        elif column == "size":
+            _read_size(row, cell, findings)
+        elif column == "dropout" and row.row_type != "dropout":
+            row.dropout = _parse(row, column, Number(), cell, findings)
+        elif column in ("params", "macs"):
+            _read_count_claim(row, column, cell, findings)
+        elif column == "maps" and "maps" not in row.attributes:
+            row.claims["maps"] = _parse(row, column, Count(), cell, findings)
+        elif column != "activation":
+            _read_attribute(row, column, cell, findings)
+    if layer.remark and layer.row_type == "dropout":
+        row.values["rate"] = float(fraction_text(layer.remark))
+    _check_complete(row, findings)
+    return row
+
+
+def _read_activation(row: PastedRow, findings: Findings) -> None:
+    """The function, which for an output row may say that the row is an RBF."""
+    cell = row.layer.cells.get("activation")
+    word = row.layer.function or (find_word(cell.text, FUNCTIONS) if cell else "linear")
+    if word is None and cell:
+        known = ", ".join(FUNCTIONS)
+        message = f"{cell.text!r} is no activation function; known are {known}"
+        findings.error(message, cell.span, row.name, "activation")
+    elif word == "rbf" and row.row_type in ("dense", "rbf"):
+        row.row_type = "rbf"
+        findings.choose(_RBF_CHOICE, row.name)
+    elif row.row_type == "activation":
+        row.values["activation"] = word
+    elif word:
+        row.activation = word
+    if row.row_type == "rbf":
+        row.values["distance"] = "euclidean"
+
+
+def _read_size(row: PastedRow, cell: Cell, findings: Findings) -> None:
+    """
+    The size of the row's output.
+
+    A fully connected row's size is its units. Papers also print the maps in it: `55x55x96`.
+    """
+    text = extent_text(cell.text)
+    triple = re.fullmatch(r"([0-9]+)x([0-9]+)x([0-9]+)", text)
+    if triple:
+        text, maps = f"{triple[1]}x{triple[2]}", int(triple[3])
+        known = row.values if "maps" in row.attributes else row.claims
+        if "maps" in row.layer.cells or (row.yields_vector and text != "1x1"):
+            message = f"{cell.text!r} is not a height and width such as 55x55"
+            findings.error(message, cell.span, row.name, "size")
+            return
+        known["maps"] = maps
+    if not row.yields_vector:
+        known = row.values if row.row_type == "input" else row.claims
+        known["size"] = _parse(row, "size", Extent(), Cell(text, cell.span), findings)
+    elif not triple:
+        _read_units(row, cell, findings)
+
+
+def _read_units(row: PastedRow, cell: Cell, findings: Findings) -> None:
+    """The units of a row that yields a vector, printed in its size column."""
+    units = parse_count(number_text(cell.text))
+    maps = row.layer.cells.get("maps")
+    printed = parse_count(number_text(maps.text)) if maps else None
+    if cell.text in ("1", extent_text("1x1")) or units == printed:
+        return
+    if units is None:
+        findings.error(f"{cell.text!r} is not a number of units", cell.span, row.name, "size")
+    elif printed not in (None, 1):
+        message = f"the maps say {printed} units, and the size says {units}"
+        findings.error(message, cell.span, row.name, "size")
+    else:
+        row.values["maps"] = units
+
+
+def _read_attribute(row: PastedRow, column: str, cell: Cell, findings: Findings) -> None:
+    name = "rate" if column == "dropout" else column
+    attribute = row.attributes.get(name)
+    if attribute is None:
+        message = f"{cell.text!r} is left out: a row of type {row.row_type} has no {column}"
+        findings.warn(message, cell.span, row.name, column)
+    elif name not in row.values:
+        value = _parse(row, column, attribute.kind, cell, findings)
+        if value is not None:
+            row.values[name] = value
+            if row.row_type == "input" and "bgr" in cell.text.lower():
+                row.values["channels"] = "bgr"
+
+
+def _read_option(row: PastedRow, word: str, cell: Cell, findings: Findings) -> None:
+    name, equals, text = word.partition("=")
+    known = {alias: a for a in row.attributes.values() for alias in (a.name, *a.aliases)}
+    if name == "dropout" and row.row_type != "dropout":
+        row.dropout = _parse(row, name, Number(), Cell(text, cell.span), findings)
+    elif name in known and equals:
+        attribute = known[name]
+        value = _parse(row, name, attribute.kind, Cell(text, cell.span), findings)
+        row.values[attribute.name] = value
+    else:
+        findings.warn(f"{word!r} is left out: it is no option", cell.span, row.name)
+
+
+def _read_count_claim(row: PastedRow, column: str, cell: Cell, findings: Findings) -> None:
+    count = parse_count(number_text(cell.text))
+    if count is None:
+        message = f"{cell.text!r} is left out: it is not an exact number"
+        findings.warn(message, cell.span, row.name, column)
+    else:
+        row.claims[column] = count
+
+
+def _parse(row: PastedRow, column: str, kind: Kind, cell: Cell, findings: Findings) -> Any:
+    """The cell's value, or None with a finding."""
+    text = cell.text
+    if isinstance(kind, Count):
+        text = number_text(text)
+    elif isinstance(kind, Extent | PaddingKind):
+        text = extent_text(text)
+    elif isinstance(kind, Number):
+        text = fraction_text(text)
+    try:
+        return kind.parse(text)
+    except ValueRefused as refusal:
+        findings.error(refusal.diagnostics[0].message, cell.span, row.name, column)
+        return None
+
+
+def _check_complete(row: PastedRow, findings: Findings) -> None:
+    """Report what the row needs, the table does not give and no size can tell."""
+    given = {*row.values, *row.layer.cells}
+    needed = [a.name for a in row.attributes.values() if a.required and a.name not in given]
+    windows = {a.name for a in row.attributes.values() if a.group == "window"}
+    # LRN's window may be called size, which is no column of that name.
+    window = windows & row.values.keys()
+    if row.row_type == "lrn" and (needed or not window):
+        missing = ", ".join([*needed, *([] if window else ["its window"])])
+        message = f"local response normalization needs {missing}, which the table does not give"
+        findings.error(message, row.layer.span, row.name, fixes=_LRN_FIXES)
+        return
+    for name in needed:
+        if name != "stride":
+            message = f"a row of type {row.row_type} needs {name}, which the table does not give"
+            findings.error(message, row.layer.span, row.name)
