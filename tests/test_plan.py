@@ -3,23 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+from graphs import graph_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnndsl.ir.graph import Graph
-from cnndsl.ir.node import Node
 from cnndsl.ops.conv import Conv
-from cnndsl.ops.text import parse_op
 from cnndsl.plan.arena import Lifetime, assign_offsets
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
 from cnndsl.plan.strategy import Choice
 from cnndsl.plan.text import format_plan, plan_from_json, plan_to_json
-
-
-def graph_of(*rows: tuple[str, str, str]) -> Graph:
-    nodes = [Node(name, parse_op(op), tuple(reads.split()), name) for name, op, reads in rows]
-    return Graph(tuple(nodes), (nodes[-1].name,))
 
 
 def strategy(node, operands):
