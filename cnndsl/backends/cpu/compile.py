@@ -12,7 +12,6 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.store import CompiledObject
 
 _NUMBA = cast(Any, compiler)  # numba has no types that a checker could use
 _ARGUMENTS = (types.int64,) * 4
@@ -24,9 +23,9 @@ ALLOWED_SYMBOLS = frozenset(
 )
 
 
-def compile_kernel(kernel: Kernel) -> CompiledObject:
+def compile_kernel(kernel: Kernel) -> bytes:
     """
-    Compile `kernel` for this processor.
+    Compile `kernel` for this processor: an object file, in which it is called `kernel.symbol`.
 
     No fast-math flag is set: kernels say `fma` where they mean one, and the exact order of the
     rest is theirs, so a work unit has the same bits whichever range it is computed in.
@@ -42,15 +41,14 @@ def compile_kernel(kernel: Kernel) -> CompiledObject:
         result = _NUMBA.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
         library = result.library
         library.enable_object_caching()
-        symbol = f"cnndsl_{kernel.name}"
-        library.add_ir_module(_entry(target, result.fndesc, symbol))
+        library.add_ir_module(_entry(target, result.fndesc, kernel.symbol))
         library.finalize()
         module = library._final_module
         strangers = _undefined_symbols(module) - ALLOWED_SYMBOLS
         if strangers:
             raise AssertionError(f"kernel {kernel.name} needs {', '.join(sorted(strangers))}")
-        library.get_pointer_to_function(symbol)  # makes the code generator run
-        return CompiledObject(symbol, library._get_compiled_object())
+        library.get_pointer_to_function(kernel.symbol)  # makes the code generator run
+        return library._get_compiled_object()
 
 
 def _python_of(kernel: Kernel) -> FunctionType:

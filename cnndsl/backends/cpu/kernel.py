@@ -26,6 +26,11 @@ class Kernel:
         """A name that no other kernel has: file names and symbols are made of it."""
         return "_".join([self.function, *map(str, self.parameters)])
 
+    @property
+    def symbol(self) -> str:
+        """What its object file calls it."""
+        return f"cnndsl_{self.name}"
+
 
 class Fields(Protocol):
     """A NamedTuple of the fields of a kernel's row: integers, addresses and floats, in order."""

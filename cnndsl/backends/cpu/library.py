@@ -1,4 +1,4 @@
-"""Kernels in this process: loaded from the store, compiled where the store lacks them."""
+"""Kernels in this process: loaded from the cache, compiled where the cache lacks them."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from llvmlite import binding
 
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.store import CompiledObject, ObjectStore, default_directory
+from cnndsl.cache import FileCache, default_directory
 
 _LLVM = cast(Any, binding)  # llvmlite has no types that a checker could use
 
@@ -20,12 +20,12 @@ class Library:
     Addresses of compiled kernels.
 
     Code is loaded with llvmlite alone, freshly compiled code too; numba is imported only where a
-    kernel is missing from the store. Code once loaded stays until the process ends. Safe to use
+    kernel is missing from the cache. Code once loaded stays until the process ends. Safe to use
     from several threads, and after a fork.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, cache: FileCache) -> None:
+        self._cache = cache
         self._addresses: dict[Kernel, int] = {}
         self._engine = _empty_engine()
         self._lock = threading.Lock()
@@ -42,23 +42,23 @@ class Library:
         with self._lock:
             missing = [kernel for kernel in wanted if kernel not in self._addresses]
             objects = {kernel: self._object(kernel) for kernel in missing}
-            for compiled in objects.values():
-                self._engine.add_object_file(_LLVM.ObjectFileRef.from_data(compiled.code))
+            for code in objects.values():
+                self._engine.add_object_file(_LLVM.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
-            for kernel, compiled in objects.items():
-                self._addresses[kernel] = self._engine.get_function_address(compiled.symbol)
+            for kernel in missing:
+                self._addresses[kernel] = self._engine.get_function_address(kernel.symbol)
             return {kernel: self._addresses[kernel] for kernel in wanted}
 
-    def _object(self, kernel: Kernel) -> CompiledObject:
+    def _object(self, kernel: Kernel) -> bytes:
         key = key_of(kernel.name)
-        stored = self._store.get(kernel.name, key)
-        if stored is not None:
-            return stored
-        # Imported here, so that a process which finds its kernels in the store spares numba.
+        cached = self._cache.get(kernel.name, key)
+        if cached is not None:
+            return cached
+        # Imported here, so that a process which finds its kernels in the cache spares numba.
         from cnndsl.backends.cpu.compile import compile_kernel
 
         compiled = compile_kernel(kernel)
-        self._store.put(kernel.name, key, compiled)
+        self._cache.put(kernel.name, key, compiled)
         return compiled
 
     def _renew_lock(self) -> None:
@@ -67,8 +67,8 @@ class Library:
 
 @cache
 def shared_library() -> Library:
-    """The library of this process, over the user's own store."""
-    return Library(ObjectStore(default_directory()))
+    """The library of this process, over the user's own cache."""
+    return Library(FileCache(default_directory()))
 
 
 def _empty_engine() -> Any:

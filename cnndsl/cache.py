@@ -1,4 +1,6 @@
-"""Compiled kernels on disk: one checked file an object, shared by every process of a user."""
+"""A user's cache on disk: what can be made again, kept as checked files for later processes."""
+
+from __future__ import annotations
 
 import contextlib
 import hashlib
@@ -6,30 +8,21 @@ import os
 import sys
 import threading
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 
-_MAGIC = b"CNNDSLK1"
-_HEADER = Struct("<8s32s32sI")  # magic, checksum of all that follows it, key, symbol's length
+_MAGIC = b"CNNDSLC1"
+_HEADER = Struct("<8s32s32s")  # magic, checksum of all that follows it, key
 _CHECKED_FROM = 8 + 32
 
 
 class CacheWarning(UserWarning):
-    """The kernel cache cannot be written; every process compiles for itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledObject:
-    """The object file of one kernel, and the symbol to call in it."""
-
-    symbol: str
-    code: bytes
+    """The cache cannot be written; every process makes everything for itself."""
 
 
 def default_directory() -> Path:
     """
-    Where this user's kernels are kept.
+    Where this user's cache is kept.
 
     CNNDSL_CACHE_DIR where it is set, else a folder "cnndsl" in the platform's place for caches.
     """
@@ -47,12 +40,13 @@ def default_directory() -> Path:
     return base / "cnndsl"
 
 
-class ObjectStore:
+class FileCache:
     """
-    A folder of compiled kernels.
+    A folder of files, each named by what it holds and found by a digest of what it was made from.
 
     A file is trusted only where it belongs to this user and its checksum and its key are right;
-    anything else is a miss, and the next `put` mends it. Files appear whole or not at all.
+    anything else is a miss, and the next `put` mends it. Files appear whole or not at all, so
+    several processes can share the folder without locks.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -60,11 +54,11 @@ class ObjectStore:
         self._warned = False
 
     def path(self, name: str, key: bytes) -> Path:
-        """The file of the kernel `name` made from what `key` digests."""
-        return self.directory / f"{name}-{key.hex()[:24]}.kernel"
+        """The file of `name`, made from what `key` (32 bytes) digests."""
+        return self.directory / f"{name}-{key.hex()[:24]}.cache"
 
-    def get(self, name: str, key: bytes) -> CompiledObject | None:
-        """The object stored under `key`, or None where there is none to be trusted."""
+    def get(self, name: str, key: bytes) -> bytes | None:
+        """What is stored under `key`, or None where there is nothing to be trusted."""
         try:
             with self.path(name, key).open("rb") as file:
                 if not _is_ours(file.fileno()):
@@ -74,24 +68,21 @@ class ObjectStore:
             return None
         if len(data) < _HEADER.size:
             return None
-        magic, checksum, stored_key, length = _HEADER.unpack_from(data)
+        magic, checksum, stored_key = _HEADER.unpack_from(data)
         if magic != _MAGIC or stored_key != key:
             return None
         if hashlib.sha256(memoryview(data)[_CHECKED_FROM:]).digest() != checksum:
             return None
-        end = _HEADER.size + length
-        return CompiledObject(data[_HEADER.size : end].decode(), data[end:])
+        return data[_HEADER.size :]
 
-    def put(self, name: str, key: bytes, compiled: CompiledObject) -> None:
-        """Keep `compiled` for later processes. A folder that cannot be written costs a warning."""
-        symbol = compiled.symbol.encode()
-        checked = key + Struct("<I").pack(len(symbol)) + symbol + compiled.code
-        data = _MAGIC + hashlib.sha256(checked).digest() + checked
+    def put(self, name: str, key: bytes, data: bytes) -> None:
+        """Keep `data` for later processes. A folder that cannot be written costs a warning."""
+        checked = key + data
         path = self.path(name, key)
         draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.write_bytes(data)
+            draft.write_bytes(_MAGIC + hashlib.sha256(checked).digest() + checked)
             draft.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -101,7 +92,7 @@ class ObjectStore:
     def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            message = f"kernels are compiled anew in every process: cannot write {self.directory}"
+            message = f"every process compiles anew: cannot write {self.directory}"
             warnings.warn(f"{message} ({error.strerror})", CacheWarning, stacklevel=2)
 
 
