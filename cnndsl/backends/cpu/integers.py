@@ -51,6 +51,10 @@ class Int:
         """The lesser of the two."""
         return self.where(self.is_("<", other), other)
 
+    def max(self, other: "Int | int") -> "Int":
+        """The greater of the two."""
+        return self.where(self.is_(">", other), other)
+
     def where(self, condition: Value, other: "Int | int") -> "Int":
         """This where `condition` is true, else `other`."""
         return Int(self.builder, self.builder.select(condition, self.value, raw(other)))

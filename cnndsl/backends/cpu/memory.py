@@ -62,6 +62,13 @@ def quotient(code: Code, dividend: Value, divisor: Value) -> Value:
     return code.builder.udiv(dividend, divisor)
 
 
+def call(code: Code, function: Index, *arguments: Index) -> None:
+    """Call the function of int64 at the address `function`."""
+    kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
+    callee = code.builder.inttoptr(raw(function), kind.as_pointer())
+    code.builder.call(callee, [raw(argument) for argument in arguments])
+
+
 @emits(SCALAR)
 def call_activation(
     code: Code, function: Value, pointer: Value, rows: Value, count: Value, row_stride: Value
@@ -71,6 +78,4 @@ def call_activation(
 
     It rewrites `rows` rows of `count` floats at the address `pointer`, `row_stride` floats apart.
     """
-    kind = ir.FunctionType(ir.VoidType(), [I64] * 4)
-    callee = code.builder.inttoptr(function, kind.as_pointer())
-    code.builder.call(callee, [pointer, rows, count, row_stride])
+    call(code, function, pointer, rows, count, row_stride)

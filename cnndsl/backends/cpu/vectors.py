@@ -305,12 +305,26 @@ class Code:
         i.add_incoming(b.add(i, raw(step)), b.block)
         for phi, value in zip(phis, after, strict=True):
             phi.add_incoming(_register(value), b.block)
-        b.branch(head)
+        b.branch(head).set_metadata("llvm.loop", self._as_written())
         b.position_at_end(done)
         return state
 
     def _declare(self, kind: Any, name: str) -> Any:
         return _cgutils.get_or_insert_function(self.builder.module, kind, name)
+
+    def _as_written(self) -> Value:
+        """
+        The mark of a loop that is to be left as it is.
+
+        Unrolled by LLVM, a loop whose sums fill the registers spills addresses, and short runs
+        spend their time in its remainder.
+        """
+        module = self.builder.module
+        wishes = [["llvm.loop.unroll.disable"], ["llvm.loop.vectorize.width", I32(1)]]
+        mark = module.add_metadata(wishes)
+        if mark.operands[0] is not mark:  # LLVM knows a loop's mark by its naming itself first
+            mark.operands = (mark, *mark.operands)
+        return mark
 
     def _vector_place(self, pointer: Value, offset: Index) -> Value:
         return self.builder.bitcast(self.at(pointer, offset), self.type.as_pointer())

@@ -1,0 +1,262 @@
+"""
+Direct convolution: its fields, its packed weights, its tiles and work units.
+
+In channels-last memory a kernel row of an image is one run of `kw * maps` contiguous floats (with
+dilation or groups, a run is one tap). A tile computes `pixels` times `maps` outputs in registers:
+for every float of every run it multiplies one value a pixel with one row of packed weights.
+Kernel sizes, strides, groups and image borders are all in tables of offsets, and padding is a halo
+of zeros around the image: nothing is gathered or copied, and there is one kernel for all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.lowering.call import Address, Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.target import Target
+from cnndsl.plan.plan import Buffer
+
+FLOATS_IN_CACHE = 1 << 16  # half of a 512 KiB second-level cache: the input of a block of pixels
+MOST_TILES, LEAST_TILES = 64, 8  # tiles of a block of pixels
+UNITS_OF_IMAGE = 16  # work units an image is split into, for threads to share evenly
+UNIT_MACS = 1 << 18  # the least work of a unit
+MACS_OF_FLOAT = 8  # multiply-adds that take as long as moving a float
+
+
+class ConvDirectFields(NamedTuple):
+    """
+    The row of the kernel. Addresses are bytes, all else counts floats.
+
+    `x` is the address of the first float that pixel (0, 0) of the first output image reads, halo
+    included; `x_down` and `x_right` lead from there to what the pixel below and the next one read.
+    `weights` is [panels, reduction, width] and `bias` [panels, width]; `runs` and `panels` are
+    tables of `Run` and `Panel`.
+    """
+
+    batch: Any
+    height: Any
+    width: Any
+    x: Any
+    x_image: Any
+    x_down: Any
+    x_right: Any
+    weights: Any
+    bias: Any
+    reduction: Any
+    runs: Any
+    run_count: Any
+    panels: Any
+    panel_count: Any
+    unit_pixels: Any
+    unit_panels: Any
+    y: Any
+    y_image: Any
+    y_row: Any
+    y_pixel: Any
+    low: Any
+    activation: Any
+
+
+class Run(NamedTuple):
+    """Contiguous floats that a pixel reads, `offset` after the first that it reads."""
+
+    offset: Any
+    length: Any
+
+
+class Panel(NamedTuple):
+    """
+    Neighbouring output maps of one group, computed together.
+
+    `x_offset` is the group's first input map, `first` the panel's first output map, `maps` its
+    number of maps, at most the tile's width.
+    """
+
+    x_offset: Any
+    first: Any
+    maps: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """
+    What the kernel computes in registers at a time: pixels times vectors of output maps.
+
+    `efficiency` is the share of the machine's peak that the tile's inner loop reaches, measured.
+    """
+
+    pixels: int
+    vectors: int
+    lanes: int
+    efficiency: float = 1.0
+
+    @property
+    def width(self) -> int:
+        """Output maps of a tile."""
+        return self.vectors * self.lanes
+
+
+def tiles(machine: Target) -> tuple[Tile, ...]:
+    """
+    The tiles that suit a machine's registers, the one preferred first.
+
+    A tile of p pixels and v vectors keeps p * v sums, v weights and one value in vector registers,
+    p addresses in others, and loads p + v values for p * v multiply-adds.
+    """
+    shapes = [(6, 2, 0.95), (5, 2, 0.94), (8, 1, 0.7)]
+    if machine.registers >= 32:
+        shapes = [(8, 3, 0.95), (10, 2, 0.94), (10, 1, 0.7)]
+    return tuple(Tile(p, v, machine.lanes, e) for p, v, e in shapes)
+
+
+def best_tile(shape: ConvShape, machine: Target) -> Tile:
+    """The tile that wastes least on the ends of the image and of the maps."""
+
+    def cost(tile: Tile) -> float:
+        pixels = ceil(shape.pixels / tile.pixels) * tile.pixels
+        maps = ceil(shape.group_out / tile.width) * tile.width
+        return pixels * maps / tile.efficiency
+
+    return min(tiles(machine), key=cost)
+
+
+def lower_conv_direct(
+    shape: ConvShape,
+    x: Buffer,
+    y: Buffer,
+    epilogue: Epilogue,
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+    tile: Tile | None = None,
+) -> Lowered:
+    """`y = conv(x)` with `weight` [out, in/groups, kh, kw], of any shape."""
+    conv = DirectConv(shape, tile or best_tile(shape, Target.host()))
+    height, width = shape.size
+    runs, panels = conv.runs(x), conv.panels()
+    numbers = {
+        "height": height,
+        "width": width,
+        "x_image": x.image_stride,
+        "x_down": shape.stride[0] * x.row_stride,
+        "x_right": shape.stride[1] * x.pixel_stride,
+        "weights": conv.pack_weights(weight),
+        "bias": conv.pack_bias(bias),
+        "reduction": shape.reduction,
+        "runs": runs,
+        "run_count": len(runs),
+        "panels": panels,
+        "panel_count": len(panels),
+        "unit_pixels": conv.unit_pixels,
+        "unit_panels": conv.unit_panels,
+        **epilogue.fields,
+    }
+    before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride
+    unit_macs = conv.unit_pixels * conv.unit_panels * conv.tile.width * shape.reduction
+
+    def call(batch: int) -> Call:
+        place, start = start_of(x, batch)
+        first = Address(place, start - before)
+        fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers)
+        units = conv.work_units(batch)
+        return Call(conv.kernel, fields, units, unit_macs // MACS_OF_FLOAT, conv.scratch_floats)
+
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class DirectConv:
+    """A convolution cut into tiles."""
+
+    shape: ConvShape
+    tile: Tile
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel that computes it."""
+        tile = self.tile
+        return Kernel("conv_direct", "conv_direct", (tile.pixels, tile.vectors, tile.lanes))
+
+    def pack_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`weight` [out, in/groups, kh, kw] as [panels, reduction, width]."""
+        shape, width = self.shape, self.tile.width
+        packed = np.zeros((shape.groups, self._group_panels * width, shape.reduction), np.float32)
+        in_runs = weight.transpose(0, 2, 3, 1).reshape(shape.groups, shape.group_out, -1)
+        packed[:, : shape.group_out] = in_runs
+        panels = packed.reshape(self._panel_count, width, shape.reduction)
+        return np.ascontiguousarray(panels.transpose(0, 2, 1))
+
+    def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """`bias` [out], or zeros, as [panels, width]."""
+        shape, width = self.shape, self.tile.width
+        packed = np.zeros((shape.groups, self._group_panels * width), np.float32)
+        if bias is not None:
+            packed[:, : shape.group_out] = bias.reshape(shape.groups, -1)
+        return packed.reshape(-1, width)
+
+    def runs(self, x: Buffer) -> NDArray[np.int64]:
+        """What a pixel of the output reads of `x`, in the order of the packed weights: `Run`s."""
+        (kh, kw), (dh, dw) = self.shape.kernel, self.shape.dilation
+        rows, taps, length = range(0, kh * dh, dh), range(0, kw * dw, dw), self.shape.group_in
+        if dw == 1 and length == x.pixel_stride:
+            taps, length = range(1), kw * length
+        if len(taps) == 1 and dh == 1 and length == x.row_stride:
+            rows, length = range(1), kh * length
+        runs = [Run(u * x.row_stride + v * x.pixel_stride, length) for u in rows for v in taps]
+        return np.array(runs, np.int64)
+
+    def panels(self) -> NDArray[np.int64]:
+        """The panels of all groups, in the order of the packed weights: `Panel`s."""
+        shape, width = self.shape, self.tile.width
+        inputs, outputs = shape.group_in, shape.group_out
+        table = [
+            Panel(group * inputs, group * outputs + first, min(width, outputs - first))
+            for group in range(shape.groups)
+            for first in range(0, outputs, width)
+        ]
+        return np.array(table, np.int64)
+
+    def work_units(self, batch: int) -> int:
+        """Units of a batch: blocks of pixels (across images), times ranges of panels."""
+        blocks = ceil(batch * self.shape.pixels / self.unit_pixels)
+        return blocks * ceil(self._panel_count / self.unit_panels)
+
+    @property
+    def scratch_floats(self) -> int:
+        """Floats of scratch a thread needs: a tile, and two tables of int64 offsets."""
+        return self.tile.pixels * self.tile.width + 4 * (self.unit_pixels + self.tile.pixels)
+
+    @property
+    def unit_pixels(self) -> int:
+        """Pixels of a unit: whole tiles, whose input stays in the cache while panels change."""
+        (down, right), (kh, kw) = self.shape.stride, self.shape.kernel
+        fresh = self.shape.in_maps * min(down, kh) * min(right, kw)  # floats that a pixel adds
+        fitting = FLOATS_IN_CACHE // fresh // self.tile.pixels
+        most = max(LEAST_TILES, min(fitting, MOST_TILES)) * self.tile.pixels
+        if self.shape.pixels <= most:
+            return most
+        blocks = ceil(self.shape.pixels / most)
+        return ceil(self.shape.pixels / blocks / self.tile.pixels) * self.tile.pixels
+
+    @property
+    def unit_panels(self) -> int:
+        """Panels of a unit: as many as leave enough units of enough work."""
+        blocks = ceil(self.shape.pixels / self.unit_pixels)
+        wanted = min(UNITS_OF_IMAGE, self.shape.macs // UNIT_MACS)
+        ranges = max(1, min(self._panel_count, ceil(wanted / blocks)))
+        return ceil(self._panel_count / ranges)
+
+    @property
+    def _group_panels(self) -> int:
+        return ceil(self.shape.group_out / self.tile.width)
+
+    @property
+    def _panel_count(self) -> int:
+        return self.shape.groups * self._group_panels
