@@ -50,19 +50,17 @@ def peak_activations(graph: Graph, types: Types) -> int:
 
 
 def check_memory(graph: Graph, types: Types, limits: Limits) -> None:
-    """Raise `LimitError` where weights and activations exceed the limit."""
+    """Raise `LimitError` where weights and activations, padding included, exceed the limit."""
     weights = sum(
         _elements(param) * FLOAT
         for node in graph.nodes
         for param in node_params(node, types).values()
     )
-    activations = peak_activations(graph, types) * FLOAT
+    largest_read = max(n.op.operand_size(*operand_types(n, types)) for n in graph.nodes)
+    activations = max(peak_activations(graph, types), largest_read) * FLOAT
     if weights + activations <= limits.memory:
         return
-    worst = max(
-        graph.nodes,
-        key=lambda n: types[n.name].size + sum(map(_elements, node_params(n, types).values())),
-    )
+    worst = max(graph.nodes, key=lambda node: _node_size(node, types))
     raise LimitError(
         f"the network needs {format_bytes(weights + activations)} "
         f"({format_bytes(weights)} of weights, {format_bytes(activations)} of activations), "
@@ -72,6 +70,12 @@ def check_memory(graph: Graph, types: Types, limits: Limits) -> None:
         notes=["this row is the largest"],
         fixes=["raise the limit, e.g. --max-memory 32G, or limits=Limits(memory=...) in Python"],
     )
+
+
+def _node_size(node: Node, types: Types) -> int:
+    """Elements that a node reads, keeps as weights and writes."""
+    weights = sum(map(_elements, node_params(node, types).values()))
+    return node.op.operand_size(*operand_types(node, types)) + weights + types[node.name].size
 
 
 def _elements(param: Param) -> int:

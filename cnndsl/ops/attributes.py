@@ -48,9 +48,18 @@ class Kind(ABC):
 
     def refuse(self, text: str, reason: str = "") -> ValueRefused:
         """The error for a text that is none of the values."""
-        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
         why = f" ({reason})" if reason else ""
-        return ValueRefused(f"{shown!r} is not {self.expects}{why}")
+        return ValueRefused(f"{shown(text)} is not {self.expects}{why}")
+
+
+def shown(text: str) -> str:
+    """
+    A text in quotes, its end left out where it is long, for a message of one line.
+
+    >>> shown("same"), len(shown("9" * 1000)) < 70
+    ("'same'", True)
+    """
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")
 
 
 def parse_count(text: str) -> int | None:

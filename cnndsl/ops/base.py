@@ -87,6 +87,10 @@ class Op(ABC):
         """Multiply-accumulates for one image: the products that weights take part in."""
         return 0
 
+    def operand_size(self, *operands: Any, **_: Any) -> int:
+        """Elements of its operands for one image, with the padding that it reads around them."""
+        return sum(operand.size for operand in operands)
+
     def require_image(self, x: TensorType) -> None:
         """Raise `ShapeError` unless `x` is an image."""
         if not x.is_image:

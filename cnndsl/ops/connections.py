@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.ops.attributes import Kind, parse_count
+from cnndsl.ops.attributes import Kind, parse_count, shown
 
 Connections = tuple[tuple[int, ...], ...]
 """For each output map the input maps it reads, increasing. Empty: every map reads all."""
@@ -47,9 +47,9 @@ class ConnectionsKind(Kind):
             first, dash, last = run.partition("-")
             low, high = parse_count(first), parse_count(last if dash else first)
             if low is None or high is None or low > high:
-                raise self.refuse(text, f"{run!r} names no maps")
+                raise self.refuse(text, f"{shown(run)} names no maps")
             if links and low <= links[-1]:
-                raise self.refuse(text, f"the maps of {part!r} must increase")
+                raise self.refuse(text, f"the maps of {shown(part)} must increase")
             if len(links) + high - low + 1 > room:
                 raise self.refuse(text, f"it has more than {MOST_LINKS:,} links")
             links += range(low, high + 1)

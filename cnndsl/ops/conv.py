@@ -71,6 +71,9 @@ class Conv(Op):
         links = count_links(self.connect) if self.connect else maps * x.maps // self.groups
         return height * width * links * prod(self.kernel)
 
+    def operand_size(self, x: TensorType) -> int:
+        return self.window.padded_cells(x.height_width) * x.maps
+
     def evaluate(self, x: Array, *, weight: Array, bias: Array | None = None) -> Array:
         each = x.shape[-1] // self.groups
         if self.connect:

@@ -44,6 +44,9 @@ class Pool(Op):
             )
         return f32(*output, x.maps)
 
+    def operand_size(self, x: TensorType) -> int:
+        return self.window.padded_cells(x.height_width) * x.maps
+
     def cells(self, x: TensorType) -> str:
         """The window's cells of map c, for a formula."""
         cell = self.window.cell(x.height_width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote, split
 
 from cnndsl.errors import ValueRefused
-from cnndsl.ops.attributes import attributes_of
+from cnndsl.ops.attributes import attributes_of, shown
 from cnndsl.ops.base import Op
 from cnndsl.ops.registry import OPERATORS
 
@@ -30,16 +30,16 @@ def parse_op(text: str) -> Op:
     try:
         row_type, *options = split(text)
     except ValueError:
-        raise ValueRefused(f"{text!r} is not an operator with its attributes") from None
+        raise ValueRefused(f"{shown(text)} is not an operator with its attributes") from None
     operator = OPERATORS.get(row_type)
     if operator is None:
-        raise ValueRefused(f"{row_type!r} is not an operator")
+        raise ValueRefused(f"{shown(row_type)} is not an operator")
     kinds = {attribute.name: attribute.kind for attribute in attributes_of(operator)}
     values: dict[str, object] = {}
     for option in options:
         name, _, value = option.partition("=")
         if name not in kinds:
-            raise ValueRefused(f"{name!r} is not an attribute of {row_type}")
+            raise ValueRefused(f"{shown(name)} is not an attribute of {row_type}")
         if name in values:
             raise ValueRefused(f"{name} is given twice")
         values[name] = kinds[name].parse(value)

@@ -190,6 +190,11 @@ class Window:
         ]
         return (sides[0][0], ends[0]), (sides[1][0], ends[1])
 
+    def padded_cells(self, image: Pair) -> int:
+        """Cells of a map together with the cells around it that windows touch."""
+        (top, bottom), (left, right) = self.grown_sides(image)
+        return (top + image[0] + bottom) * (left + image[1] + right)
+
     def windows(self, x: Array, fill: float) -> Array:
         """All windows of `x[n, h, w, c]`, cells outside being `fill`: `[n, oh, ow, c, kh, kw]`."""
         image = x.shape[1], x.shape[2]
