@@ -1,8 +1,7 @@
-"""What the CPU backend calls a kernel, and the row of fields that a kernel reads."""
+"""What the CPU backend calls a kernel, and how a field of a kernel's row is written."""
 
 import struct
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,6 @@ class Kernel:
     def symbol(self) -> str:
         """What its object file calls it."""
         return f"cnndsl_{self.name}"
-
-
-class Fields(Protocol):
-    """A NamedTuple of the fields of a kernel's row: integers, addresses and floats, in order."""
-
-    def __iter__(self) -> Any: ...
 
 
 def encode(value: int | float) -> int:

@@ -1,0 +1,146 @@
+"""Pooling, channels last: see lowering/pool.py for the fields."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
+from cnndsl.backends.cpu.kernels.spans import Span, over_row
+from cnndsl.backends.cpu.lowering.pool import AxisWindow, PoolFields
+from cnndsl.backends.cpu.memory import constant, read_fields
+from cnndsl.backends.cpu.target import Target
+from cnndsl.backends.cpu.vectors import FLOAT, Code, Vector, emits
+
+_LANES = Target.host().lanes
+
+Combine = Callable[[Vector, Vector], Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of one window that are inside the image, `x` the address of the first."""
+
+    code: Code
+    fields: Any
+    x: Int
+    rows: Int
+    columns: Int
+
+    def fold_row(
+        self, row: Value, span: Span, state: Sequence[Vector], combine: Combine, fill: float
+    ) -> list[Vector]:
+        """The state after every cell of one row of the window."""
+        code, f = self.code, self.fields
+        start = code.pointer(self.x + code.integer(row) * f.row_step * FLOAT_BYTES)
+
+        def turn(column: Value, state: list[Vector]) -> list[Vector]:
+            cell = code.at(start, code.integer(column) * f.column_step)
+            return [combine(s, x) for s, x in zip(state, span.load(cell, fill), strict=True)]
+
+        return code.loop(0, self.columns, 1, state, turn)
+
+
+Reduce = Callable[[_Cells, Span], list[Vector]]
+"""From the cells of a window to one vector for each vector of the span."""
+Finish = Callable[[_Cells, Span, list[Vector], Vector], list[Vector]]
+"""From the cells, the span, the reduced vectors and the window's divisor to the output."""
+
+
+def _largest(cells: _Cells, span: Span) -> list[Vector]:
+    """The largest cell; NaN where there is one."""
+
+    def larger(largest: Vector, x: Vector) -> Vector:
+        # The first part keeps a NaN in `largest`, the second takes over one in `x`.
+        return (x <= math.inf).select(largest.at_least(x), x)
+
+    def turn(row: Value, state: list[Vector]) -> list[Vector]:
+        return cells.fold_row(row, span, state, larger, fill=-math.inf)
+
+    start = [span.code.vector(-math.inf)] * span.vectors
+    return span.code.loop(0, cells.rows, 1, start, turn)
+
+
+def _total(cells: _Cells, span: Span) -> list[Vector]:
+    """The sum of all cells, row by row, which keeps rounding errors of large windows small."""
+    zeros = [span.code.vector(0.0)] * span.vectors
+
+    def turn(row: Value, state: list[Vector]) -> list[Vector]:
+        sums = cells.fold_row(row, span, zeros, lambda total, x: total + x, fill=0.0)
+        return [total + s for total, s in zip(state, sums, strict=True)]
+
+    return span.code.loop(0, cells.rows, 1, zeros, turn)
+
+
+def _as_it_is(cells: _Cells, span: Span, vectors: list[Vector], divisor: Vector) -> list[Vector]:
+    return vectors
+
+
+def _mean(cells: _Cells, span: Span, vectors: list[Vector], divisor: Vector) -> list[Vector]:
+    return [total / divisor for total in vectors]
+
+
+def _weighted(cells: _Cells, span: Span, vectors: list[Vector], divisor: Vector) -> list[Vector]:
+    weight, bias = (cells.code.pointer(p) for p in (cells.fields.weight, cells.fields.bias))
+    numbers = zip(vectors, span.load(weight), span.load(bias), strict=True)
+    return [x.fma(w, b) for x, w, b in numbers]
+
+
+def _pooling(reduce: Reduce, finish: Finish) -> Any:
+    @emits(_LANES)
+    def pool(code: Code, args: Value, begin: Value, end: Value) -> None:
+        f = read_fields(code, args, PoolFields)
+        low = code.vector(code.float_field(f.low))
+
+        def unit(image: Int, row: Int) -> None:
+            down = _window(code, f.row_windows, row)
+            x_row = f.x + (image * f.x_image + down.first * f.x_row) * FLOAT_BYTES
+            y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
+
+            def pixel(column: Value, _state: object) -> tuple[()]:
+                across = _window(code, f.column_windows, code.integer(column))
+                x = x_row + across.first * f.x_pixel * FLOAT_BYTES
+                y = code.pointer(y_row + code.integer(column) * f.y_pixel * FLOAT_BYTES)
+                cells = _Cells(code, f, x, down.cells, across.cells)
+                counted = (down.divisor * across.divisor).value
+                divisor = code.vector(code.builder.sitofp(counted, FLOAT))
+
+                def pool_span(span: Span) -> None:
+                    vectors = finish(cells, span, reduce(cells, span), divisor)
+                    span.store([v.at_least(low) for v in vectors], y)
+
+                over_row(code, f.maps, pool_span, widths=(4, 1))
+                return ()
+
+            code.loop(0, f.columns, 1, (), pixel)
+            activate_row(code, f, y_row)
+
+        over_units(code, begin, end, f.rows, unit)
+
+    return pool
+
+
+def _window(code: Code, table: Int, number: Int) -> AxisWindow:
+    words = len(AxisWindow._fields)
+    return AxisWindow(*[constant(code, table, number * words + i) for i in range(words)])
+
+
+_max_pool = _pooling(_largest, _as_it_is)
+_avg_pool = _pooling(_total, _mean)
+_subsample = _pooling(_total, _weighted)
+
+
+def max_pool(args: int, begin: int, end: int, scratch: int) -> None:
+    """The largest cell of each window."""
+    _max_pool(args, begin, end)
+
+
+def avg_pool(args: int, begin: int, end: int, scratch: int) -> None:
+    """The mean of each window's cells."""
+    _avg_pool(args, begin, end)
+
+
+def subsample(args: int, begin: int, end: int, scratch: int) -> None:
+    """A multiple of the sum of each window's cells, plus a bias."""
+    _subsample(args, begin, end)

@@ -1,0 +1,83 @@
+"""One kernel call of a program: its fields, as they are before addresses are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.plan.plan import Buffer, Place
+
+# Threads draw work in chunks of about this many floats read or written, some microseconds of work.
+CHUNK_FLOATS = 16384
+
+
+class Address(NamedTuple):
+    """A place that is known only when a program runs: `offset` floats into the buffer `place`."""
+
+    place: Place
+    offset: int
+
+
+Field = int | float | Address | Kernel | NDArray[np.float32] | NDArray[np.int64]
+"""
+What a lowering writes into a field: a number, or what has an address.
+
+A kernel stands for the address of its code, an array for the address of its elements, and the
+program that holds the call keeps the array alive.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    One row of a program.
+
+    `fields` is the kernel's NamedTuple with a `Field` in each place. There are `units` units of
+    work, of about `unit_floats` floats read or written each (or as costly as that). The kernel
+    needs `scratch_floats` floats of scratch a thread.
+    """
+
+    kernel: Kernel
+    fields: tuple[Any, ...]
+    units: int
+    unit_floats: int
+    scratch_floats: int = 0
+
+    @property
+    def grain(self) -> int:
+        """Units that a thread draws at a time."""
+        return max(1, CHUNK_FLOATS // max(1, self.unit_floats))
+
+
+Lowered = Callable[[int], Call]
+"""A step whose weights are packed: the call for a batch of that size."""
+
+
+def start_of(buffer: Buffer, batch: int) -> Address:
+    """The first cell, halo not counted, of the first image in a buffer."""
+    return Address(buffer.place, batch * buffer.offset + buffer.origin)
+
+
+def source(x: Buffer, batch: int) -> dict[str, Field]:
+    """The fields that say where a kernel reads: the first cell, and strides in floats."""
+    return {
+        "x": start_of(x, batch),
+        "x_image": x.image_stride,
+        "x_row": x.row_stride,
+        "x_pixel": x.pixel_stride,
+    }
+
+
+def target(y: Buffer, batch: int) -> dict[str, Field]:
+    """The fields that say where a kernel writes."""
+    return {
+        "y": start_of(y, batch),
+        "y_image": y.image_stride,
+        "y_row": y.row_stride,
+        "y_pixel": y.pixel_stride,
+    }

@@ -1,0 +1,65 @@
+"""A network for one batch size as a table of kernel calls, and the memory that it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cpu.kernel import Kernel, encode
+from cnndsl.backends.cpu.library import Library
+from cnndsl.backends.cpu.lowering.call import Address, Call
+from cnndsl.backends.cpu.program_layout import FIELDS, GRAIN, KERNEL, MAX_FIELDS, ROW_WORDS, UNITS
+from cnndsl.plan.plan import Place
+
+EXECUTOR = Kernel("executor", "run")
+_FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """
+    The table that the executor walks, int64 [steps, ROW_WORDS], without the addresses of a run.
+
+    Fields that lie in the arena or in a caller's array hold their offsets in bytes; `moved` names
+    them, as places in the flattened table, by what they are offsets into. Sizes are in floats.
+    `kept` are the arrays whose addresses are in the table.
+    """
+
+    table: NDArray[np.int64]
+    moved: dict[Place, list[int]]
+    arena: int
+    scratch: int
+    executor: int
+    kept: tuple[Any, ...]
+
+
+def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
+    """The program of these calls over an arena of that many floats."""
+    kernels = [EXECUTOR, *(call.kernel for call in calls)]
+    kernels += [field for call in calls for field in call.fields if isinstance(field, Kernel)]
+    addresses = library.addresses(kernels)
+    table = np.zeros((len(calls), ROW_WORDS), np.int64)
+    moved: dict[Place, list[int]] = {"input": [], "output": [], "arena": []}
+    kept: list[Any] = [library]
+    for step, call in enumerate(calls):
+        if len(call.fields) > MAX_FIELDS:
+            raise ValueError(f"{call.kernel.name} has more than {MAX_FIELDS} fields")
+        row = table[step]
+        row[KERNEL], row[UNITS], row[GRAIN] = addresses[call.kernel], call.units, call.grain
+        for number, field in enumerate(call.fields, FIELDS):
+            if isinstance(field, Address):
+                moved[field.place].append(step * ROW_WORDS + number)
+                row[number] = field.offset * _FLOAT
+            elif isinstance(field, np.ndarray):
+                kept.append(field)
+                row[number] = field.ctypes.data
+            elif isinstance(field, Kernel):
+                row[number] = addresses[field]
+            else:
+                row[number] = encode(field)
+    scratch = max((call.scratch_floats for call in calls), default=0)
+    return Program(table, moved, arena, scratch, addresses[EXECUTOR], tuple(kept))
