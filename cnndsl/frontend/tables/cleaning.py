@@ -7,11 +7,11 @@ import re
 import unicodedata
 
 _DASH = re.compile(r"[-\u2010-\u2015\u2212\u30fc]+|n/?a", re.IGNORECASE)
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_TAG = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\([|\\*_`\[\]#~$-])")
 _TIMES = re.compile(r"\s*(?:[xX*×✕✖⨯]|\bby\b)\s*")
-_PAIR = re.compile(r"[(\[]\s*([0-9,]+)\s*,\s*([0-9,]+)\s*[)\]]")
+_PAIR = re.compile(r"[(\[]\s*([0-9]+)\s*,\s*([0-9]+)\s*[)\]]")
 _TRIPLE = re.compile(r"[(\[]\s*([0-9]+)\s*,\s*([0-9]+)\s*,\s*([0-9]+)\s*[)\]]")
 _ANNOTATED = re.compile(r"([0-9][0-9, ]*?)\s*(?:\(.*\)|[^\W\d_]+)?")
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from cnndsl.errors import CnnError
-from cnndsl.frontend.tables.findings import Findings
+from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.rows import PastedRow
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.conv import Conv
@@ -23,7 +23,7 @@ _CHOICES = {
 }
 
 
-def settle(rows: list[PastedRow], findings: Findings) -> None:
+def settle(rows: list[PastedRow], findings: TableFindings) -> None:
     """
     Complete the rows, each by the first convention under which its printed size comes true.
 
@@ -39,7 +39,7 @@ def settle(rows: list[PastedRow], findings: Findings) -> None:
         above = row.name
 
 
-def _settle_row(row: PastedRow, x: TensorType | None, findings: Findings) -> None:
+def _settle_row(row: PastedRow, x: TensorType | None, findings: TableFindings) -> None:
     candidates = list(_candidates(row))
     claim = row.claims.get("size")
     chosen = candidates[0]

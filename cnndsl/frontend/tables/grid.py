@@ -7,15 +7,20 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
-from cnndsl.errors import CnnError
+from cnndsl.errors import CnnError, LimitError
 from cnndsl.frontend.tables.cleaning import clean
+from cnndsl.limits import Limits
 from cnndsl.source import Source, Span
 
 TableFormat = Literal["Markdown", "TSV", "CSV"]
 
 _ALIGNMENT = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
+# No cell of a layer table is longer, and what is done to a cell may take its length squared.
+_LONGEST_CELL = 400
+_MOST_CELLS = 100
 _MARKDOWN_CELL = re.compile(r"(?:\\.|[^|\\])*")
 
 
@@ -37,8 +42,11 @@ class Grid:
     outside: tuple[Span, ...] = ()
 
 
-def source_of(name: str, text: str) -> Source:
+def source_of(name: str, text: str, limits: Limits) -> Source:
     """A pasted text with plain line breaks, without a byte order mark or full-width bars."""
+    if len(text) > limits.text_bytes:
+        message = f"{name} has more than {limits.text_bytes:,} characters, which is the limit"
+        raise LimitError(message, code="E301")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     return Source(name, text.replace("｜", "|"))
 
@@ -70,11 +78,12 @@ def _read_markdown(source: Source) -> Grid:
     start = 0
     for line in source.text.split("\n"):
         if "|" in line and not _ALIGNMENT.fullmatch(line):
-            lines.append(tuple(_markdown_cells(source, start, line)))
+            cells = islice(_markdown_cells(source, start, line), _MOST_CELLS + 1)
+            lines.append(tuple(cells))
         elif "|" not in line and line.strip():
             outside.append(Span(source, start, start + len(line)))
         start += len(line) + 1
-    return Grid("Markdown", tuple(filter(None, lines)), tuple(outside))
+    return Grid("Markdown", _checked(lines), tuple(outside))
 
 
 def _markdown_cells(source: Source, start: int, line: str) -> Iterator[Cell]:
@@ -99,11 +108,12 @@ def _read_delimited(source: Source, kind: TableFormat, delimiter: str) -> Grid:
         for fields in reader:
             begin, first = starts[first], reader.line_num
             end = starts[first] if first < len(starts) else len(source.text)
-            lines.append(tuple(_delimited_cells(source, begin, end, fields)))
+            cells = islice(_delimited_cells(source, begin, end, fields), _MOST_CELLS + 1)
+            lines.append(tuple(cells))
     except csv.Error as error:
         place = Span(source, starts[first], starts[first] + 1)
         raise CnnError(f"the {kind} cannot be read: {error}", code="E802", span=place) from None
-    return Grid(kind, tuple(filter(None, lines)))
+    return Grid(kind, _checked(lines))
 
 
 def _delimited_cells(source: Source, begin: int, end: int, fields: list[str]) -> Iterator[Cell]:
@@ -118,7 +128,19 @@ def _delimited_cells(source: Source, begin: int, end: int, fields: list[str]) ->
             position = found + len(field)
 
 
+def _checked(lines: list[tuple[Cell, ...]]) -> tuple[tuple[Cell, ...], ...]:
+    """The lines that have cells, none of them with too many."""
+    for cells in lines:
+        if len(cells) > _MOST_CELLS:
+            message = f"a row has more than {_MOST_CELLS} cells, which is the limit"
+            raise CnnError(message, code="E802", span=cells[-1].span)
+    return tuple(filter(None, lines))
+
+
 def _cell(source: Source, start: int, end: int, text: str) -> Cell:
+    if len(text) > _LONGEST_CELL:
+        message = f"a cell has {len(text):,} characters, and the limit is {_LONGEST_CELL}"
+        raise CnnError(message, code="E802", span=Span(source, start, end))
     raw = source.text[start:end]
     left = len(raw) - len(raw.lstrip())
     right = len(raw.rstrip())

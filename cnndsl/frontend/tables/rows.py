@@ -9,10 +9,10 @@ from typing import Any
 
 from cnndsl.errors import ValueRefused
 from cnndsl.frontend.tables.cleaning import extent_text, fraction_text, number_text
-from cnndsl.frontend.tables.findings import Findings
+from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.grid import Cell
 from cnndsl.frontend.tables.layers import Layer, row_name
-from cnndsl.frontend.tables.vocabulary import FUNCTIONS, find_word
+from cnndsl.frontend.tables.vocabulary import FUNCTIONS
 from cnndsl.ops.attributes import (
     Attribute,
     Count,
@@ -67,7 +67,7 @@ class PastedRow:
         return self.row_type in ("dense", "rbf", "flatten")
 
 
-def read_row(layer: Layer, findings: Findings) -> PastedRow:
+def read_row(layer: Layer, findings: TableFindings) -> PastedRow:
     """The row that a layer is, with a finding for each cell that cannot be read."""
     row = PastedRow(layer, layer.row_type)
     _read_activation(row, findings)
@@ -93,14 +93,14 @@ def read_row(layer: Layer, findings: Findings) -> PastedRow:
     return row
 
 
-def _read_activation(row: PastedRow, findings: Findings) -> None:
+def _read_activation(row: PastedRow, findings: TableFindings) -> None:
     """The function, which for an output row may say that the row is an RBF."""
     cell = row.layer.cells.get("activation")
-    word = row.layer.function or (find_word(cell.text, FUNCTIONS) if cell else "linear")
+    word = row.layer.function or (FUNCTIONS.find(cell.text) if cell else "linear")
     if word is None and cell:
         known = ", ".join(FUNCTIONS)
         message = f"{cell.text!r} is no activation function; known are {known}"
-        findings.error(message, cell.span, row.name, "activation")
+        findings.refuse(message, cell.span, row.name, "activation")
     elif word == "rbf" and row.row_type in ("dense", "rbf"):
         row.row_type = "rbf"
         findings.choose(_RBF_CHOICE, row.name)
@@ -112,7 +112,7 @@ def _read_activation(row: PastedRow, findings: Findings) -> None:
         row.values["distance"] = "euclidean"
 
 
-def _read_size(row: PastedRow, cell: Cell, findings: Findings) -> None:
+def _read_size(row: PastedRow, cell: Cell, findings: TableFindings) -> None:
     """
     The size of the row's output.
 
@@ -125,7 +125,7 @@ def _read_size(row: PastedRow, cell: Cell, findings: Findings) -> None:
         known = row.values if "maps" in row.attributes else row.claims
         if "maps" in row.layer.cells or (row.yields_vector and text != "1x1"):
             message = f"{cell.text!r} is not a height and width such as 55x55"
-            findings.error(message, cell.span, row.name, "size")
+            findings.refuse(message, cell.span, row.name, "size")
             return
         known["maps"] = maps
     if not row.yields_vector:
@@ -135,7 +135,7 @@ def _read_size(row: PastedRow, cell: Cell, findings: Findings) -> None:
         _read_units(row, cell, findings)
 
 
-def _read_units(row: PastedRow, cell: Cell, findings: Findings) -> None:
+def _read_units(row: PastedRow, cell: Cell, findings: TableFindings) -> None:
     """The units of a row that yields a vector, printed in its size column."""
     units = parse_count(number_text(cell.text))
     maps = row.layer.cells.get("maps")
@@ -143,20 +143,20 @@ def _read_units(row: PastedRow, cell: Cell, findings: Findings) -> None:
     if cell.text in ("1", extent_text("1x1")) or units == printed:
         return
     if units is None:
-        findings.error(f"{cell.text!r} is not a number of units", cell.span, row.name, "size")
+        findings.refuse(f"{cell.text!r} is not a number of units", cell.span, row.name, "size")
     elif printed not in (None, 1):
         message = f"the maps say {printed} units, and the size says {units}"
-        findings.error(message, cell.span, row.name, "size")
+        findings.refuse(message, cell.span, row.name, "size")
     else:
         row.values["maps"] = units
 
 
-def _read_attribute(row: PastedRow, column: str, cell: Cell, findings: Findings) -> None:
+def _read_attribute(row: PastedRow, column: str, cell: Cell, findings: TableFindings) -> None:
     name = "rate" if column == "dropout" else column
     attribute = row.attributes.get(name)
     if attribute is None:
         message = f"{cell.text!r} is left out: a row of type {row.row_type} has no {column}"
-        findings.warn(message, cell.span, row.name, column)
+        findings.leave_out(message, cell.span, row.name, column)
     elif name not in row.values:
         value = _parse(row, column, attribute.kind, cell, findings)
         if value is not None:
@@ -165,7 +165,7 @@ def _read_attribute(row: PastedRow, column: str, cell: Cell, findings: Findings)
                 row.values["channels"] = "bgr"
 
 
-def _read_option(row: PastedRow, word: str, cell: Cell, findings: Findings) -> None:
+def _read_option(row: PastedRow, word: str, cell: Cell, findings: TableFindings) -> None:
     name, equals, text = word.partition("=")
     known = {alias: a for a in row.attributes.values() for alias in (a.name, *a.aliases)}
     if name == "dropout" and row.row_type != "dropout":
@@ -175,19 +175,19 @@ def _read_option(row: PastedRow, word: str, cell: Cell, findings: Findings) -> N
         value = _parse(row, name, attribute.kind, Cell(text, cell.span), findings)
         row.values[attribute.name] = value
     else:
-        findings.warn(f"{word!r} is left out: it is no option", cell.span, row.name)
+        findings.leave_out(f"{word!r} is left out: it is no option", cell.span, row.name)
 
 
-def _read_count_claim(row: PastedRow, column: str, cell: Cell, findings: Findings) -> None:
+def _read_count_claim(row: PastedRow, column: str, cell: Cell, findings: TableFindings) -> None:
     count = parse_count(number_text(cell.text))
     if count is None:
         message = f"{cell.text!r} is left out: it is not an exact number"
-        findings.warn(message, cell.span, row.name, column)
+        findings.leave_out(message, cell.span, row.name, column)
     else:
         row.claims[column] = count
 
 
-def _parse(row: PastedRow, column: str, kind: Kind, cell: Cell, findings: Findings) -> Any:
+def _parse(row: PastedRow, column: str, kind: Kind, cell: Cell, findings: TableFindings) -> Any:
     """The cell's value, or None with a finding."""
     text = cell.text
     if isinstance(kind, Count):
@@ -199,11 +199,11 @@ def _parse(row: PastedRow, column: str, kind: Kind, cell: Cell, findings: Findin
     try:
         return kind.parse(text)
     except ValueRefused as refusal:
-        findings.error(refusal.diagnostics[0].message, cell.span, row.name, column)
+        findings.refuse(refusal.diagnostics[0].message, cell.span, row.name, column)
         return None
 
 
-def _check_complete(row: PastedRow, findings: Findings) -> None:
+def _check_complete(row: PastedRow, findings: TableFindings) -> None:
     """Report what the row needs, the table does not give and no size can tell."""
     given = {*row.values, *row.layer.cells}
     needed = [a.name for a in row.attributes.values() if a.required and a.name not in given]
@@ -213,9 +213,9 @@ def _check_complete(row: PastedRow, findings: Findings) -> None:
     if row.row_type == "lrn" and (needed or not window):
         missing = ", ".join([*needed, *([] if window else ["its window"])])
         message = f"local response normalization needs {missing}, which the table does not give"
-        findings.error(message, row.layer.span, row.name, fixes=_LRN_FIXES)
+        findings.refuse(message, row.layer.span, row.name, fixes=_LRN_FIXES)
         return
     for name in needed:
         if name != "stride":
             message = f"a row of type {row.row_type} needs {name}, which the table does not give"
-            findings.error(message, row.layer.span, row.name)
+            findings.refuse(message, row.layer.span, row.name)
