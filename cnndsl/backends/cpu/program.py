@@ -25,14 +25,16 @@ class Program:
     The table that the executor walks, int64 [steps, ROW_WORDS], without the addresses of a run.
 
     Fields that lie in the arena or in a caller's array hold their offsets in bytes; `moved` names
-    them, as places in the flattened table, by what they are offsets into. Sizes are in floats.
-    `kept` are the arrays whose addresses are in the table.
+    them, as places in the flattened table, by what they are offsets into. `arena` and `scratch`
+    (a thread) are sizes in floats, `work` is about how many floats a run reads and writes. `kept`
+    are the arrays whose addresses are in the table.
     """
 
     table: NDArray[np.int64]
     moved: dict[Place, list[int]]
     arena: int
     scratch: int
+    work: int
     executor: int
     kept: tuple[Any, ...]
 
@@ -62,4 +64,5 @@ def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
             else:
                 row[number] = encode(field)
     scratch = max((call.scratch_floats for call in calls), default=0)
-    return Program(table, moved, arena, scratch, addresses[EXECUTOR], tuple(kept))
+    work = sum(call.units * call.unit_floats for call in calls)
+    return Program(table, moved, arena, scratch, work, addresses[EXECUTOR], tuple(kept))

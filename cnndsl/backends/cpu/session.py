@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnndsl.backends.cpu.addresses import address
 from cnndsl.backends.cpu.helpers import Helpers, Job
 from cnndsl.backends.cpu.program import Program
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES
@@ -73,11 +73,6 @@ def aligned_floats(count: int) -> NDArray[np.float32]:
 def aligned_words(count: int) -> NDArray[np.int64]:
     """Uninitialised int64 from a cache line's start on."""
     return _aligned(count * _WORD).view(np.int64)[:count]
-
-
-def address(array: NDArray[Any]) -> int:
-    """Where an array's elements lie."""
-    return array.ctypes.data
 
 
 def _aligned(size: int) -> NDArray[np.uint8]:

@@ -1,0 +1,48 @@
+"""The CPU as a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnndsl.backends.cpu.executable import CpuExecutable
+from cnndsl.backends.cpu.helpers import shared_helpers
+from cnndsl.backends.cpu.library import shared_library
+from cnndsl.backends.cpu.lowering.steps import Params, lower_step
+from cnndsl.backends.cpu.strategy import choose
+from cnndsl.backends.protocol import Request, Weights
+from cnndsl.ir.node import Node
+from cnndsl.plan.plan import Step
+from cnndsl.plan.strategy import Choice
+from cnndsl.types import TensorType
+
+
+@dataclass(frozen=True)
+class CpuBackend:
+    """Compiled kernels, a table of calls to them, and threads of this process."""
+
+    name: str = "cpu"
+
+    def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
+        """How to run a node. Raises `TargetError` for an operator without a kernel."""
+        return choose(node, operands)
+
+    def load(self, request: Request) -> CpuExecutable:
+        """Pack the weights, and compile or load the kernels."""
+        lowered = [lower_step(step, _params(step, request.weights)) for step in request.plan.steps]
+        return CpuExecutable(
+            request.plan,
+            lowered,
+            threads=request.threads,
+            library=shared_library(),
+            helpers=shared_helpers(),
+        )
+
+
+def _params(step: Step, weights: Weights) -> Params:
+    """The parameters of a step's row by their short names."""
+    prefix = f"{step.row}."
+    return {
+        name.removeprefix(prefix): array
+        for name, array in weights.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,155 @@
+"""From a plan's steps to kernel calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.lowering.conv_direct import lower_conv_direct
+from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.copy import lower_copy, lower_permute, lower_zero_halo
+from cnndsl.backends.cpu.lowering.dense import lower_dense
+from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.lrn import lower_lrn
+from cnndsl.backends.cpu.lowering.pool import (
+    lower_avg_pool,
+    lower_max_pool,
+    lower_subsample,
+    whole_image,
+)
+from cnndsl.backends.cpu.lowering.rbf import lower_rbf
+from cnndsl.backends.cpu.lowering.softmax import lower_softmax
+from cnndsl.ops.activation import Activation
+from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.connections import connection_mask
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.lrn import Lrn
+from cnndsl.ops.pool import Pool
+from cnndsl.ops.rbf import Rbf
+from cnndsl.ops.window import Window
+from cnndsl.plan.plan import COPY, ZERO_HALO, Step
+
+Params = Mapping[str, NDArray[np.float32]]
+"""The parameters of one row by their short names: weight, bias."""
+
+
+def lower_step(step: Step, params: Params) -> Lowered:
+    """The kernel call of a step, its weights packed."""
+    return _LOWERINGS[step.kernel](step, params)
+
+
+def _conv_direct(step: Step, params: Params) -> Lowered:
+    assert isinstance(step.op, Conv)
+    conv, (x,) = step.op, step.x
+    height, width, maps = x.image
+    (top, _), (left, _) = conv.window.sides((height, width))
+    shape = ConvShape(
+        size=conv.window.output((height, width)),
+        in_maps=maps,
+        out_maps=conv.maps,
+        kernel=conv.kernel,
+        stride=conv.stride,
+        padding=(top, left),
+        dilation=conv.dilation,
+        groups=conv.groups,
+    )
+    weight = _filters(conv, params)
+    return lower_conv_direct(shape, x, step.y, _epilogue(step), weight, params.get("bias"))
+
+
+def _dense(step: Step, params: Params) -> Lowered:
+    (x,) = step.x
+    weight = params["weight"]
+    if isinstance(step.op, Conv):
+        # A convolution of one window: its filters in the order of the image's cells.
+        filters = _filters(step.op, params).transpose(0, 2, 3, 1)
+        weight = np.ascontiguousarray(filters).reshape(len(filters), -1)
+    return lower_dense(x, step.y, _epilogue(step), weight, params.get("bias"))
+
+
+def _filters(conv: Conv, params: Params) -> NDArray[np.float32]:
+    """A convolution's weights, zero where maps are not connected."""
+    weight = params["weight"]
+    if not conv.connect:
+        return weight
+    return np.where(connection_mask(conv.connect, weight.shape), weight, np.float32(0))
+
+
+def _max_pool(step: Step, params: Params) -> Lowered:
+    return lower_max_pool(_window(step), step.x[0], step.y, _epilogue(step))
+
+
+def _avg_pool(step: Step, params: Params) -> Lowered:
+    padded = isinstance(step.op, AvgPool) and step.op.divisor == "padded"
+    return lower_avg_pool(_window(step), step.x[0], step.y, _epilogue(step), padded=padded)
+
+
+def _subsample(step: Step, params: Params) -> Lowered:
+    weight, bias = params["weight"], params["bias"]
+    return lower_subsample(_window(step), step.x[0], step.y, _epilogue(step), weight, bias)
+
+
+def _window(step: Step) -> Window:
+    """A pool's window; a global pool's is the whole image."""
+    if isinstance(step.op, Pool):
+        return step.op.window
+    height, width, _ = step.x[0].image
+    return whole_image((height, width))
+
+
+def _lrn(step: Step, params: Params) -> Lowered:
+    assert isinstance(step.op, Lrn)
+    op = step.op
+    return lower_lrn(op.neighbours(), op.k, op.beta, step.x[0], step.y, _epilogue(step))
+
+
+def _rbf(step: Step, params: Params) -> Lowered:
+    euclidean = isinstance(step.op, Rbf) and step.op.distance == "euclidean"
+    weight = params["weight"]
+    return lower_rbf(weight, step.x[0], step.y, _epilogue(step), euclidean=euclidean)
+
+
+def _softmax(step: Step, params: Params) -> Lowered:
+    return lower_softmax(step.x[0], step.y)
+
+
+def _elementwise(step: Step, params: Params) -> Lowered:
+    function = step.op.activation if isinstance(step.op, Activation) else "linear"
+    return lower_copy(step.x[0], step.y, Epilogue.of(function))
+
+
+def _copy(step: Step, params: Params) -> Lowered:
+    x, y = step.x[0], step.y
+    if x.layout == y.layout == "nhwc":
+        return lower_copy(x, y, Epilogue())
+    return lower_permute(x, y)
+
+
+def _zero_halo(step: Step, params: Params) -> Lowered:
+    return lower_zero_halo(step.y)
+
+
+def _epilogue(step: Step) -> Epilogue:
+    """What is fused into a step: at most one activation function."""
+    for op in step.epilogue:
+        assert isinstance(op, Activation)
+        return Epilogue.of(op.activation)
+    return Epilogue()
+
+
+_LOWERINGS: dict[str, Callable[[Step, Params], Lowered]] = {
+    "conv_direct": _conv_direct,
+    "dense": _dense,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "subsample": _subsample,
+    "lrn": _lrn,
+    "rbf": _rbf,
+    "softmax": _softmax,
+    "elementwise": _elementwise,
+    COPY: _copy,
+    ZERO_HALO: _zero_halo,
+}
