@@ -13,10 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnndsl.api import compile, load, parse
+    from cnndsl.api import compile, parse
     from cnndsl.errors import CnnError, Diagnostic
     from cnndsl.ir.network import Network
     from cnndsl.limits import Limits
+    from cnndsl.loading import load
     from cnndsl.model import Model
     from cnndsl.pictures import preprocess
 
@@ -41,7 +42,7 @@ _HOMES = {
     "Model": "cnndsl.model",
     "Network": "cnndsl.ir.network",
     "compile": "cnndsl.api",
-    "load": "cnndsl.api",
+    "load": "cnndsl.loading",
     "parse": "cnndsl.api",
     "preprocess": "cnndsl.pictures",
 }

@@ -1,4 +1,4 @@
-"""The Python API: parse a table, compile it, load what was compiled."""
+"""The Python API: parse a table and compile it; `loading` reads what was compiled."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnndsl.compiler import Compilation, default_threads, shipped_or_path
+from cnndsl.compiler import Compilation
 from cnndsl.errors import CnnError, FileError, WeightsError
 from cnndsl.frontend.load import load_network, read_source
-from cnndsl.interop.artifact import read_artifact
 from cnndsl.interop.weights import (
     FloatArray,
-    check_weights,
     read_weights,
     seeded_weights,
     take_weights,
@@ -24,6 +22,7 @@ from cnndsl.limits import Limits
 from cnndsl.model import Model
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.source import Source
+from cnndsl.targets import thread_count
 
 PathLike = str | os.PathLike[str]
 WeightsLike = PathLike | Mapping[str, Any]
@@ -54,7 +53,7 @@ def parse(
 
 def find_spec(path: PathLike) -> Path:
     """The file of a spec given by path or by a shipped one's bare name. Raises `FileError`."""
-    found = shipped_or_path(path, ".cnn", resource("specs"))
+    found = _shipped_or_path(path, ".cnn", resource("specs"))
     if not found.exists():
         raise FileError(
             f"there is no file {os.fspath(path)!r}",
@@ -88,37 +87,14 @@ def compile(
     checked = _weights(network, weights, seed)
     labels = read_labels(network)
     compilation = Compilation(network, target)
-    count = _threads(threads)
+    count = thread_count(threads)
     return Model(
-        network,
+        lambda: network,
         input=network.input,
-        output=network.types[network.ir.outputs[0]],
+        output=network.output_type,
         weights=checked,
         labels=labels,
         executable=compilation.executable(checked, count),
-        target=target,
-        threads=count,
-    )
-
-
-def load(path: PathLike, *, target: str = "cpu", threads: int | None = None) -> Model:
-    """
-    Read a compiled model that `Model.save` or `cnndsl compile` wrote.
-
-    Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
-    """
-    file = Path(path)
-    artifact = read_artifact(file)
-    network = load_network(Source(str(file), artifact.text), Limits())
-    weights = check_weights(artifact.weights, network.param_table, str(file))
-    count = _threads(threads)
-    return Model(
-        network,
-        input=network.input,
-        output=network.types[network.ir.outputs[0]],
-        weights=weights,
-        labels=artifact.labels,
-        executable=Compilation(network, target).executable(weights, count),
         target=target,
         threads=count,
     )
@@ -140,13 +116,18 @@ def _weights(
     if isinstance(weights, Mapping):
         return take_weights(weights, params)
     return read_weights(
-        shipped_or_path(weights, ".safetensors", resource("specs", "weights")), params
+        _shipped_or_path(weights, ".safetensors", resource("specs", "weights")), params
     )
 
 
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        return default_threads()
-    if threads < 1:
-        raise CnnError(f"threads must be at least 1, not {threads}")
-    return threads
+def _shipped_or_path(name: str | os.PathLike[str], suffix: str, shipped: Path) -> Path:
+    """
+    A path as a user gives it: a file, or else the bare name of a shipped one.
+
+    `shipped` is the folder of the shipped files, which end in `suffix`.
+    """
+    path = Path(name)
+    if path.exists() or path.name != str(name) or path.suffix:
+        return path
+    inside = shipped / f"{name}{suffix}"
+    return inside if inside.is_file() else path

@@ -1,16 +1,13 @@
 """
 From a network to something that runs: passes, plan, target.
 
-Each stage is kept and can be printed. A target is found by name here and nowhere else.
+Each stage is kept and can be printed.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
-from pathlib import Path
 
 from cnndsl.backends.protocol import Backend, Executable, Interpreter, Request, Weights
 from cnndsl.errors import TargetError
@@ -21,35 +18,9 @@ from cnndsl.passes.pipeline import optimised
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import format_plan
+from cnndsl.targets import find_backend
 
-TARGETS = ("cpu", "reference")
 STAGES = ("graph", "plan", "python", "llvm", "asm")
-
-
-def find_backend(target: str) -> Backend | Interpreter:
-    """The target of that name. Raises `TargetError`."""
-    # Imported where they are asked for: a target brings what it needs and no other does.
-    if target == "cpu":
-        from cnndsl.backends.cpu.backend import CpuBackend
-
-        return CpuBackend()
-    if target == "reference":
-        from cnndsl.backends.reference.backend import ReferenceBackend
-
-        return ReferenceBackend()
-    near = get_close_matches(target, TARGETS, 1)
-    raise TargetError(
-        f"there is no target {target!r}; the targets are {', '.join(TARGETS)}",
-        code="E702",
-        fixes=[f"target {near[0]!r}"] if near else (),
-    )
-
-
-def default_threads() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere a process cannot be told
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -104,16 +75,3 @@ class Compilation:
             code="E702",
             fixes=["--emit graph, or the target cpu"],
         )
-
-
-def shipped_or_path(name: str | os.PathLike[str], suffix: str, shipped: Path) -> Path:
-    """
-    A path as a user gives it: a file, or else the bare name of a shipped one.
-
-    `shipped` is the folder of the shipped files, which end in `suffix`.
-    """
-    path = Path(name)
-    if path.exists() or path.name != str(name) or path.suffix:
-        return path
-    inside = shipped / f"{name}{suffix}"
-    return inside if inside.is_file() else path

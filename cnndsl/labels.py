@@ -23,7 +23,7 @@ def read_labels(network: Network) -> tuple[str, ...] | None:
     row = network.rows[0]
     try:
         labels = _lines(Path(network.source.name).parent, name)
-        classes = network.types[network.ir.outputs[0]].maps
+        classes = network.output_type.maps
         if len(labels) != classes:
             raise FileError(f"{name} has {len(labels)} names, and the network {classes} outputs")
     except CnnError as error:

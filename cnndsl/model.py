@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from cnndsl.backends.protocol import Executable
 from cnndsl.errors import InputError
 from cnndsl.interop.artifact import write_artifact
-from cnndsl.ir.network import Network
 from cnndsl.ops.input import Input
 from cnndsl.types import TensorType
+
+if TYPE_CHECKING:  # a model that was found compiled spares the graph library until it is asked
+    from cnndsl.ir.network import Network
 
 FloatArray = NDArray[np.float32]
 
@@ -30,7 +32,7 @@ class Model:
 
     def __init__(
         self,
-        network: Network | Callable[[], Network],
+        network: Callable[[], Network],
         *,
         input: Input,
         output: TensorType,
@@ -58,7 +60,7 @@ class Model:
     @cached_property
     def network(self) -> Network:
         """The network. A model that was found compiled parses its table only when asked."""
-        return self._network if isinstance(self._network, Network) else self._network()
+        return self._network()
 
     def __repr__(self) -> str:
         shapes = " -> ".join("x".join(map(str, s)) for s in (self.input_shape, self.output_shape))

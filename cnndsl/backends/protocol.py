@@ -53,6 +53,10 @@ class Backend(Protocol):
         """What users call it."""
         ...
 
+    def fingerprint(self) -> bytes:
+        """A digest of what its choices depend on besides the network: its code, the machine."""
+        ...
+
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
         ...

@@ -124,6 +124,11 @@ class Network:
         assert isinstance(op, Input)
         return op
 
+    @property
+    def output_type(self) -> TensorType:
+        """The type of the last row's value."""
+        return self.types[self.ir.outputs[0]]
+
     def nodes_of(self, row: Row) -> list[Node]:
         """The graph nodes that a row became."""
         return [self.ir[name] for name in row.nodes]

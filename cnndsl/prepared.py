@@ -1,0 +1,93 @@
+"""
+What a compiled model needs of its network to run, without the network.
+
+Parsing a table and planning it take longer than loading a small model's machine code. Both depend
+on nothing but the table's text and this package, so their result is kept in the user's cache: a
+later process goes from the file to the first answer without the parser and the graph library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cnndsl.cache import FileCache, default_directory
+from cnndsl.errors import CnnError
+from cnndsl.ops.base import Param
+from cnndsl.ops.input import Input
+from cnndsl.ops.text import format_op, parse_op
+from cnndsl.plan.plan import Plan
+from cnndsl.plan.text import plan_from_json, plan_to_json
+from cnndsl.types import TensorType
+
+# The rooms that a plan depends on; a target's own sources are its fingerprint's business.
+_ROOMS = ("types.py", "limits.py", "ops", "ir", "frontend", "passes", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, the parameters that its weights must fit, and the types at both ends."""
+
+    plan: Plan
+    params: Mapping[str, Param]
+    input: Input
+    output: TensorType
+
+
+def find_prepared(text: str, fingerprint: bytes) -> Prepared | None:
+    """What was kept for a table's text and a target's fingerprint, or None."""
+    data = FileCache(default_directory()).get("plan", _key(text, fingerprint))
+    if data is None:
+        return None
+    try:
+        return _decoded(json.loads(data))
+    except (ValueError, KeyError, TypeError, CnnError):
+        # Its checksum was right, so an older or newer version of this package wrote it.
+        return None
+
+
+def keep_prepared(text: str, fingerprint: bytes, prepared: Prepared) -> None:
+    """Keep it for later processes."""
+    data = {
+        "plan": plan_to_json(prepared.plan),
+        "params": {name: asdict(param) for name, param in prepared.params.items()},
+        "input": format_op(prepared.input),
+        "output": prepared.output.shape,
+    }
+    key = _key(text, fingerprint)
+    FileCache(default_directory()).put("plan", key, json.dumps(data).encode())
+
+
+def _decoded(data: Any) -> Prepared:
+    op = parse_op(data["input"])
+    if not isinstance(op, Input):
+        raise ValueError("the input row is no input")
+    params = {name: _param(fields) for name, fields in data["params"].items()}
+    output = TensorType("f32", tuple(data["output"]))
+    return Prepared(plan_from_json(data["plan"]), params, op, output)
+
+
+def _param(fields: Any) -> Param:
+    return Param(
+        fields["name"],
+        tuple(fields["shape"]),
+        fields["init"],
+        int(fields["fan_in"]),
+        bool(fields["trainable"]),
+        tuple(tuple(links) for links in fields["connections"]),
+    )
+
+
+def _key(text: str, fingerprint: bytes) -> bytes:
+    digest = hashlib.sha256(fingerprint)
+    package = Path(__file__).parent
+    for room in _ROOMS:
+        root = package / room
+        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+            digest.update(path.read_bytes())
+    digest.update(text.encode())
+    return digest.digest()
