@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnndsl.backends.cpu.emit import emit
 from cnndsl.backends.cpu.executable import CpuExecutable
+from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.lowering.steps import Params, lower_step
 from cnndsl.backends.cpu.strategy import choose
 from cnndsl.backends.protocol import Request, Weights
 from cnndsl.ir.node import Node
-from cnndsl.plan.plan import Step
+from cnndsl.plan.plan import Plan, Step
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import TensorType
 
@@ -21,6 +23,10 @@ class CpuBackend:
     """Compiled kernels, a table of calls to them, and threads of this process."""
 
     name: str = "cpu"
+
+    def fingerprint(self) -> bytes:
+        """A digest of this backend's code, of the compiler and of the processor."""
+        return fingerprint()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
@@ -36,6 +42,10 @@ class CpuBackend:
             library=shared_library(),
             helpers=shared_helpers(),
         )
+
+    def emit(self, plan: Plan, stage: str) -> str:
+        """The stage `python`, `llvm` or `asm` of a plan."""
+        return emit(plan, stage)
 
 
 def _params(step: Step, weights: Weights) -> Params:

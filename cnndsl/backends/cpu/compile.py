@@ -25,11 +25,29 @@ ALLOWED_SYMBOLS = frozenset(
 
 def compile_kernel(kernel: Kernel) -> bytes:
     """
-    Compile `kernel` for this processor: an object file, in which it is called `kernel.symbol`.
+    The object file of `kernel` for this processor; it defines the function `kernel.symbol`.
 
     No fast-math flag is set: kernels say `fma` where they mean one, and the exact order of the
     rest is theirs, so a work unit has the same bits whichever range it is computed in.
     """
+    with global_compiler_lock:
+        library = _library(kernel)
+        strangers = _undefined_symbols(library._final_module) - ALLOWED_SYMBOLS
+        if strangers:
+            raise AssertionError(f"kernel {kernel.name} needs {', '.join(sorted(strangers))}")
+        library.get_pointer_to_function(kernel.symbol)  # makes the code generator run
+        return library._get_compiled_object()
+
+
+def kernel_text(kernel: Kernel, stage: str) -> str:
+    """The kernel's optimised LLVM IR (`llvm`) or its assembly (`asm`)."""
+    with global_compiler_lock:
+        library = _library(kernel)
+        return library.get_llvm_str() if stage == "llvm" else library.get_asm_str()
+
+
+def _library(kernel: Kernel) -> Any:
+    """The kernel in a library of Numba's, optimised."""
     flags = _NUMBA.Flags()
     flags.error_model = "numpy"
     flags.no_cpython_wrapper = True
@@ -37,18 +55,12 @@ def compile_kernel(kernel: Kernel) -> bytes:
     flags.no_compile = True
     typing, target = cpu_target.typing_context, cpu_target.target_context
     function = _python_of(kernel)
-    with global_compiler_lock:
-        result = _NUMBA.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
-        library = result.library
-        library.enable_object_caching()
-        library.add_ir_module(_entry(target, result.fndesc, kernel.symbol))
-        library.finalize()
-        module = library._final_module
-        strangers = _undefined_symbols(module) - ALLOWED_SYMBOLS
-        if strangers:
-            raise AssertionError(f"kernel {kernel.name} needs {', '.join(sorted(strangers))}")
-        library.get_pointer_to_function(kernel.symbol)  # makes the code generator run
-        return library._get_compiled_object()
+    result = _NUMBA.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
+    library = result.library
+    library.enable_object_caching()
+    library.add_ir_module(_entry(target, result.fndesc, kernel.symbol))
+    library.finalize()
+    return library
 
 
 def _python_of(kernel: Kernel) -> FunctionType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,22 @@ LEAST_SHARED_FLOATS = 500_000
 BATCH_SIZES_KEPT = 4
 
 FloatArray = NDArray[np.float32]
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """
+    What is kept for one batch size.
+
+    `free` are sessions that nobody runs. They are taken and given back in one step of the
+    interpreter each, so that no lock is needed.
+    """
+
+    program: Program
+    output_shape: tuple[int, ...]
+    free: list[Session] = field(default_factory=list[Session])
 
 
 class CpuExecutable:
@@ -46,37 +63,36 @@ class CpuExecutable:
         self._helpers = helpers
         self._shape = _output_shape(plan)
         self._address = fast_address()
-        # By batch size. Lists are free sessions, taken and given back in one step each, so that
-        # no lock is needed.
-        self._sessions: dict[int, tuple[Program, list[Session]]] = {}
-        self._programmed(1)  # compiles and loads all kernels
+        self._batches: dict[int, _Batch] = {}
+        self._prepared(1)  # compiles and loads all kernels
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """The network's output for a contiguous batch."""
-        batch = x.shape[0]
-        program, free = self._sessions.get(batch) or self._programmed(batch)
+        size = x.shape[0]
+        batch = self._batches.get(size) or self._prepared(size)
         try:
-            session = free.pop()
+            session = batch.free.pop()
         except IndexError:
-            session = Session(program, self._threads_for(program), self._helpers)
-        y = np.empty((batch, *self._shape), np.float32)
+            session = self._session(batch.program)
+        y = np.empty(batch.output_shape, _FLOAT32)
         session.run(self._address(x), self._address(y))
-        free.append(session)
+        batch.free.append(session)
         return y
 
     def calls(self, batch: int) -> list[Call]:
         """The kernel calls for a batch of that size, in order."""
         return [lower(batch) for lower in self._lowered]
 
-    def _programmed(self, batch: int) -> tuple[Program, list[Session]]:
-        program = assemble(self.calls(batch), self._plan.arena * batch, self._library)
-        if len(self._sessions) >= BATCH_SIZES_KEPT:
-            for oldest in list(self._sessions)[:1]:
-                self._sessions.pop(oldest, None)
-        return self._sessions.setdefault(batch, (program, []))
+    def _prepared(self, size: int) -> _Batch:
+        program = assemble(self.calls(size), self._plan.arena * size, self._library)
+        if len(self._batches) >= BATCH_SIZES_KEPT:
+            for oldest in list(self._batches)[:1]:
+                self._batches.pop(oldest, None)
+        return self._batches.setdefault(size, _Batch(program, (size, *self._shape)))
 
-    def _threads_for(self, program: Program) -> int:
-        return self._threads if program.work >= LEAST_SHARED_FLOATS else 1
+    def _session(self, program: Program) -> Session:
+        threads = self._threads if program.work >= LEAST_SHARED_FLOATS else 1
+        return Session(program, threads, self._helpers)
 
 
 def _output_shape(plan: Plan) -> tuple[int, ...]:

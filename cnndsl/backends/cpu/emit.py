@@ -1,0 +1,70 @@
+"""The stages below a plan as text: the program as readable calls, and each kernel's code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.lowering.call import Address, Call, Field
+from cnndsl.backends.cpu.lowering.steps import Params, lower_step
+from cnndsl.plan.plan import Plan, Step
+from cnndsl.types import f32
+
+
+def emit(plan: Plan, stage: str) -> str:
+    """The stage `python`, `llvm` or `asm` of a plan, for a batch of one image."""
+    calls = [lower_step(step, _blank_params(step))(1) for step in plan.steps]
+    if stage == "python":
+        return _python(plan, calls)
+    # Imported here: only this stage needs numba where the kernels are in the cache.
+    from cnndsl.backends.cpu.compile import kernel_text
+
+    kernels = dict.fromkeys(kernel for call in calls for kernel in _kernels(call))
+    return "\n".join(f"{_title(kernel, stage)}\n{kernel_text(kernel, stage)}" for kernel in kernels)
+
+
+def _python(plan: Plan, calls: list[Call]) -> str:
+    """
+    The program as Python would say it.
+
+    Addresses are offsets in floats into the buffers input, output and arena; arrays that the
+    program holds (weights, tables) are shown by element type and shape.
+    """
+    lines = [f"arena = floats({plan.arena})", f"scratch = floats({_scratch(calls)})  # a thread"]
+    for step, call in zip(plan.steps, calls, strict=True):
+        names: tuple[str, ...] = getattr(call.fields, "_fields", ())
+        lines += ["", f"# {step.row}: {step.y.name} = {step.kernel}", f"{call.kernel.name}("]
+        for name, field in zip(names, call.fields, strict=True):
+            lines.append(f"    {name}={_field_text(field)},")
+        lines.append(f")  # {call.units} units, {call.grain} at a time")
+    return "\n".join(lines)
+
+
+def _field_text(field: Field) -> str:
+    if isinstance(field, Address):
+        return f"{field.place} + {field.offset}"
+    if isinstance(field, Kernel):
+        return field.name
+    if isinstance(field, int | float):
+        return repr(field)
+    return f"{field.dtype}[{', '.join(map(str, field.shape))}]"
+
+
+def _scratch(calls: list[Call]) -> int:
+    return max((call.scratch_floats for call in calls), default=0)
+
+
+def _kernels(call: Call) -> list[Kernel]:
+    return [call.kernel, *(field for field in call.fields if isinstance(field, Kernel))]
+
+
+def _title(kernel: Kernel, stage: str) -> str:
+    return f"{'#' if stage == 'asm' else ';'} ---- {kernel.name}"
+
+
+def _blank_params(step: Step) -> Params:
+    """Zeros in the place of a step's weights, which its text does not depend on."""
+    shapes = [f32(*x.shape) for x in step.x]
+    if not shapes:
+        return {}
+    return {param.name: np.zeros(param.shape, np.float32) for param in step.op.params(*shapes)}
