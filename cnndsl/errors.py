@@ -28,10 +28,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A change that would mend a diagnostic, in words and, where it is exact, as edits."""
+    """
+    A change that would mend a diagnostic, in words and, where it is exact, as edits.
+
+    An operator knows no place: it says what attributes to give which texts in `sets`, and whoever
+    knows the text makes edits of that.
+    """
 
     message: str
     edits: tuple[Edit, ...] = ()
+    sets: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,7 @@ CODES: dict[str, str] = {
     "E111": "`from` names a row that is not above",
     "E112": "the row has more cells than the header has columns",
     "E113": "a value is given twice",
-    "E114": "the table has no input row, or rows before it",
+    "E114": "the table does not have one input row and rows behind it",
     "E201": "the tensors do not fit the operator",
     "E202": "a claimed size is false",
     "E203": "a claimed number of parameters is false",

@@ -22,7 +22,9 @@ class Dropout(Op):
     reads = "any"
 
     rate: float = attribute(
-        Number(least=0.0, below=1.0), "fraction of the cells dropped in training"
+        Number(least=0.0, below=1.0),
+        "fraction of the cells dropped in training",
+        aliases=("dropout",),
     )
 
     def infer(self, x: TensorType) -> TensorType:

@@ -1,0 +1,124 @@
+"""Which word of a row belongs to which column or option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cnndsl.errors import Edit, Fix
+from cnndsl.frontend.columns import Slot, option_names, slot_of, types_with
+from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.header import Column
+from cnndsl.frontend.shifted import find_shift
+from cnndsl.frontend.suggest import COLUMN_NAMES, did_you_mean
+from cnndsl.frontend.syntax import NOT_APPLICABLE, RowLine, Word
+from cnndsl.ops.attributes import shown
+from cnndsl.ops.base import Op
+from cnndsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A word and where it goes.
+
+    `word` is None where a cell is missing that a diagnostic has already asked for. `column` is the
+    header's word for the column, or the option's key.
+    """
+
+    slot: Slot
+    word: Word | None
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowReport:
+    """Where the errors of one row go."""
+
+    row: str
+    findings: Findings
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        column: str | None = None,
+        fixes: Iterable[Fix | str] = (),
+    ) -> None:
+        """Keep an error of this row."""
+        self.findings.error(code, message, span, self.row, column, fixes=fixes)
+
+
+def find_entries(
+    line: RowLine, operator: type[Op] | None, columns: tuple[Column, ...], report: RowReport
+) -> list[Entry]:
+    """The cells behind the type, then the options, that say something of this row."""
+    return [
+        *_cells(line, operator, columns, report),
+        *_options(line, operator, report),
+    ]
+
+
+def _cells(
+    line: RowLine, operator: type[Op] | None, columns: tuple[Column, ...], report: RowReport
+) -> list[Entry]:
+    words: list[Word | None] = list(line.cells[1:])
+    slots = [None if c.name is None else slot_of(operator, c.name, column=True) for c in columns]
+    shift = find_shift(line, columns, slots) if operator is not None else None
+    if shift is not None:
+        words = shift.words
+        report.error(shift.code, shift.message, shift.span, shift.column, shift.fixes)
+    elif len(words) > len(columns):
+        _too_many(line, columns, report)
+    entries: list[Entry] = []
+    for word, column, slot in zip(words, columns, slots, strict=False):
+        if slot is not None:
+            entries.append(Entry(slot, word, column.word.text))
+        elif operator is not None and column.name is not None and word and not word.is_dash:
+            _not_applicable(operator, column, word, report)
+    return entries
+
+
+def _too_many(line: RowLine, columns: tuple[Column, ...], report: RowReport) -> None:
+    extra = line.cells[1 + len(columns) :]
+    report.error(
+        "E112",
+        f"{len(line.cells) + 1} cells, and the header has {len(columns) + 2} columns",
+        Span(extra[0].span.source, extra[0].span.start, extra[-1].span.end),
+        fixes=["a column in the header, or an option key=value"],
+    )
+
+
+def _not_applicable(operator: type[Op], column: Column, word: Word, report: RowReport) -> None:
+    name = column.word.text
+    report.error(
+        "E109",
+        f"{operator.row_type} has no {name}{_elsewhere(name)}",
+        word.span,
+        name,
+        [Fix(f"write {NOT_APPLICABLE}", (Edit(word.span, NOT_APPLICABLE),))],
+    )
+
+
+def _options(line: RowLine, operator: type[Op] | None, report: RowReport) -> list[Entry]:
+    entries: list[Entry] = []
+    for option in line.options:
+        key = option.key
+        slot = slot_of(operator, key.text, column=False)
+        if slot is not None:
+            entries.append(Entry(slot, option.value, key.text))
+        elif operator is not None:
+            report.error(
+                "E105",
+                f"{operator.row_type} has no option {shown(key.text)}{_elsewhere(key.text)}",
+                key.span,
+                fixes=did_you_mean(key, option_names(operator), COLUMN_NAMES),
+            )
+    return entries
+
+
+def _elsewhere(name: str) -> str:
+    """Which row types have what this one has not."""
+    types = types_with(name.lower())
+    return f": {', '.join(types)} {'has' if len(types) == 1 else 'have'} it" if types else ""

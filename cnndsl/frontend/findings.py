@@ -1,0 +1,62 @@
+"""The diagnostics of one text, collected while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from cnndsl.errors import CnnError, Diagnostic, Fix, SpecError
+from cnndsl.source import Span
+
+MOST = 100
+"""Errors that are reported at once. Nobody reads more, and a hostile text has no end of them."""
+
+
+class Findings:
+    """Collects diagnostics; once `full`, whoever checks may stop."""
+
+    def __init__(self) -> None:
+        self._found: list[Diagnostic] = []
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Keep a diagnostic."""
+        self._found.append(diagnostic)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        row: str | None = None,
+        column: str | None = None,
+        notes: Iterable[str] = (),
+        fixes: Iterable[Fix | str] = (),
+    ) -> None:
+        """Keep an error at its place."""
+        error = CnnError(
+            message, code=code, span=span, row=row, column=column, notes=notes, fixes=fixes
+        )
+        self._found += error.diagnostics
+
+    @property
+    def full(self) -> bool:
+        """Whether enough has been found."""
+        return len(self._found) >= MOST
+
+    @property
+    def any(self) -> bool:
+        """Whether an error has been found."""
+        return any(d.severity == "error" for d in self._found)
+
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        """What was found, in the order of the text."""
+        found = sorted(self._found, key=lambda d: d.span.start if d.span else 0)[:MOST]
+        if self.full:
+            more = "there may be more: only so many are looked for at once"
+            found[-1] = replace(found[-1], notes=(*found[-1].notes, more))
+        return tuple(found)
+
+    def raise_errors(self) -> None:
+        """Raise one `SpecError` for everything found, if an error is among it."""
+        if self.any:
+            raise SpecError.of(self.sorted())

@@ -1,0 +1,210 @@
+"""The lines above the rows: version, network and the table's header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TypeAlias
+
+from cnndsl.errors import Edit, Fix
+from cnndsl.frontend.columns import column_names
+from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.suggest import COLUMN_NAMES, did_you_mean
+from cnndsl.frontend.syntax import BadLine, Document, KeywordLine, OptionsLine, RowLine, Word
+from cnndsl.ops.attributes import shown
+from cnndsl.source import Source, Span
+
+VERSION = "1"
+USUAL_HEADER = "layer  type  maps  size  kernel  stride  padding  activation"
+
+TableRow: TypeAlias = RowLine | BadLine
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column behind `type`. `name` is None where it is unknown; its cells then mean nothing."""
+
+    word: Word
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The network's name, the columns, and the rows with all their options."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[TableRow, ...]
+
+
+def read_outline(document: Document, findings: Findings) -> Outline:
+    """Sort a text's lines. Raises where nothing is known of the columns: no row can be read."""
+    _check_version(document, findings)
+    headers = _keyword_lines(document, "header")
+    for again in headers[1:]:
+        findings.error(
+            "E102", "a second header row: a table has one", again.keyword.span, fixes=["delete it"]
+        )
+    rows = _rows(document, findings)
+    name = _network_name(document, findings)
+    if not headers:
+        _miss_header(document, rows, findings)
+        findings.raise_errors()
+    early = [x for x in rows if x.span.start < headers[0].span.start and isinstance(x, RowLine)]
+    if early:
+        findings.error("E102", "the row stands above the header", early[0].span)
+    columns = _columns(headers[0], findings)
+    if columns is None:
+        findings.raise_errors()
+    return Outline(name, columns or (), rows)
+
+
+def _keyword_lines(document: Document, kind: str) -> list[KeywordLine]:
+    return [x for x in document.lines if isinstance(x, KeywordLine) and x.kind == kind]
+
+
+def _check_version(document: Document, findings: Findings) -> None:
+    lines = _keyword_lines(document, "version")
+    first = next((x for x in document.lines if isinstance(x, KeywordLine | RowLine)), None)
+    if not lines or first is not lines[0]:
+        start = document.lines[0].span.start
+        findings.error(
+            "E101",
+            f"a text begins with the language's version, `cnn {VERSION}`",
+            lines[0].span if lines else Span(document.source, start, start),
+            fixes=[] if lines else [_insert(document.source, start, f"cnn {VERSION}\n")],
+        )
+    for again in lines[1:]:
+        findings.error("E113", "the version is given twice", again.span, fixes=["delete the line"])
+    if lines:
+        _check_version_words(lines[0], findings)
+
+
+def _check_version_words(line: KeywordLine, findings: Findings) -> None:
+    said = " ".join(word.text for word in line.words)
+    if said == VERSION:
+        return
+    written = _over((line.keyword, *line.words))
+    names = f"names {shown(said)}" if said else "names none"
+    findings.error(
+        "E101",
+        f"this is version {VERSION} of the language, and the text {names}",
+        written,
+        fixes=[Fix(f"cnn {VERSION}", (Edit(written, f"cnn {VERSION}"),))],
+    )
+    if said.isdecimal():
+        findings.raise_errors()  # a later version may mean anything by what follows
+
+
+def _network_name(document: Document, findings: Findings) -> str:
+    lines = _keyword_lines(document, "network")
+    for again in lines[1:]:
+        findings.error("E113", "the network is named twice", again.span, fixes=["delete the line"])
+    if not lines:
+        return PurePath(document.source.name).stem or "network"
+    words = lines[0].words
+    if len(words) == 0 or not words[0].text:
+        findings.error(
+            "E107",
+            "the network's name is missing",
+            lines[0].keyword.span,
+            fixes=["network AlexNet, or delete the line: the file's name is then taken"],
+        )
+        return "network"
+    if len(words) > 1:
+        name = " ".join(word.text for word in words)
+        findings.error(
+            "E100",
+            f"a name of {len(words)} words needs quotation marks",
+            _over(words),
+            fixes=[Fix(f'"{name}"', (Edit(_over(words), f'"{name}"'),))],
+        )
+    return words[0].text
+
+
+def _rows(document: Document, findings: Findings) -> tuple[TableRow, ...]:
+    """The rows, each with the options of the lines beneath it."""
+    rows: list[TableRow] = []
+    for line in document.lines:
+        if isinstance(line, RowLine) or (isinstance(line, BadLine) and not _was_keyword(line)):
+            rows.append(line)
+        elif isinstance(line, OptionsLine):
+            above = rows[-1] if rows else None
+            if isinstance(above, RowLine):
+                rows[-1] = replace(above, options=above.options + line.options)
+            elif above is None:
+                findings.error(
+                    "E100",
+                    "options without a row: they continue the row above",
+                    line.options[0].key.span,
+                )
+    return tuple(rows)
+
+
+def _was_keyword(line: BadLine) -> bool:
+    return line.first.lower() in ("cnn", "network", "layer")
+
+
+def _miss_header(document: Document, rows: tuple[TableRow, ...], findings: Findings) -> None:
+    if any(isinstance(x, BadLine) and x.first.lower() == "layer" for x in document.lines):
+        return  # it is there, and what is wrong with it has been said
+    if rows:
+        findings.error(
+            "E102",
+            "a header row names the columns first",
+            rows[0].span,
+            fixes=[_insert(document.source, rows[0].span.start, f"{USUAL_HEADER}\n")],
+        )
+    else:
+        end = document.lines[-1].span.end
+        findings.error(
+            "E102", "the text has no table", Span(document.source, end, end), fixes=[USUAL_HEADER]
+        )
+
+
+def _columns(header: KeywordLine, findings: Findings) -> tuple[Column, ...] | None:
+    """The columns behind `type`, or None where the header does not tell them apart."""
+    words = header.words
+    if not words or words[0].text.lower() != "type":
+        elsewhere = any(word.text.lower() == "type" for word in words)
+        findings.error(
+            "E102",
+            "the header begins with `layer type`",
+            words[0].span if words else header.keyword.span,
+            fixes=[
+                *(did_you_mean(words[0], ["type"]) if words and not elsewhere else []),
+                *([] if words else [USUAL_HEADER]),
+            ],
+        )
+        if not words or elsewhere:
+            return None
+    known = column_names()
+    columns: list[Column] = []
+    taken: set[str] = set()
+    for word in words[1:]:
+        name = word.text.lower()
+        if name not in known:
+            findings.error(
+                "E103",
+                f"no row type has a column {shown(word.text)}",
+                word.span,
+                fixes=did_you_mean(word, sorted(known), COLUMN_NAMES),
+            )
+            columns.append(Column(word, None))
+        elif name in taken:
+            findings.error(
+                "E103", f"a second column {name}", word.span, fixes=["delete one of them"]
+            )
+            columns.append(Column(word, None))
+        else:
+            taken.add(name)
+            columns.append(Column(word, name))
+    return tuple(columns)
+
+
+def _insert(source: Source, at: int, text: str) -> Fix:
+    return Fix(f"insert {text.strip()!r} above", (Edit(Span(source, at, at), text),))
+
+
+def _over(words: tuple[Word, ...]) -> Span:
+    return Span(words[0].span.source, words[0].span.start, words[-1].span.end)

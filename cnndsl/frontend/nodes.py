@@ -1,0 +1,102 @@
+"""What a row becomes in the graph, and what follows from what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from cnndsl.errors import CnnError, Diagnostic, Fix
+from cnndsl.frontend.edits import set_value
+from cnndsl.frontend.typed_row import TypedRow
+from cnndsl.ir.cost import node_macs, node_params
+from cnndsl.ir.infer import infer_node
+from cnndsl.ir.node import Node
+from cnndsl.limits import Limits
+from cnndsl.ops.base import Op, Param
+from cnndsl.ops.flatten import Flatten
+from cnndsl.types import TensorType
+
+Operands: TypeAlias = tuple[tuple[str, TensorType], ...]
+"""What a row reads: names, of rows or of nodes, and their types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    A row's nodes and what they make of its operands.
+
+    `operands` are those of the row's own node, after a flattening before it. `params` are by full
+    name.
+    """
+
+    nodes: tuple[Node, ...]
+    operands: tuple[TensorType, ...]
+    result: TensorType
+    params: Mapping[str, Param]
+    macs: int
+
+    @property
+    def param_count(self) -> int:
+        """Numbers that the row's weights hold."""
+        return sum(param.count for param in self.params.values())
+
+
+def make_outcome(row: TypedRow, operands: Operands, limits: Limits) -> Outcome:
+    """
+    The nodes of a row that reads `operands`.
+
+    A reader of vectors gets a flattening before it where it reads an image; the activation and then
+    the dropout follow. Raises what the operators raise, at the cell that it is about.
+    """
+    assert row.op is not None
+    nodes: list[Node] = []
+    inputs: list[str] = []
+    for name, operand in operands:
+        if row.op.reads == "vector" and operand.is_image:
+            nodes.append(Node(f"{row.name}.flatten", _flatten(row.op), (name,), row.name, row.span))
+            inputs.append(nodes[-1].name)
+        else:
+            inputs.append(name)
+    nodes.append(Node(row.name, row.op, tuple(inputs), row.name, row.span))
+    for column, name, op in _followers(row):
+        span = row.cells.get(column, row.span)
+        nodes.append(Node(f"{row.name}.{name}", op, (nodes[-1].name,), row.name, span))
+    types = dict(operands)
+    try:
+        for node in nodes:
+            types[node.name] = infer_node(node, types, limits)
+    except CnnError as error:
+        raise type(error).of(_at_cell(d, row) for d in error.diagnostics) from None
+    return Outcome(
+        tuple(nodes),
+        tuple(types[name] for name in inputs),
+        types[nodes[-1].name],
+        {name: param for node in nodes for name, param in node_params(node, types).items()},
+        sum(node_macs(node, types) for node in nodes),
+    )
+
+
+def _flatten(op: Op) -> Flatten:
+    """The flattening before a reader of vectors, in the order that its own attribute says."""
+    return Flatten(getattr(op, "flatten", "hwc"))
+
+
+def _followers(row: TypedRow) -> list[tuple[str, str, Op]]:
+    """The operators behind the row's own, as column, node name and operator."""
+    found: list[tuple[str, str, Op]] = []
+    if row.activation is not None:
+        found.append(("activation", row.activation.activation, row.activation))
+    if row.dropout is not None:
+        found.append(("dropout", "dropout", row.dropout))
+    return found
+
+
+def _at_cell(diagnostic: Diagnostic, row: TypedRow) -> Diagnostic:
+    """An operator's finding at the cell of the attribute that it names, with exact fixes."""
+    cell = row.cells.get(diagnostic.column or "")
+    fixes = [
+        Fix(fix.message, tuple(set_value(row, name, text) for name, text in fix.sets), fix.sets)
+        for fix in diagnostic.fixes
+    ]
+    return replace(diagnostic, span=cell or diagnostic.span, fixes=tuple(fixes))

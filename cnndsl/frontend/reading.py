@@ -1,0 +1,61 @@
+"""From a file's bytes to a `Source`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cnndsl.errors import FileError, LimitError, SpecError
+from cnndsl.limits import Limits
+from cnndsl.source import Source, Span
+
+# Longest first: the mark of UTF-32 begins with that of UTF-16.
+_FOREIGN_MARKS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+
+
+def read_source(path: str | os.PathLike[str], limits: Limits | None = None) -> Source:
+    """
+    Read a `.cnn` file.
+
+    Raises `FileError` for a file that cannot be read, `LimitError` for one too large and
+    `SpecError` for one that is no UTF-8 text.
+    """
+    limits = limits or Limits()
+    name = os.fspath(path)
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(limits.text_bytes + 1)
+    except OSError as error:
+        raise FileError(f"{name} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise FileError(f"{name!r} is no path of a file: {error}") from None
+    return decode_source(name, data, limits)
+
+
+def decode_source(name: str, data: bytes, limits: Limits | None = None) -> Source:
+    """The text of `data`, called `name` in diagnostics. Raises as `read_source`."""
+    limits = limits or Limits()
+    if len(data) > limits.text_bytes:
+        raise LimitError(
+            f"{name} has more than {limits.text_bytes:,} bytes, which is the limit",
+            code="E301",
+            fixes=["a larger limit: Limits(text_bytes=...) in Python"],
+        )
+    for mark, encoding in _FOREIGN_MARKS:
+        if data.startswith(mark):
+            raise SpecError(f"{name} is {encoding} text", fixes=["save it as UTF-8"])
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        readable = Source(name, data.decode("utf-8", "replace"))
+        start = len(data[: error.start].decode("utf-8"))
+        raise SpecError(
+            f"the byte 0x{data[error.start]:02X} is no UTF-8 text",
+            span=Span(readable, start, start + 1),
+            fixes=["save the file as UTF-8"],
+        ) from None

@@ -1,0 +1,114 @@
+"""What to say of a claim that does not hold."""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnndsl.errors import Edit, Fix
+from cnndsl.frontend.checking import REFUSED, CheckedTable
+from cnndsl.frontend.claims import actual
+from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.fixes import FixSearch
+from cnndsl.frontend.nodes import Operands, Outcome
+from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE
+from cnndsl.frontend.typed_row import Given, TypedRow
+from cnndsl.ops.attributes import Extent
+from cnndsl.ops.base import Op, Param
+from cnndsl.ops.window import Window
+
+_CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
+
+
+def report_false_claims(table: CheckedTable, findings: Findings) -> None:
+    """Say of every false claim what is true instead, and which single edits would make it true."""
+    search = FixSearch(table)
+    for place, verdict in enumerate(table.verdicts):
+        row, outcome = table.rows[place], verdict.outcome
+        if outcome is None or verdict.operands is None:
+            continue
+        for name in sorted(verdict.failures - {REFUSED}):
+            if findings.full:
+                return
+            claim = row.claims[name]
+            if claim.value is None or actual(name, outcome) is None:
+                _misplaced_sign(row, name, claim, outcome, findings)
+                continue
+            message, *notes = _refutation(row, name, claim, outcome, verdict.operands)
+            fixes = search.fixes(place, name)
+            findings.error(
+                _CODES[name], message, claim.word.span, row.name, claim.column, notes, fixes
+            )
+
+
+def claim_text(name: str, outcome: Outcome) -> str:
+    """What a true claim says, `-` where there is nothing to claim."""
+    value = actual(name, outcome)
+    if value is None or (value == 0 and name != "maps"):
+        return NOT_APPLICABLE
+    return Extent().format(value) if isinstance(value, tuple) else f"{value:,}"
+
+
+def _misplaced_sign(
+    row: TypedRow, name: str, claim: Given, outcome: Outcome, findings: Findings
+) -> None:
+    """A `-` where there is something to claim, or anything else where there is nothing."""
+    assert row.operator is not None
+    text = claim_text(name, outcome)
+    if claim.word.is_dash:
+        message = f"`-` says that the row has no {name}, but it has: {text}"
+        texts = [INFER, text]
+    else:
+        units = " (its units stand in maps)" if row.operator.reads == "vector" else ""
+        message = f"{row.operator.row_type} yields a vector, which has no {name}{units}"
+        texts = [NOT_APPLICABLE]
+    fixes = [Fix(f"write {text}", (Edit(claim.word.span, text),)) for text in texts]
+    findings.error("E109", message, claim.word.span, row.name, claim.column, fixes=fixes)
+
+
+def _refutation(
+    row: TypedRow, name: str, claim: Given, outcome: Outcome, operands: Operands
+) -> tuple[str, ...]:
+    """The message, and notes to check it by hand."""
+    said = claim.word.text
+    if name == "params":
+        notes = [_count(full_name, param) for full_name, param in outcome.params.items()]
+        return f"the row has {outcome.param_count:,} parameters, not {said}", *notes
+    if name == "macs":
+        return (
+            f"the row takes {outcome.macs:,} multiply-accumulates, not {said}",
+            *_products(outcome),
+        )
+    assert row.op is not None
+    if name == "size":
+        return _size(row.op, said, outcome, operands)
+    if operands and operands[0][1].maps == outcome.result.maps:
+        source, type_ = operands[0]
+        return (f"{row.op.row_type} keeps the {type_.maps} maps of {source}, not {said}",)
+    return (f"{row.op.row_type} yields {outcome.result.maps} maps, not {said}",)
+
+
+def _size(op: Op, said: str, outcome: Outcome, operands: Operands) -> tuple[str, ...]:
+    (source, type_), size = operands[0], claim_text("size", outcome)
+    window = getattr(op, "window", None)
+    if isinstance(window, Window):
+        fact, _, arithmetic = window.arithmetic(type_.height_width).partition(": ")
+        return f"{fact}, not {said}", arithmetic
+    if type_.is_image and type_.height_width == outcome.result.height_width:
+        return (f"{op.row_type} keeps the size {size} of {source}, not {said}",)
+    return (f"{op.row_type} of {type_.describe()} is {size}, not {said}",)
+
+
+def _count(full_name: str, param: Param) -> str:
+    shape = "x".join(map(str, param.shape))
+    if param.connections:
+        return f"{full_name} is {shape}, and the connections use {param.count:,} of it"
+    return f"{full_name} is {shape} = {prod(param.shape):,}"
+
+
+def _products(outcome: Outcome) -> list[str]:
+    """The number of products as outputs times the products of each."""
+    result = outcome.result
+    if result.is_image:
+        height, width = result.height_width
+        return [f"{height}x{width} pixels of {outcome.macs // (height * width):,} products each"]
+    return [f"{result.size} outputs of {outcome.macs // result.size:,} products each"]

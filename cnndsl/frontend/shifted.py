@@ -1,0 +1,107 @@
+"""
+A cell too few or too many shifts all cells behind it into wrong columns.
+
+Instead of a complaint about each of them, say which one is missing or too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnndsl.errors import Edit, Fix, ValueRefused
+from cnndsl.frontend.columns import Slot, default_text
+from cnndsl.frontend.header import Column
+from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE, RowLine, Word
+from cnndsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What is wrong, and the cells as they were probably meant: None where one is missing."""
+
+    code: str
+    message: str
+    span: Span
+    column: str | None
+    words: list[Word | None]
+    fixes: list[Fix]
+
+
+def find_shift(
+    line: RowLine, columns: tuple[Column, ...], slots: Sequence[Slot | None]
+) -> Shift | None:
+    """The one cell without which, or with one more of which, all cells fit their columns."""
+    words = list(line.cells[1:])
+    if not words or (len(words) <= len(slots) and _fit(words, columns, slots)):
+        return None
+    if len(words) < len(slots):
+        return _missing(words, columns, slots)
+    if len(words) == len(slots) + 1:
+        return _extra(words, columns, slots)
+    return None
+
+
+def _missing(
+    words: list[Word], columns: tuple[Column, ...], slots: Sequence[Slot | None]
+) -> Shift | None:
+    for i, word in enumerate(words):
+        shifted = [*words[:i], None, *words[i:]]
+        if not _fit(shifted, columns, slots):
+            continue
+        name = columns[i].word.text
+        text = _blank(slots[i])
+        at = Span(word.span.source, word.span.start, word.span.start)
+        fixes = [Fix(f"write {text} in column {name}", (Edit(at, f"{text}  "),))] if text else []
+        message = "the cell seems to be missing: those from here on fit the columns after it"
+        return Shift("E107", message, word.span, name, shifted, fixes)
+    return None
+
+
+def _extra(
+    words: list[Word], columns: tuple[Column, ...], slots: Sequence[Slot | None]
+) -> Shift | None:
+    for i, word in enumerate(words):
+        rest: list[Word | None] = [*words[:i], *words[i + 1 :]]
+        if not _fit(rest, columns, slots):
+            continue
+        end = words[i + 1].span.start if i + 1 < len(words) else word.span.end
+        start = word.span.start if i + 1 < len(words) else words[i - 1].span.end
+        edit = Edit(Span(word.span.source, start, end), "")
+        message = f"the cell {word.text!r} seems to be one too many: the others fit without it"
+        return Shift("E112", message, word.span, None, rest, [Fix("delete it", (edit,))])
+    return None
+
+
+def _fit(
+    words: Sequence[Word | None], columns: tuple[Column, ...], slots: Sequence[Slot | None]
+) -> bool:
+    return len(words) <= len(slots) and all(
+        column.name is None or word is None or _fits(slot, word)
+        for word, column, slot in zip(words, columns, slots, strict=False)
+    )
+
+
+def _fits(slot: Slot | None, word: Word) -> bool:
+    if slot is None:
+        return word.is_dash
+    if word.is_question:
+        return slot.role == "claim"
+    if word.is_dash:
+        return slot.attribute is None or not (slot.attribute.required or default_text(slot))
+    try:
+        slot.kind.parse(word.text)
+    except ValueRefused:
+        return False
+    return True
+
+
+def _blank(slot: Slot | None) -> str | None:
+    """What may stand in a cell that says nothing."""
+    if slot is None or slot.role == "common":
+        return NOT_APPLICABLE
+    if slot.role == "claim":
+        return INFER
+    if slot.attribute is not None and slot.attribute.required:
+        return None
+    return default_text(slot) or NOT_APPLICABLE

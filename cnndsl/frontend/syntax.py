@@ -1,0 +1,97 @@
+"""A `.cnn` text as lines of words, before any word has a meaning. Each word knows its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from cnndsl.source import Source, Span
+
+NOT_APPLICABLE = "-"
+INFER = "?"
+
+Keyword: TypeAlias = Literal["version", "network", "header"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word. `text` is what it says: without quotation marks, and `-` for any single dash."""
+
+    text: str
+    span: Span
+
+    @property
+    def is_dash(self) -> bool:
+        """Whether it says that a column does not apply."""
+        return self.text == NOT_APPLICABLE
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it asks for the inferred value."""
+        return self.text == INFER
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`key=value`."""
+
+    key: Word
+    value: Word
+
+
+@dataclass(frozen=True, slots=True)
+class BlankLine:
+    """Nothing, or a comment only."""
+
+    span: Span
+    comment: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordLine:
+    """`cnn 1`, `network AlexNet`, or the header `layer type maps ...`; `words` follow it."""
+
+    span: Span
+    kind: Keyword
+    keyword: Word
+    words: tuple[Word, ...]
+    comment: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """A layer: its name, the cells behind it (the type is the first), and its options."""
+
+    span: Span
+    name: Word
+    cells: tuple[Word, ...]
+    options: tuple[Option, ...] = ()
+    comment: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsLine:
+    """A line that begins with an option: its options belong to the row above."""
+
+    span: Span
+    options: tuple[Option, ...]
+    comment: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that cannot be read. `first` is its first word, the name if it was to be a row."""
+
+    span: Span
+    first: str
+
+
+Line: TypeAlias = BlankLine | KeywordLine | RowLine | OptionsLine | BadLine
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """All lines of a text, in order. A line's span is the whole line, without its line break."""
+
+    source: Source
+    lines: tuple[Line, ...]

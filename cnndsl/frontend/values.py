@@ -1,0 +1,136 @@
+"""From words to values: `-`, `?`, and what each kind of value reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cnndsl.errors import Edit, Fix, ValueRefused
+from cnndsl.frontend.columns import default_text
+from cnndsl.frontend.entries import Entry, RowReport
+from cnndsl.frontend.suggest import VALUES, did_you_mean
+from cnndsl.frontend.syntax import NOT_APPLICABLE, Word
+from cnndsl.frontend.typed_row import Given
+from cnndsl.ops.attributes import parse_count
+from cnndsl.ops.base import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """
+    What a row gives, by canonical name.
+
+    `refused` names what is given or asked for already but could not be read: it is not missing.
+    """
+
+    given: dict[str, Given] = field(default_factory=dict[str, Given])
+    claims: dict[str, Given] = field(default_factory=dict[str, Given])
+    refused: set[str] = field(default_factory=set[str])
+
+
+def read_values(operator: type[Op] | None, entries: list[Entry], report: RowReport) -> Values:
+    """The values of a row's entries. What cannot be read goes to `report`."""
+    values = Values()
+    for same in _by_slot(_units_from_size(operator, entries, report)):
+        entry = _only(same, report)
+        is_claim = entry.slot.role == "claim"
+        given = _value(entry, report)
+        if given is not None:
+            (values.claims if is_claim else values.given)[entry.slot.name] = given
+        elif not is_claim and (entry.word is None or not _means_nothing(entry, entry.word)):
+            values.refused.add(entry.slot.name)
+    return values
+
+
+def _by_slot(entries: list[Entry]) -> Iterable[list[Entry]]:
+    """Entries that give the same value, together: a claim is not an attribute of its name."""
+    slots: dict[tuple[bool, str], list[Entry]] = {}
+    for entry in entries:
+        slots.setdefault((entry.slot.role == "claim", entry.slot.name), []).append(entry)
+    return slots.values()
+
+
+def _only(same: list[Entry], report: RowReport) -> Entry:
+    """The one of several entries that says something. Two that do are an error."""
+    said = [e for e in same if e.word is not None and not e.word.is_dash] or same[:1]
+    for again in said[1:]:
+        assert again.word is not None
+        report.error(
+            "E113",
+            f"{again.slot.name} is given twice",
+            again.word.span,
+            again.column,
+            ["give it in the column or in the option, not in both"],
+        )
+    return said[0]
+
+
+def _value(entry: Entry, report: RowReport) -> Given | None:
+    """The value that a word says, or None where it says none or cannot be read."""
+    slot, word = entry.slot, entry.word
+    if word is None:
+        return None
+    if word.is_dash or word.is_question:
+        if slot.role == "claim":
+            return Given(word, entry.column)
+        if not _means_nothing(entry, word):
+            _refuse_sign(entry, word, report)
+        return None
+    try:
+        return Given(word, entry.column, slot.kind.parse(word.text))
+    except ValueRefused as error:
+        fixes = did_you_mean(word, slot.kind.choices(), VALUES)
+        message = error.diagnostics[0].message
+        report.error(error.code, message, word.span, entry.column, fixes)
+        return None
+
+
+def _means_nothing(entry: Entry, word: Word) -> bool:
+    """Whether a word is a `-` that may stand for a value left out."""
+    attribute = entry.slot.attribute
+    required = attribute is not None and attribute.required
+    return word.is_dash and not required and default_text(entry.slot) is None
+
+
+def _refuse_sign(entry: Entry, word: Word, report: RowReport) -> None:
+    slot, default = entry.slot, default_text(entry.slot)
+    fixes = [Fix(f"write {default}", (Edit(word.span, default),))] if default else []
+    if word.is_dash:
+        message = f"`-` says that {slot.name} does not apply, but it does: {slot.kind.expects}"
+        report.error("E109", message, word.span, entry.column, fixes)
+    else:
+        message = f"{slot.name} cannot be inferred: write {slot.kind.expects}"
+        report.error("E110", message, word.span, entry.column, fixes)
+
+
+def _units_from_size(
+    operator: type[Op] | None, entries: list[Entry], report: RowReport
+) -> list[Entry]:
+    """Books print a dense layer's units as its size: say once where they go."""
+    if operator is None or operator.reads != "vector":
+        return entries
+    maps = _find(entries, "maps", "attribute")
+    size = _find(entries, "size", "claim")
+    if maps is None or size is None or maps.word is None or size.word is None:
+        return entries
+    units = size.word
+    if not maps.word.is_dash or parse_count(units.text) is None:
+        return entries
+    report.error(
+        "E109",
+        f"{operator.row_type} yields a vector, which has no size: its units stand in maps",
+        units.span,
+        size.column,
+        [
+            Fix(
+                f"maps {units.text} and size {NOT_APPLICABLE}",
+                (Edit(maps.word.span, units.text), Edit(units.span, NOT_APPLICABLE)),
+            )
+        ],
+    )
+    others = [entry for entry in entries if entry not in (maps, size)]
+    return [*others, Entry(maps.slot, units, maps.column)]
+
+
+def _find(entries: list[Entry], name: str, role: str) -> Entry | None:
+    return next((e for e in entries if (e.slot.name, e.slot.role) == (name, role)), None)
