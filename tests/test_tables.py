@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnndsl.errors import CnnError
+from cnndsl.frontend.load import load_network
 from cnndsl.frontend.tables import ImportedTable, import_table
+from cnndsl.ir.network import Network
+from cnndsl.source import Source
 
 TABLES = Path(__file__).parent / "tables"
 BOOK = {"lenet5": "LeNet-5", "alexnet": "AlexNet"}
@@ -19,6 +22,18 @@ HEADER = "Layer,Type,Maps,Size,Kernel size,Stride,Padding,Activation\n"
 
 def pasted(name: str) -> str:
     return (TABLES / name).read_text(encoding="utf-8")
+
+
+def loaded(table: ImportedTable) -> Network:
+    return load_network(Source("imported.cnn", table.text))
+
+
+def complaints(table: ImportedTable) -> set[str]:
+    try:
+        loaded(table)
+    except CnnError as error:
+        return {diagnostic.code for diagnostic in error.diagnostics}
+    return set()
 
 
 def upside_down(text: str, suffix: str) -> str:
@@ -52,6 +67,13 @@ def test_the_books_tables_import_in_both_languages_and_either_order(network, lan
         result = import_table(text, BOOK[network])
         assert result.text == expected
         assert result.diagnostics == ()
+
+
+@pytest.mark.parametrize(("network", "params"), [("lenet5", 61_696), ("alexnet", 62_378_344)])
+def test_the_books_tables_load_with_the_parameters_that_the_book_counts(network, params):
+    imported = loaded(import_table(pasted(f"{network}_ko.md"), BOOK[network]))
+    assert imported.params == params
+    assert imported.warnings == ()
 
 
 def test_what_the_table_leaves_unsaid_is_written_out_and_noted():
@@ -162,14 +184,15 @@ def test_dropout_normalization_and_functions_are_rows_too():
         "A1,ReLU,4,8x8,\n"
         "D1,드롭아웃 (50%),4,8x8,\n"
         "F1,완전 연결,–,10,dropout=0.25\n"
-        "출력,소프트맥스,–,–,\n",
+        "출력,소프트맥스,–,10,\n",
         "Net",
     )
     assert row_of(result, "N1")[4:] == ["alpha=2e-05", "beta=0.75", "k=1", "r=2"]
     assert row_of(result, "A1")[1:] == ["activation", "4", "8x8", "activation=relu"]
     assert row_of(result, "D1")[1:] == ["dropout", "4", "8x8", "rate=0.5"]
     assert row_of(result, "F1")[1:] == ["dense", "10", "-", "dropout=0.25"]
-    assert row_of(result, "Out")[1] == "activation"
+    assert row_of(result, "Out")[1:4] == ["activation", "?", "-"]
+    assert complaints(result) == set()
 
 
 def test_branches_keep_their_names_and_parameters_are_claims():
@@ -183,8 +206,8 @@ def test_branches_keep_their_names_and_parameters_are_claims():
     assert row_of(result, "conv_1") == [
         *("conv_1", "conv", "In", "4", "6x6", "3x3", "1", "valid", "112"),
     ]
-    assert row_of(result, "conv_2")[2] == "conv_1"
-    assert row_of(result, "conv_2")[-1] == "?"
+    assert row_of(result, "conv-2")[2] == "conv_1"
+    assert row_of(result, "conv-2")[-1] == "?"
     assert [d.column for d in result.diagnostics] == ["params"]
 
 
@@ -259,3 +282,38 @@ def test_any_text_is_imported_or_refused_and_never_breaks(text):
     for candidate in (text, HEADER + text, HEADER + "In,Input,1,8x8\n" + text):
         with suppress(CnnError):
             import_table(candidate, "Net")
+
+
+CELLS = {
+    "layer": ["C", "conv ", "1st", "층", "a.b", "#", "x-"],
+    "type": ["Convolution", "Max pooling", "평균 풀링", "FC", "ReLU", "Flatten", "GAP", "RBF"],
+    "maps": ["–", "1", "1,024", "3 (RGB)", ""],
+    "size": ["–", "1", "10", "1,000", "6×6", "8 x 8", "8x8x4", ""],
+    "kernel": ["–", "3", "3×3", "(2, 2)", "99"],
+    "stride": ["–", "1", "2×1", ""],
+    "padding": ["–", "valid", "SAME", "1", "1x0"],
+    "activation": ["–", "ReLU", "Softmax", "RBF", "없음"],
+    "params": ["–", "1,000", "~5M", ""],
+}
+
+
+@given(
+    st.lists(st.fixed_dictionaries({c: st.sampled_from(v) for c, v in CELLS.items()}), min_size=1)
+)
+def test_what_is_imported_is_a_table_that_only_its_arithmetic_can_refuse(layers):
+    rows = [
+        list(CELLS),
+        ["In", "Input", "4", "8x8", *[""] * 5],
+        *map(list, map(dict.values, layers)),
+    ]
+    for i, row in enumerate(rows[2:]):
+        row[0] += str(i)
+    text = "\n".join("\t".join(row) for row in rows)
+    try:
+        table = import_table(text, "Net")
+    except CnnError:
+        return
+    # A printed size may be false or stand where none applies; every word that is written is right.
+    assert complaints(table) <= {"E109", "E201", "E202", "E203", "E205", "E206", "E303", "W101"}, (
+        table.text
+    )

@@ -27,32 +27,40 @@ def settle(rows: list[PastedRow], findings: TableFindings) -> None:
     """
     Complete the rows, each by the first convention under which its printed size comes true.
 
-    What is chosen is noted. Where none fits, the first stands, and the checker will explain the
-    size's arithmetic.
+    What is chosen is noted. Where none fits, the first that works stands, and the checker will
+    explain the size's arithmetic.
     """
     types: dict[str, TensorType | None] = {}
     above = ""
     for row in rows:
         x = types.get(row.reads[0] if row.reads else above)
         _settle_row(row, x, findings)
+        if x is not None and not x.is_image and not row.vector:
+            _settle_vector(row, x)
         types[row.name] = _type_of(row, x)
         above = row.name
 
 
 def _settle_row(row: PastedRow, x: TensorType | None, findings: TableFindings) -> None:
     candidates = list(_candidates(row))
+    results = [(values, _infer(row.row_type, values, x)) for values in candidates]
     claim = row.claims.get("size")
-    chosen = candidates[0]
-    if x is not None:
-        results = ((values, _infer(row.row_type, values, x)) for values in candidates)
-        fitting = (values for values, y in results if y is not None and _agrees(y, claim))
-        chosen = next(fitting, chosen)
+    fitting = [values for values, y in results if y and _agrees(y, claim)]
+    working = [values for values, y in results if y]
+    chosen = [*fitting, *working, *candidates][0]
     for name, value in chosen.items():
         # Nobody asks for a pool's rounding or divisor where the usual one is right.
         usual = name in _CHOICES and value == row.attributes[name].default
         if row.values.get(name) != value and not usual:
             findings.choose(_choice(row, name, value), row.name)
     row.values = chosen
+
+
+def _settle_vector(row: PastedRow, x: TensorType) -> None:
+    """A function or a dropout of a vector: what is printed as its size is its number of units."""
+    row.vector = True
+    if row.claims.get("size") == (x.size, x.size):
+        del row.claims["size"]
 
 
 def _candidates(row: PastedRow) -> Iterator[dict[str, Any]]:
@@ -86,7 +94,9 @@ def _choice(row: PastedRow, name: str, value: Any) -> str:
     return f"the table does not say the {name}: {text} is written"
 
 
-def _infer(row_type: str, values: Mapping[str, Any], x: TensorType) -> TensorType | None:
+def _infer(row_type: str, values: Mapping[str, Any], x: TensorType | None) -> TensorType | None:
+    if x is None:
+        return None
     try:
         return OPERATORS[row_type](**values).infer(x)
     except CnnError:
@@ -101,9 +111,9 @@ def _type_of(row: PastedRow, x: TensorType | None) -> TensorType | None:
     """The row's output as the table prints it or, where it does not, as it follows."""
     if row.row_type == "input":
         return f32(*row.values["size"], row.values["maps"])
-    if row.yields_vector:
-        return f32(row.values["maps"]) if "maps" in row.values else None
+    if row.vector:
+        return f32(row.values["maps"]) if "maps" in row.values else x and f32(x.size)
     maps = row.values.get("maps") or row.claims.get("maps") or (x.maps if x else None)
     if "size" in row.claims and maps:
         return f32(*row.claims["size"], maps)
-    return _infer(row.row_type, row.values, x) if x else None
+    return _infer(row.row_type, row.values, x)

@@ -20,6 +20,7 @@ from cnndsl.limits import Limits
 from cnndsl.source import Source, Span
 
 _HEADER_FIX = "begin with a row such as: Layer, Type, Maps, Size, Kernel size, Stride, Activation"
+_KEYWORDS = ("cnn", "network", "layer", "block", "end")
 _INITIALS = {"conv": "C", "lrn": "N", "dense": "F", "rbf": "F"}
 
 
@@ -189,16 +190,17 @@ def _invented_name(row_type: str, position: int) -> str:
 
 def row_name(text: str) -> str:
     """
-    A layer's printed name as a row's: what is no letter or digit becomes one underscore.
+    A layer's printed name as a row's: what is no letter, digit or hyphen becomes one underscore.
 
     >>> row_name("conv 1-1"), row_name("1st"), row_name("출력층"), row_name("–")
-    ('conv_1_1', 'L1st', 'Out', '')
+    ('conv_1-1', 'L1st', 'Out', '')
     """
     common = ROW_NAMES.find(text)
     if common:
         return common
-    name = re.sub(r"\W+", "_", text).strip("_")
-    return f"L{name}" if name[:1].isdigit() else name
+    name = re.sub(r"[^\w-]+", "_", text).strip("_-")
+    taken = name[:1].isdigit() or name.lower() in _KEYWORDS
+    return f"L{name}" if taken else name
 
 
 def _texts(line: tuple[Cell, ...]) -> list[str]:

@@ -50,6 +50,8 @@ class PastedRow:
     activation: str = "linear"
     dropout: float | None = None
     reads: tuple[str, ...] = ()
+    vector: bool = False
+    """Whether its output has no height and width."""
 
     @property
     def name(self) -> str:
@@ -60,11 +62,6 @@ class PastedRow:
     def attributes(self) -> Mapping[str, Attribute]:
         """The attributes of its operator, by name."""
         return {a.name: a for a in attributes_of(OPERATORS[self.row_type])}
-
-    @property
-    def yields_vector(self) -> bool:
-        """Whether its output has no height and width."""
-        return self.row_type in ("dense", "rbf", "flatten")
 
 
 def read_row(layer: Layer, findings: TableFindings) -> PastedRow:
@@ -97,11 +94,12 @@ def _read_activation(row: PastedRow, findings: TableFindings) -> None:
     """The function, which for an output row may say that the row is an RBF."""
     cell = row.layer.cells.get("activation")
     word = row.layer.function or (FUNCTIONS.find(cell.text) if cell else "linear")
-    if word is None and cell:
-        known = ", ".join(FUNCTIONS)
+    as_row = word == "rbf" and row.row_type in ("dense", "rbf")
+    if cell and (word is None or (word == "rbf" and not as_row)):
+        known = ", ".join(function for function in FUNCTIONS if function != "rbf")
         message = f"{cell.text!r} is no activation function; known are {known}"
         findings.refuse(message, cell.span, row.name, "activation")
-    elif word == "rbf" and row.row_type in ("dense", "rbf"):
+    elif as_row:
         row.row_type = "rbf"
         findings.choose(_RBF_CHOICE, row.name)
     elif row.row_type == "activation":
@@ -110,6 +108,7 @@ def _read_activation(row: PastedRow, findings: TableFindings) -> None:
         row.activation = word
     if row.row_type == "rbf":
         row.values["distance"] = "euclidean"
+    row.vector = row.row_type in ("dense", "rbf", "flatten")
 
 
 def _read_size(row: PastedRow, cell: Cell, findings: TableFindings) -> None:
@@ -122,13 +121,12 @@ def _read_size(row: PastedRow, cell: Cell, findings: TableFindings) -> None:
     triple = re.fullmatch(r"([0-9]+)x([0-9]+)x([0-9]+)", text)
     if triple:
         text, maps = f"{triple[1]}x{triple[2]}", int(triple[3])
-        known = row.values if "maps" in row.attributes else row.claims
-        if "maps" in row.layer.cells or (row.yields_vector and text != "1x1"):
+        if "maps" in row.layer.cells or (row.vector and text != "1x1"):
             message = f"{cell.text!r} is not a height and width such as 55x55"
             findings.refuse(message, cell.span, row.name, "size")
             return
-        known["maps"] = maps
-    if not row.yields_vector:
+        _units_or_claims(row)["maps"] = maps
+    if not row.vector:
         known = row.values if row.row_type == "input" else row.claims
         known["size"] = _parse(row, "size", Extent(), Cell(text, cell.span), findings)
     elif not triple:
@@ -148,7 +146,12 @@ def _read_units(row: PastedRow, cell: Cell, findings: TableFindings) -> None:
         message = f"the maps say {printed} units, and the size says {units}"
         findings.refuse(message, cell.span, row.name, "size")
     else:
-        row.values["maps"] = units
+        _units_or_claims(row)["maps"] = units
+
+
+def _units_or_claims(row: PastedRow) -> dict[str, Any]:
+    """Where maps belong: to the attributes of an operator that has them, else to the claims."""
+    return row.values if "maps" in row.attributes else row.claims
 
 
 def _read_attribute(row: PastedRow, column: str, cell: Cell, findings: TableFindings) -> None:

@@ -64,7 +64,7 @@ def _cell(row: PastedRow, column: str) -> str:
         return str(row.claims.get(column, "?"))
     if column == "size" and row.row_type != "input":
         size = row.claims.get("size")
-        unclaimed = "-" if row.yields_vector else "?"
+        unclaimed = "-" if row.vector else "?"
         return unclaimed if size is None else Extent().format(size)
     attribute = row.attributes.get(column)
     if attribute is None:
