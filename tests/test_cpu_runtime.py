@@ -1,0 +1,296 @@
+"""The CPU backend's compiled code, programs, threads and executables."""
+
+import struct
+import sys
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cpu_network import NETWORK, executable, images
+
+from cnndsl.backends.cpu import compile as kernel_compiler
+from cnndsl.backends.cpu.addresses import address, fast_address
+from cnndsl.backends.cpu.backend import CpuBackend
+from cnndsl.backends.cpu.fingerprint import key_of
+from cnndsl.backends.cpu.helpers import Helpers
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.library import Library, shared_library
+from cnndsl.backends.cpu.lowering.call import Call
+from cnndsl.backends.cpu.lowering.copy import lower_copy
+from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.lrn import lower_lrn
+from cnndsl.backends.cpu.program import assemble
+from cnndsl.backends.cpu.session import Session
+from cnndsl.cache import CacheWarning, FileCache
+from cnndsl.errors import TargetError
+from cnndsl.ops.base import Op
+from cnndsl.ops.lrn import Neighbours
+from cnndsl.plan.build import make_plan
+from cnndsl.plan.plan import Buffer
+
+KERNEL = Kernel("copy", "permute")  # one that compiles fast
+EVERY_KERNEL = [
+    Kernel("executor", "run"),
+    *(Kernel("activations", name) for name in ("tanh", "scaled_tanh", "sigmoid")),
+    *(Kernel("copy", name) for name in ("copy", "permute", "zero_halo")),
+    *(Kernel("lrn", "lrn", (exponent,)) for exponent in range(4)),
+    *(Kernel("pool", name) for name in ("max_pool", "avg_pool", "subsample")),
+    *(Kernel("rbf", name) for name in ("squared_distance", "euclidean_distance")),
+    Kernel("softmax", "softmax"),
+]
+
+
+# ---- compiled code and its cache
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """The kernels compiled so far, in order."""
+    compiled: list[Kernel] = []
+    compile_kernel = kernel_compiler.compile_kernel
+
+    def counted(kernel: Kernel) -> bytes:
+        compiled.append(kernel)
+        return compile_kernel(kernel)
+
+    monkeypatch.setattr(kernel_compiler, "compile_kernel", counted)
+    return compiled
+
+
+def cached_file(folder: Path) -> Path:
+    (file,) = folder.iterdir()
+    return file
+
+
+def test_a_kernel_is_compiled_once_and_found_by_later_libraries(tmp_path, compilations):
+    assert Library(FileCache(tmp_path)).address(KERNEL)
+    assert Library(FileCache(tmp_path)).address(KERNEL)
+    assert compilations == [KERNEL]
+
+
+def truncated(data: bytes) -> bytes:
+    return data[:-7]
+
+
+def emptied(data: bytes) -> bytes:
+    return b""
+
+
+def with_a_flipped_bit(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def foreign(data: bytes) -> bytes:
+    return b"\x7fELF" + bytes(200)
+
+
+@pytest.mark.parametrize("damage", [truncated, emptied, with_a_flipped_bit, foreign])
+def test_a_damaged_cache_file_is_compiled_anew_and_mended(tmp_path, compilations, damage):
+    Library(FileCache(tmp_path)).address(KERNEL)
+    file = cached_file(tmp_path)
+    file.write_bytes(damage(file.read_bytes()))
+    assert Library(FileCache(tmp_path)).address(KERNEL)
+    assert len(compilations) == 2
+    assert Library(FileCache(tmp_path)).address(KERNEL)
+    assert len(compilations) == 2
+
+
+def test_a_file_of_another_kernel_under_this_ones_name_is_a_miss(tmp_path, compilations):
+    cache = FileCache(tmp_path)
+    cache.put("other", key_of("other"), b"machine code of something else")
+    cached_file(tmp_path).rename(cache.path(KERNEL.name, key_of(KERNEL.name)))
+    assert Library(cache).address(KERNEL)
+    assert compilations == [KERNEL]
+
+
+def test_a_cache_that_cannot_be_written_costs_one_warning(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    library = Library(FileCache(tmp_path / "file" / "cache"))
+    with pytest.warns(CacheWarning, match="cannot write"):
+        assert library.address(KERNEL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert library.address(Kernel("copy", "zero_halo"))
+
+
+def undefined_symbols(code: bytes) -> set[str]:
+    """The symbols that a 64-bit ELF object expects from elsewhere."""
+    (sections_at,) = struct.unpack_from("<Q", code, 0x28)
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    sections = [
+        struct.unpack_from("<IIQQQQIIQQ", code, sections_at + i * size) for i in range(count)
+    ]
+    symbols: set[str] = set()
+    for _, kind, _, _, offset, length, link, *_ in sections:
+        if kind == 2:  # a symbol table; `link` is the section of its names
+            for at in range(offset + 24, offset + length, 24):
+                name, _, _, section = struct.unpack_from("<IBBH", code, at)
+                if section == 0:
+                    start = sections[link][4] + name
+                    symbols.add(code[start : code.index(b"\0", start)].decode())
+    return symbols
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads ELF objects")
+@pytest.mark.parametrize("kernel", EVERY_KERNEL, ids=lambda kernel: kernel.name)
+def test_kernels_need_nothing_but_libm_and_libc(kernel):
+    shared_library().address(kernel)
+    code = shared_library()._cache.get(kernel.name, key_of(kernel.name))
+    assert code is not None
+    assert undefined_symbols(code) <= kernel_compiler.ALLOWED_SYMBOLS
+
+
+def test_the_fast_way_to_an_arrays_elements_is_right():
+    find = fast_address()
+    array = np.zeros((4, 5, 6), np.float32)
+    readonly = array[2]
+    readonly.flags.writeable = False
+    for view in (array, array[1:], array[:, 2], array.transpose(2, 0, 1), readonly):
+        assert find(view) == address(view)
+
+
+# ---- programs and threads
+
+
+def long_program() -> list[Call]:
+    """Steps that depend on each other through the arena, of many units each."""
+    images = [Buffer(str(i), (13, 9, 7), "arena", 1000 * i, (1, 1, 2, 0)) for i in range(3)]
+    x, y = Buffer("x", (13, 9, 7), "input"), Buffer("y", (13, 9, 7), "output")
+    near = Neighbours(1, 2, 0.1)
+    steps = [lower_copy(x, images[0], Epilogue.of("relu"))]
+    for i in range(12):
+        source, target = images[i % 3], images[(i + 1) % 3]
+        steps.append(lower_lrn(near, 1.0, 0.75, source, target, Epilogue.of("scaled_tanh")))
+    steps.append(lower_copy(images[0], y, Epilogue()))
+    return [step(4) for step in steps]
+
+
+class FineGrained(Session):
+    """A session whose threads draw single units, so that they meet as often as they can."""
+
+    def __init__(self, threads: int, helpers: Helpers) -> None:
+        program = assemble(long_program(), 4 * 6000, shared_library())
+        program.table[:, 2] = 1
+        super().__init__(program, threads, helpers)
+        rng = np.random.default_rng(0)
+        self.x = rng.standard_normal((4, 13, 9, 7), np.float32)
+
+    def output(self) -> np.ndarray:
+        y = np.full(self.x.shape, np.nan, np.float32)
+        self.run(address(self.x), address(y))
+        return y
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_any_number_of_threads_gives_the_same_bits(threads):
+    alone = FineGrained(1, Helpers(0)).output()
+    assert np.isfinite(alone).all()
+    together = FineGrained(threads, Helpers(threads - 1))
+    for _ in range(20):
+        np.testing.assert_array_equal(together.output(), alone)
+
+
+class Postponed(Helpers):
+    """Helpers that never come: their jobs are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.jobs = []
+
+    def offer(self, job) -> None:
+        self.jobs.append(job)
+
+
+def test_nobody_waits_for_a_helper_and_one_that_comes_late_does_nothing():
+    helpers = Postponed()
+    session = FineGrained(2, helpers)
+    first = session.output()
+    session.x = -session.x
+    second = session.output()
+    y = second.copy()
+    for job in helpers.jobs:
+        job.run(*job.arguments)
+    np.testing.assert_array_equal(second, y)
+    session.x = -session.x
+    np.testing.assert_array_equal(session.output(), first)
+
+
+def test_a_helper_alone_can_do_a_whole_run():
+    helpers = Postponed()
+    session = FineGrained(2, helpers)
+    expected = session.output()
+    (job,) = helpers.jobs
+    table, steps, _, scratch = job.arguments
+    counters = np.zeros(steps * 16 + 8, np.int64)
+    state = -(-address(counters) // 64) * 64
+    threads = [
+        threading.Thread(target=job.run, args=(table, steps, state, scratch)) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    np.testing.assert_array_equal(session.output(), expected)
+
+
+# ---- executables
+
+
+def test_one_executable_takes_any_batch_size():
+    run = executable(1)
+    x = images(9)
+    whole = run(x)
+    for size in (1, 2, 3, 4, 5, 9):
+        parts = [run(np.ascontiguousarray(x[i : i + size])) for i in range(0, 9, size)]
+        np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-6)
+
+
+def test_several_python_threads_may_call_one_executable():
+    run, alone = executable(2), executable(1)
+    x = images(16)
+    pieces = [np.ascontiguousarray(x[i : i + 1 + i % 3]) for i in range(14)]
+    expected = [alone(piece) for piece in pieces]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for y, wanted in zip(pool.map(run, pieces), expected, strict=True):
+                np.testing.assert_array_equal(y, wanted)
+
+
+def test_a_batch_large_enough_to_share_has_the_same_bits_with_two_threads():
+    x = images(32)
+    np.testing.assert_array_equal(executable(2)(x), executable(1)(x))
+
+
+class Unheard(Op):
+    row_type = "unheard"
+    summary = "an operator that no kernel computes"
+
+    def infer(self, x):
+        return x
+
+    def evaluate(self, x):
+        return x
+
+    def formula(self, x):
+        return "y = x"
+
+
+def test_an_operator_without_a_kernel_is_a_target_error_at_its_row():
+    node = NETWORK.nodes[1]
+    odd = type(node)("strange", Unheard(), node.inputs, "R7")
+    with pytest.raises(TargetError, match="no kernel for unheard") as caught:
+        CpuBackend().choose(odd, ())
+    assert caught.value.code == "E701"
+    assert caught.value.diagnostics[0].row == "R7"
+
+
+@pytest.mark.parametrize("stage", ["python", "llvm", "asm"])
+def test_every_stage_below_the_plan_is_text(stage):
+    backend = CpuBackend()
+    text = backend.emit(make_plan(NETWORK, backend.choose), stage)
+    assert "max_pool" in text
+    assert {"python": "arena + ", "llvm": "define ", "asm": ".globl"}[stage] in text
