@@ -1,0 +1,166 @@
+"""Pictures as the arrays that a network reads, by what its input row says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import InputError
+from cnndsl.ops.attributes import Pair
+from cnndsl.ops.input import Input
+
+FloatArray = NDArray[np.float32]
+
+# ITU-R BT.601, as in every JPEG: the grey of a colour.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+class ReadsPictures(Protocol):
+    """A network or a model: what has an input row."""
+
+    @property
+    def input(self) -> Input:
+        """The input row's operator."""
+        ...
+
+
+def preprocess(pictures: Any, network: ReadsPictures) -> FloatArray:
+    """
+    Pictures as one batch for `network`, float32 in its input row's layout.
+
+    `pictures` is one picture or several, also of different sizes: uint8 arrays `[h, w]`,
+    `[h, w, 1]` or, as RGB, `[h, w, 3]`. Each is turned grey or coloured as the network has maps
+    (grey is 0.299 R + 0.587 G + 0.114 B), made to fit by the input row's `fit`, its 0..255 mapped
+    to `range`, and then `(value - mean) / std` is taken map by map.
+    Raises `InputError` where the input row does not say what a picture needs.
+    """
+    op = network.input
+    batch = np.stack([_prepared(picture, op) for picture in _separate(pictures)])
+    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if op.layout == "nchw" else batch)
+
+
+def _separate(pictures: Any) -> list[NDArray[np.uint8]]:
+    """Pictures one by one as `[h, w, 1 or 3]`."""
+    if isinstance(pictures, np.ndarray):
+        array = cast("NDArray[Any]", pictures)
+        single = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
+        several: Iterable[Any] = [array] if single else array
+    else:
+        several = pictures
+    found = [_picture(np.asarray(picture)) for picture in several]
+    if not found:
+        raise InputError("there are no pictures", code="E603")
+    return found
+
+
+def _picture(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype != np.uint8:
+        raise InputError(
+            f"a picture's cells are uint8, 0..255, and these are {array.dtype}",
+            code="E602",
+            fixes=["floats that are scaled already go to the model itself"],
+        )
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
+        raise InputError(
+            f"{list(array.shape)} is no picture: [h, w], [h, w, 1] or [h, w, 3]", code="E603"
+        )
+    return array
+
+
+def _prepared(picture: NDArray[np.uint8], op: Input) -> FloatArray:
+    """One picture as `[h, w, c]`."""
+    if op.range is None:
+        raise InputError(
+            "the input row does not say which numbers a picture's 0..255 becomes",
+            code="E603",
+            fixes=["range=0..1, or range=-1..1 or range=0..255, as the weights were trained"],
+        )
+    x = _fitted(_with_maps(picture.astype(np.float32), op), op)
+    low, high = op.range
+    x = low + x * np.float32((high - low) / 255)
+    if op.mean is not None:
+        x = x - np.array(op.mean, np.float32)
+    if op.std is not None:
+        x = x / np.array(op.std, np.float32)
+    return x.astype(np.float32, copy=False)
+
+
+def _with_maps(x: FloatArray, op: Input) -> FloatArray:
+    """The picture grey or in colour, as the network has maps."""
+    if op.maps not in (1, 3):
+        raise InputError(
+            f"the network reads {op.maps} maps, and a picture has 1 (grey) or 3 (colour)",
+            code="E603",
+            fixes=["pass arrays of floats"],
+        )
+    if op.maps == 1:
+        return x if x.shape[2] == 1 else (x @ _LUMA)[..., None]
+    colour = x if x.shape[2] == 3 else np.repeat(x, 3, 2)
+    return colour[..., ::-1] if op.channels == "bgr" else colour
+
+
+def _fitted(x: FloatArray, op: Input) -> FloatArray:
+    """
+    The picture in the network's size.
+
+    `stretch` ignores proportions; `crop` takes the largest part of the picture's middle that has
+    the size's proportions; `pad` puts the whole picture in the middle of black.
+    """
+    found, wanted = (x.shape[0], x.shape[1]), op.size
+    if found == wanted:
+        return x
+    if op.fit is None:
+        raise InputError(
+            f"the picture is {found[0]}x{found[1]}, the network reads {wanted[0]}x{wanted[1]}, "
+            "and the input row does not say how to fit it",
+            code="E603",
+            fixes=["fit=stretch, fit=crop or fit=pad in the input row"],
+        )
+    ratios = [want / have for want, have in zip(wanted, found, strict=True)]
+    if op.fit == "crop":
+        x = _middle(x, [round(side / max(ratios)) for side in wanted])
+    elif op.fit == "pad":
+        inner = [max(1, round(side * min(ratios))) for side in found]
+        return _padded(resized(x, (inner[0], inner[1])), wanted)
+    return resized(x, wanted)
+
+
+def _middle(x: FloatArray, size: list[int]) -> FloatArray:
+    """The part of that size, at least one cell, with equal margins; an odd one is at the end."""
+    height, width = (max(1, min(s, have)) for s, have in zip(size, x.shape, strict=False))
+    top, left = (x.shape[0] - height) // 2, (x.shape[1] - width) // 2
+    return x[top : top + height, left : left + width]
+
+
+def _padded(x: FloatArray, size: Pair) -> FloatArray:
+    """Black on both sides; an odd row or column of it is at the end."""
+    y = np.zeros((*size, x.shape[2]), np.float32)
+    top, left = (size[0] - x.shape[0]) // 2, (size[1] - x.shape[1]) // 2
+    y[top : top + x.shape[0], left : left + x.shape[1]] = x
+    return y
+
+
+def resized(x: FloatArray, size: Pair) -> FloatArray:
+    """
+    `x[h, w, c]` in another size, by a triangle filter as wide as what a new cell covers.
+
+    That is bilinear interpolation where a picture grows and an anti-aliased mean where it shrinks,
+    as Pillow's BILINEAR computes it, without rounding to whole numbers.
+    """
+    rows = _triangle_filter(x.shape[0], size[0])
+    columns = _triangle_filter(x.shape[1], size[1])
+    return np.einsum("ih,hwc,jw->ijc", rows, x, columns, optimize=True)
+
+
+def _triangle_filter(old: int, new: int) -> FloatArray:
+    """How much each old cell counts for each new one: `[new, old]`, rows adding up to 1."""
+    scale = old / new
+    centres = (np.arange(new) + 0.5) * scale
+    distances = np.abs(np.arange(old) + 0.5 - centres[:, None]) / max(scale, 1.0)
+    weights = np.maximum(0.0, 1.0 - distances)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
