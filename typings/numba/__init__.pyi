@@ -1,0 +1,3 @@
+from numba.core import types as types
+
+__version__: str
