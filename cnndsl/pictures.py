@@ -109,7 +109,8 @@ def _fitted(x: FloatArray, op: Input) -> FloatArray:
     The picture in the network's size.
 
     `stretch` ignores proportions; `crop` takes the largest part of the picture's middle that has
-    the size's proportions; `pad` puts the whole picture in the middle of black.
+    the size's proportions; `pad` puts the whole picture in the middle of black, made smaller where
+    it is larger than the size, but never enlarged.
     """
     found, wanted = (x.shape[0], x.shape[1]), op.size
     if found == wanted:
@@ -125,8 +126,9 @@ def _fitted(x: FloatArray, op: Input) -> FloatArray:
     if op.fit == "crop":
         x = _middle(x, [round(side / max(ratios)) for side in wanted])
     elif op.fit == "pad":
-        inner = [max(1, round(side * min(ratios))) for side in found]
-        return _padded(resized(x, (inner[0], inner[1])), wanted)
+        ratio = min(1.0, *ratios)
+        inner = max(1, round(found[0] * ratio)), max(1, round(found[1] * ratio))
+        return _padded(x if inner == found else resized(x, inner), wanted)
     return resized(x, wanted)
 
 

@@ -78,9 +78,14 @@ def test_crop_takes_the_middle_and_pad_adds_black():
     picture[:, 2:6] = 200
     crop = preprocess(picture, Reader(replace(GREY, fit="crop")))
     np.testing.assert_array_equal(crop, np.full((1, 4, 4, 1), 200, np.float32))
-    white = np.full((2, 4), 255, np.uint8)
-    pad = preprocess(white, Reader(replace(GREY, fit="pad")))
-    np.testing.assert_array_equal(pad[0, :, 0, 0], [0, 255, 255, 0])
+    for shape in [(2, 4), (4, 8)]:  # the larger one is shrunk first
+        pad = preprocess(np.full(shape, 255, np.uint8), Reader(replace(GREY, fit="pad")))
+        np.testing.assert_array_equal(pad[0, :, 0, 0], [0, 255, 255, 0])
+
+
+def test_pad_never_enlarges():
+    y = preprocess(np.full((2, 2), 255, np.uint8), Reader(replace(GREY, fit="pad")))
+    assert np.count_nonzero(y) == 4
 
 
 def test_stretch_fills_the_whole_size():
