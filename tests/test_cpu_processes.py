@@ -61,12 +61,16 @@ def test_processes_that_compile_at_once_leave_whole_files_only(cache):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_after_use_computes_the_same(cache):
+def test_a_fork_after_use_computes_the_same_with_helpers_of_its_own(cache):
     body = """
+        import threading
+        def helpers():
+            return sum(thread.name == "cnndsl helper" for thread in threading.enumerate())
+        before = helpers()
         child = os.fork()
         if child == 0:
-            same = np.array_equal(run(x), y) and np.array_equal(run(x[:1]), y[:1])
-            os._exit(0 if same else 1)
+            same = np.array_equal(run(x), y)
+            os._exit(0 if same and helpers() == before else 1)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), np.array_equal(run(x), y))
     """

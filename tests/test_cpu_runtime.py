@@ -15,7 +15,7 @@ from cnndsl.backends.cpu import compile as kernel_compiler
 from cnndsl.backends.cpu.addresses import address, fast_address
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
-from cnndsl.backends.cpu.helpers import Helpers
+from cnndsl.backends.cpu.helpers import Helpers, Job
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.library import Library, shared_library
 from cnndsl.backends.cpu.lowering.call import Call
@@ -23,6 +23,7 @@ from cnndsl.backends.cpu.lowering.copy import lower_copy
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.lrn import lower_lrn
 from cnndsl.backends.cpu.program import assemble
+from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES, GRAIN
 from cnndsl.backends.cpu.session import Session
 from cnndsl.cache import CacheWarning, FileCache
 from cnndsl.errors import TargetError
@@ -155,6 +156,8 @@ def test_the_fast_way_to_an_arrays_elements_is_right():
 
 # ---- programs and threads
 
+BATCH = 16
+
 
 def long_program() -> list[Call]:
     """Steps that depend on each other through the arena, of many units each."""
@@ -166,75 +169,83 @@ def long_program() -> list[Call]:
         source, target = images[i % 3], images[(i + 1) % 3]
         steps.append(lower_lrn(near, 1.0, 0.75, source, target, Epilogue.of("scaled_tanh")))
     steps.append(lower_copy(images[0], y, Epilogue()))
-    return [step(4) for step in steps]
-
-
-class FineGrained(Session):
-    """A session whose threads draw single units, so that they meet as often as they can."""
-
-    def __init__(self, threads: int, helpers: Helpers) -> None:
-        program = assemble(long_program(), 4 * 6000, shared_library())
-        program.table[:, 2] = 1
-        super().__init__(program, threads, helpers)
-        rng = np.random.default_rng(0)
-        self.x = rng.standard_normal((4, 13, 9, 7), np.float32)
-
-    def output(self) -> np.ndarray:
-        y = np.full(self.x.shape, np.nan, np.float32)
-        self.run(address(self.x), address(y))
-        return y
-
-
-@pytest.mark.parametrize("threads", [2, 3])
-def test_any_number_of_threads_gives_the_same_bits(threads):
-    alone = FineGrained(1, Helpers(0)).output()
-    assert np.isfinite(alone).all()
-    together = FineGrained(threads, Helpers(threads - 1))
-    for _ in range(20):
-        np.testing.assert_array_equal(together.output(), alone)
+    return [step(BATCH) for step in steps]
 
 
 class Postponed(Helpers):
-    """Helpers that never come: their jobs are kept."""
+    """Helpers that never come by themselves: their jobs are kept."""
 
     def __init__(self) -> None:
         super().__init__(0)
-        self.jobs = []
+        self.jobs: list[Job] = []
 
-    def offer(self, job) -> None:
+    def offer(self, job: Job) -> None:
         self.jobs.append(job)
 
 
-def test_nobody_waits_for_a_helper_and_one_that_comes_late_does_nothing():
-    helpers = Postponed()
-    session = FineGrained(2, helpers)
-    first = session.output()
-    session.x = -session.x
-    second = session.output()
-    y = second.copy()
-    for job in helpers.jobs:
+class FineGrained:
+    """A session whose threads draw single units, so that they meet as often as they can."""
+
+    def __init__(self, threads: int = 1) -> None:
+        program = assemble(long_program(), BATCH * 6000, shared_library())
+        program.table[:, GRAIN] = 1
+        self.steps = len(program.table)
+        self.helpers = Postponed()
+        self.session = Session(program, threads, self.helpers)
+        rng = np.random.default_rng(0)
+        self.x = rng.standard_normal((BATCH, 13, 9, 7), np.float32)
+        self.y = np.full(self.x.shape, np.nan, np.float32)
+
+    def run(self) -> np.ndarray:
+        """A run by this thread alone: the helpers' jobs are left over."""
+        self.session.run(address(self.x), address(self.y))
+        return self.y.copy()
+
+    def run_by_helpers(self) -> np.ndarray:
+        """A run by the helpers of the last one alone, all starting at once."""
+        self.y[:] = np.nan
+        counters = np.zeros((self.steps * COUNTER_BYTES + CACHE_LINE) // 8, np.int64)
+        state = -(-address(counters) // CACHE_LINE) * CACHE_LINE
+        gate = threading.Barrier(len(self.helpers.jobs))
+
+        def help_out(job: Job) -> None:
+            table, steps, _, scratch = job.arguments
+            gate.wait()
+            job.run(table, steps, state, scratch)
+
+        with ThreadPoolExecutor(len(self.helpers.jobs)) as pool:
+            list(pool.map(help_out, self.helpers.jobs))
+        return self.y.copy()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same_bits(threads):
+    alone = FineGrained().run()
+    assert np.isfinite(alone).all()
+    together = FineGrained(1 + threads)
+    np.testing.assert_array_equal(together.run(), alone)
+    for _ in range(20):
+        np.testing.assert_array_equal(together.run_by_helpers(), alone)
+
+
+def test_a_helper_that_comes_late_does_nothing():
+    network = FineGrained(3)
+    network.run()
+    network.x = -network.x
+    expected = network.run()
+    for job in network.helpers.jobs:  # of both runs
         job.run(*job.arguments)
-    np.testing.assert_array_equal(second, y)
-    session.x = -session.x
-    np.testing.assert_array_equal(session.output(), first)
+    np.testing.assert_array_equal(network.y, expected)
 
 
-def test_a_helper_alone_can_do_a_whole_run():
-    helpers = Postponed()
-    session = FineGrained(2, helpers)
-    expected = session.output()
-    (job,) = helpers.jobs
-    table, steps, _, scratch = job.arguments
-    counters = np.zeros(steps * 16 + 8, np.int64)
-    state = -(-address(counters) // 64) * 64
-    threads = [
-        threading.Thread(target=job.run, args=(table, steps, state, scratch)) for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
-    np.testing.assert_array_equal(session.output(), expected)
+def test_helpers_take_part_and_go_back_to_sleep():
+    done = threading.Semaphore(0)
+    helpers = Helpers(2)
+    for _ in range(3):
+        for _ in range(2):
+            helpers.offer(Job(lambda amount: done.release(amount), (1,), None))
+        for _ in range(2):
+            assert done.acquire(timeout=60)
 
 
 # ---- executables
