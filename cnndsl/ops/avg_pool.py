@@ -57,6 +57,14 @@ class AvgPool(Pool):
         )
         return np.outer(rows, columns).astype(np.float64)
 
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        lines = super().conventions(x)
+        if self.divisor is None:
+            return lines
+        padding = "" if self.divisor == "inside" else " and its padding"
+        cells = f"the number of its cells inside the image{padding}"
+        return (*lines, f"divisor {self.divisor}: a window's sum is divided by {cells}")
+
     def formula(self, x: TensorType) -> str:
         count = "the number of them"
         if self.divisor == "padded" and self.window.overhangs(x.height_width):

@@ -87,6 +87,10 @@ class Op(ABC):
         """Multiply-accumulates for one image: the products that weights take part in."""
         return 0
 
+    def conventions(self, *operands: Any, **_: Any) -> tuple[str, ...]:
+        """What was decided where frameworks differ, with its numbers here: a line each."""
+        return ()
+
     def operand_size(self, *operands: Any, **_: Any) -> int:
         """Elements of its operands for one image, with the padding that it reads around them."""
         return sum(operand.size for operand in operands)

@@ -71,6 +71,9 @@ class Conv(Op):
         links = count_links(self.connect) if self.connect else maps * x.maps // self.groups
         return height * width * links * prod(self.kernel)
 
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        return self.window.conventions(x.height_width)
+
     def operand_size(self, x: TensorType) -> int:
         return self.window.padded_cells(x.height_width) * x.maps
 

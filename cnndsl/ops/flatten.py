@@ -9,6 +9,10 @@ from cnndsl.ops.base import Array, Op
 from cnndsl.types import TensorType, f32
 
 ORDER = Choice(("hwc", "chw"))
+_ORDERS = {
+    "hwc": ("TensorFlow and Keras", "the maps of a pixel"),
+    "chw": ("PyTorch and ONNX", "the pixels of a map"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,12 @@ class Flatten(Op):
         if self.order == "chw" and x.ndim == 4:
             x = x.transpose(0, 3, 1, 2)
         return x.reshape(x.shape[0], -1)
+
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        if not x.is_image:
+            return ()
+        who, runs = _ORDERS[self.order]
+        return (f"order {self.order}: {runs} stay together, as in {who}",)
 
     def formula(self, x: TensorType) -> str:
         if not x.is_image:

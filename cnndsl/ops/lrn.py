@@ -109,6 +109,15 @@ class Lrn(Op):
             sums[..., c] = np.sum(near**2, axis=-1)
         return x / (self.k + window.scale * sums) ** self.beta
 
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        window, number = self.neighbours(), Number().format
+        name = next(n for n in ("r", "n", "depth_radius", "size") if getattr(self, n) is not None)
+        count = window.lower + 1 + window.upper
+        return (
+            f"{name}={getattr(self, name)}: {count} maps are summed, c-{window.lower} to "
+            f"c+{window.upper}, and alpha counts as {number(window.scale)}",
+        )
+
     def formula(self, x: TensorType) -> str:
         window, number = self.neighbours(), Number().format
         scale = number(self.alpha) + (f" / {self.size}" if self.size is not None else "")

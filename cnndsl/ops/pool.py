@@ -44,6 +44,9 @@ class Pool(Op):
             )
         return f32(*output, x.maps)
 
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        return self.window.conventions(x.height_width)
+
     def operand_size(self, x: TensorType) -> int:
         return self.window.padded_cells(x.height_width) * x.maps
 

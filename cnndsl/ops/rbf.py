@@ -50,6 +50,10 @@ class Rbf(Op):
         squared = np.sum((x[:, None, :] - weight[None]) ** 2, axis=-1)
         return np.sqrt(squared) if self.distance == "euclidean" else squared
 
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        kind = "the distance itself" if self.distance == "euclidean" else "the squared distance"
+        return (f"distance {self.distance}: {kind}; the smallest is the best class",)
+
     def formula(self, x: TensorType) -> str:
         total = f"sum((x[k] - weight[o, k])^2 for k < {x.size})"
         return f"y[o] = {f'sqrt({total})' if self.distance == 'euclidean' else total}"

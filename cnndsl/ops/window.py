@@ -219,6 +219,31 @@ class Window:
         cells = starts[:, None] + np.arange(self.kernel[axis]) * self.dilation[axis]
         return np.count_nonzero((cells >= low) & (cells < high), axis=1).astype(np.int64)
 
+    def conventions(self, image: Pair) -> tuple[str, ...]:
+        """
+        Where cells are added and where a last window overhangs, if either happens.
+
+        >>> Window((3, 3), (2, 2), Padding("same_upper")).conventions((8, 8))
+        ('padding same_upper: 0 rows above, 1 below, 0 columns left, 1 right',)
+        >>> Window((2, 2), (2, 2), Padding("valid"), rounding="ceil").conventions((5, 4))
+        ('rounding ceil: the last window overhangs by 1 row, 0 columns',)
+        """
+        (top, bottom), (left, right) = self.sides(image)
+        lines: list[str] = []
+        if any((top, bottom, left, right)):
+            lines.append(
+                f"padding {PaddingKind().format(self.padding)}: {_some(top, 'row')} above, "
+                f"{bottom} below, {_some(left, 'column')} left, {right} right"
+            )
+        (_, low), (_, last) = self.grown_sides(image)
+        if self.rounding != "floor":
+            rows, columns = max(0, low - bottom), max(0, last - right)
+            lines.append(
+                f"rounding {self.rounding}: the last window overhangs by {_some(rows, 'row')}, "
+                f"{_some(columns, 'column')}"
+            )
+        return tuple(lines)
+
     def cell(self, image: Pair) -> str:
         """
         Where cell (u, v) of window (i, j) lies in the image, for a formula.
@@ -271,6 +296,10 @@ class Window:
 
 def _x(pair: Pair) -> str:
     return f"{pair[0]}x{pair[1]}"
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _padding_words(padding: Padding) -> str:
