@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import TypeAlias
 
 from cnndsl.errors import CnnError
 from cnndsl.frontend.claims import believed, false_claims
@@ -24,15 +25,23 @@ class Verdict:
 
     `operands` are what it reads, None where that is unknown. `outcome` is None there too, and where
     the row could not be read, or where the operator refuses its operands with `error`. `failures`
-    are the names of the row's false claims, and `REFUSED`. `believed` is what the rows below take
-    its result to be.
+    are the names of the row's false claims, and `REFUSED`.
+
+    `results` are what the rows below may take its result to be: what it claims, and, where that is
+    something else, what was inferred. A row below fails only if it does so with either. So a
+    mistake is reported where it is and not again in every row that follows from it, whether it is
+    the network that is wrong or the claim.
     """
 
     operands: Operands | None
     outcome: Outcome | None
     error: CnnError | None
     failures: frozenset[str]
-    believed: TensorType | None
+    results: tuple[TensorType, ...]
+
+
+VerdictOf: TypeAlias = Callable[[str], Verdict]
+"""The verdict on the row of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +62,21 @@ class CheckedTable:
     def with_row(self, place: int, row: TypedRow) -> dict[int, Verdict]:
         """The verdicts that would be given anew if another row stood at that place."""
         anew: dict[int, Verdict] = {}
+
+        def verdict_of(name: str) -> Verdict:
+            source = self.places[name]
+            return anew.get(source, self.verdicts[source])
+
         due = [place]
         while due:
             i = heappop(due)
             if i in anew:
                 continue
-            current = row if i == place else self.rows[i]
-            anew[i] = self._judge(current, anew)
-            if anew[i].believed != self.verdicts[i].believed:
+            anew[i] = _judge(row if i == place else self.rows[i], verdict_of, self.limits)
+            if anew[i].results != self.verdicts[i].results:
                 for reader in self.readers.get(i, ()):
                     heappush(due, reader)
         return anew
-
-    def _judge(self, row: TypedRow, anew: Mapping[int, Verdict]) -> Verdict:
-        """A row's verdict, given those of the rows above it that are `anew`."""
-
-        def believed_of(name: str) -> TensorType | None:
-            place = self.places[name]
-            return (anew[place] if place in anew else self.verdicts[place]).believed
-
-        known = None
-        if row.sources is not None:
-            types = [(name, believed_of(name)) for name in row.sources]
-            known = _known(types)
-        return _judge(row, known, self.limits)
 
 
 def check_rows(rows: Sequence[TypedRow], limits: Limits) -> CheckedTable:
@@ -85,27 +85,44 @@ def check_rows(rows: Sequence[TypedRow], limits: Limits) -> CheckedTable:
     readers: dict[int, list[int]] = {}
     verdicts: list[Verdict] = []
     for i, row in enumerate(rows):
-        known = None
-        if row.sources is not None:
-            sources = [places[name] for name in row.sources]
-            for source in sources:
-                readers.setdefault(source, []).append(i)
-            known = _known([(rows[s].name, verdicts[s].believed) for s in sources])
-        verdicts.append(_judge(row, known, limits))
+        for source in row.sources or ():
+            readers.setdefault(places[source], []).append(i)
+        verdicts.append(_judge(row, lambda name: verdicts[places[name]], limits))
         places.setdefault(row.name, i)
     return CheckedTable(tuple(rows), tuple(verdicts), places, readers, limits)
 
 
-def _known(operands: list[tuple[str, TensorType | None]]) -> Operands | None:
-    known = tuple((name, type_) for name, type_ in operands if type_ is not None)
-    return known if len(known) == len(operands) else None
+def _judge(row: TypedRow, verdict_of: VerdictOf, limits: Limits) -> Verdict:
+    """The verdict on a row: with what its sources claim, or else with what was inferred of them."""
+    if row.op is None or row.sources is None:
+        return _unknown(row)
+    sources = [(name, verdict_of(name).results) for name in row.sources]
+    if not all(results for _, results in sources):
+        return _unknown(row)
+    claimed = _try(row, tuple((name, results[0]) for name, results in sources), limits)
+    if not claimed.failures or all(len(results) == 1 for _, results in sources):
+        return claimed
+    inferred = _try(row, tuple((name, results[-1]) for name, results in sources), limits)
+    return min(claimed, inferred, key=lambda verdict: len(verdict.failures))
 
 
-def _judge(row: TypedRow, operands: Operands | None, limits: Limits) -> Verdict:
-    if row.op is None or operands is None:
-        return Verdict(operands, None, None, frozenset(), believed(row, None))
+def _unknown(row: TypedRow) -> Verdict:
+    return Verdict(None, None, None, frozenset(), _results(row, None))
+
+
+def _try(row: TypedRow, operands: Operands, limits: Limits) -> Verdict:
     try:
         outcome = make_outcome(row, operands, limits)
     except CnnError as error:
-        return Verdict(operands, None, error, frozenset({REFUSED}), believed(row, None))
-    return Verdict(operands, outcome, None, false_claims(row, outcome), believed(row, outcome))
+        return Verdict(operands, None, error, frozenset({REFUSED}), _results(row, None))
+    failures = false_claims(row, outcome)
+    return Verdict(operands, outcome, None, failures, _results(row, outcome))
+
+
+def _results(row: TypedRow, outcome: Outcome | None) -> tuple[TensorType, ...]:
+    known = believed(row, outcome)
+    if known is None:
+        return ()
+    if outcome is None or outcome.result == known:
+        return (known,)
+    return known, outcome.result

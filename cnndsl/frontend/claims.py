@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cnndsl.frontend.nodes import Outcome
+from cnndsl.frontend.syntax import NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
-from cnndsl.ops.attributes import Pair
+from cnndsl.ops.attributes import Extent, Pair
 from cnndsl.types import TensorType, f32
 
 
@@ -19,6 +20,14 @@ def actual(name: str, outcome: Outcome) -> Pair | int | None:
     if name == "maps":
         return outcome.result.maps
     return outcome.result.height_width if outcome.result.is_image else None
+
+
+def claim_text(name: str, outcome: Outcome) -> str:
+    """What a true claim says, `-` where there is nothing to claim."""
+    value = actual(name, outcome)
+    if value is None or (value == 0 and name != "maps"):
+        return NOT_APPLICABLE
+    return Extent().format(value) if isinstance(value, tuple) else f"{value:,}"
 
 
 def is_true(name: str, claim: Given, outcome: Outcome) -> bool:
@@ -45,10 +54,9 @@ def false_claims(row: TypedRow, outcome: Outcome) -> frozenset[str]:
 
 def believed(row: TypedRow, outcome: Outcome | None) -> TensorType | None:
     """
-    What the rows below take a row's result to be: what it claims, else what was inferred.
+    What a row's result is if its claims are true, and else as inferred.
 
-    So a mistake is reported where it is and not again in every row below it. None where neither is
-    known.
+    None where neither is known.
     """
     size, maps = _claimed(row, "size"), _claimed(row, "maps")
     if outcome is not None:

@@ -8,7 +8,7 @@ from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.header import Outline, read_outline
 from cnndsl.frontend.linking import link_rows, unread
 from cnndsl.frontend.nodes import make_outcome
-from cnndsl.frontend.refute import report_false_claims
+from cnndsl.frontend.refute import report_failures
 from cnndsl.frontend.syntax import Document, RowLine
 from cnndsl.frontend.typed_row import TypedRow
 from cnndsl.ir.cost import check_memory
@@ -30,11 +30,7 @@ def elaborate(document: Document, findings: Findings, limits: Limits | None = No
     outline = read_outline(document, findings)
     rows = link_rows(_typed_rows(outline, findings), findings)
     table = check_rows(rows, limits)
-    for verdict in table.verdicts:
-        if verdict.error is not None:
-            for diagnostic in verdict.error.diagnostics:
-                findings.add(diagnostic)
-    report_false_claims(table, findings)
+    report_failures(table, findings)
     if not rows:
         end = document.lines[-1].span
         findings.error("E114", "the table has no rows", end)

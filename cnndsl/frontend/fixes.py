@@ -1,16 +1,142 @@
-"""The smallest single edits that make a false claim true."""
+"""The smallest single edits that mend a row, each verified before it is offered."""
 
 from __future__ import annotations
 
-from cnndsl.errors import Fix
-from cnndsl.frontend.checking import CheckedTable
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnndsl.errors import Edit, Fix
+from cnndsl.frontend.checking import CheckedTable, Verdict
+from cnndsl.frontend.claims import actual, claim_text
+from cnndsl.frontend.columns import Names
+from cnndsl.frontend.edits import set_value
+from cnndsl.frontend.nearby import distance, nearby
+from cnndsl.frontend.typed_row import TypedRow
+from cnndsl.ops.attributes import Attribute, Pair, attributes_of
+
+_MOST_FIXES = 4
+# How many verdicts a search may ask for, for one row and for one text: each takes some
+# 50 microseconds.
+_BUDGET_ROW, _BUDGET_TEXT = 3_000, 30_000
+_ROWS_TO_READ = 20
+# What reading another row is as a share of a number: more than any small change of one.
+_OTHER_ROW = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A row in place of another, the edit that makes it, and how far it is from what stands."""
+
+    place: int
+    row: TypedRow
+    message: str
+    edit: Edit
+    far: float
 
 
 class FixSearch:
-    """Searches a table for edits."""
+    """
+    Searches one table for edits.
+
+    What may change is the row itself, what it reads, the network's input, and the claim. An edit is
+    offered if the table, checked with it, has what was false true, and nothing false that was not.
+    The claim's is offered also if rows below then want others, which it says.
+    """
 
     def __init__(self, table: CheckedTable) -> None:
         self.table = table
+        self._left = _BUDGET_TEXT
 
-    def fixes(self, place: int, name: str) -> list[Fix]:
-        return []
+    def fixes(self, place: int, failure: str) -> list[Fix]:
+        """Edits that free the row at a place of one of its failures, the smallest first."""
+        budget = min(_BUDGET_ROW, self._left)
+        self._left -= budget
+        found = self._of_claim(place, failure)
+        for candidates in self._searches(place, failure):
+            for candidate in candidates:
+                if budget <= 0:
+                    break
+                anew = self.table.with_row(candidate.place, candidate.row)
+                budget -= len(anew)
+                if place in anew and failure not in anew[place].failures and not self._harmed(anew):
+                    found.append((candidate.far, Fix(candidate.message, (candidate.edit,))))
+                    break
+        self._left += budget
+        found.sort(key=lambda near: near[0])
+        return [fix for _, fix in found[:_MOST_FIXES]]
+
+    def _harmed(self, anew: dict[int, Verdict]) -> list[str]:
+        """The rows that fail in something new."""
+        return [
+            self.table.rows[i].name
+            for i, verdict in anew.items()
+            if verdict.failures - self.table.verdicts[i].failures
+        ]
+
+    def _of_claim(self, place: int, failure: str) -> list[tuple[float, Fix]]:
+        """The edit of the claim itself."""
+        row, verdict = self.table.rows[place], self.table.verdicts[place]
+        claim = row.claims.get(failure)
+        if claim is None or verdict.outcome is None:
+            return []
+        value, text = actual(failure, verdict.outcome), claim_text(failure, verdict.outcome)
+        true = replace(row, claims={**row.claims, failure: replace(claim, value=value)})
+        harmed = self._harmed(self.table.with_row(place, true))
+        message = f"{failure} {text}"
+        if harmed:
+            message += f", which asks for a change in {', '.join(harmed[:3])} too"
+        edit = set_value(row, failure, text, claim=True)
+        # Of edits of the same size the claim's comes first: it changes no network.
+        far = distance(_number(claim.value), _number(value)) * 0.99
+        return [(far + bool(harmed), Fix(message, (edit,)))]
+
+    def _searches(self, place: int, failure: str) -> Iterator[Iterator[_Candidate]]:
+        """For each thing that may change its candidates, the nearest first."""
+        row = self.table.rows[place]
+        sources = [self.table.places[name] for name in row.sources or ()]
+        first = [0] if self.table.rows[0].sources == () else []
+        aim = self._aim(place, failure)
+        for other in dict.fromkeys([place, *sources, *first]):
+            op = self.table.rows[other].op
+            for attribute in attributes_of(type(op)) if op is not None else ():
+                yield self._values(other, attribute, aim, of_other=other != place)
+        if len(sources) == 1:
+            yield self._other_sources(place, sources[0])
+
+    def _values(
+        self, place: int, attribute: Attribute, aim: float, *, of_other: bool
+    ) -> Iterator[_Candidate]:
+        """Other values of an attribute."""
+        row, name = self.table.rows[place], attribute.name
+        operands = self.table.verdicts[place].operands
+        op: Any = row.op
+        for far, value in nearby(attribute, op, operands[0][1] if operands else None, aim):
+            text = attribute.kind.format(value)
+            said = text if of_other and name == "size" else f"{name} {text}"
+            message = f"{row.name} {said}" if of_other else said
+            changed = replace(row, op=replace(op, **{name: value}))
+            yield _Candidate(place, changed, message, set_value(row, name, text), far)
+
+    def _other_sources(self, place: int, source: int) -> Iterator[_Candidate]:
+        """Other rows to read, the nearest first."""
+        row = self.table.rows[place]
+        for other in range(place - 1, max(-1, place - 1 - _ROWS_TO_READ), -1):
+            name = self.table.rows[other].name
+            if self.table.places.get(name) != other or other == source:
+                continue
+            far = _OTHER_ROW + (place - other) / 100
+            edit = set_value(row, "from", Names().format((name,)))
+            yield _Candidate(place, replace(row, sources=(name,)), f"from {name}", edit, far)
+
+    def _aim(self, place: int, failure: str) -> float:
+        """How much larger what is claimed is than what is true."""
+        outcome, claim = self.table.verdicts[place].outcome, self.table.rows[place].claims
+        if outcome is None or failure not in claim or failure == "size":
+            return 1.0
+        return _number(claim[failure].value) / max(1, _number(actual(failure, outcome)))
+
+
+def _number(value: Pair | int | None) -> int:
+    """A claim's value as one number."""
+    return value[0] * value[1] if isinstance(value, tuple) else value or 0

@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.checking import REFUSED, CheckedTable
-from cnndsl.frontend.claims import actual
+from cnndsl.frontend.claims import actual, claim_text
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.fixes import FixSearch
 from cnndsl.frontend.nodes import Operands, Outcome
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
-from cnndsl.ops.attributes import Extent
 from cnndsl.ops.base import Op, Param
 from cnndsl.ops.window import Window
 
 _CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
 
 
-def report_false_claims(table: CheckedTable, findings: Findings) -> None:
-    """Say of every false claim what is true instead, and which single edits would make it true."""
+def report_failures(table: CheckedTable, findings: Findings) -> None:
+    """Say what rows refuse and which claims are false, and which single edits would mend that."""
     search = FixSearch(table)
     for place, verdict in enumerate(table.verdicts):
-        row, outcome = table.rows[place], verdict.outcome
-        if outcome is None or verdict.operands is None:
-            continue
+        if findings.full:
+            return
+        if verdict.error is not None:
+            for diagnostic in verdict.error.diagnostics:
+                fixes = diagnostic.fixes or tuple(search.fixes(place, REFUSED))
+                findings.add(replace(diagnostic, fixes=fixes))
         for name in sorted(verdict.failures - {REFUSED}):
-            if findings.full:
-                return
-            claim = row.claims[name]
-            if claim.value is None or actual(name, outcome) is None:
-                _misplaced_sign(row, name, claim, outcome, findings)
-                continue
-            message, *notes = _refutation(row, name, claim, outcome, verdict.operands)
-            fixes = search.fixes(place, name)
-            findings.error(
-                _CODES[name], message, claim.word.span, row.name, claim.column, notes, fixes
-            )
+            _report_claim(table, place, name, search, findings)
 
 
-def claim_text(name: str, outcome: Outcome) -> str:
-    """What a true claim says, `-` where there is nothing to claim."""
-    value = actual(name, outcome)
-    if value is None or (value == 0 and name != "maps"):
-        return NOT_APPLICABLE
-    return Extent().format(value) if isinstance(value, tuple) else f"{value:,}"
+def _report_claim(
+    table: CheckedTable, place: int, name: str, search: FixSearch, findings: Findings
+) -> None:
+    row, verdict = table.rows[place], table.verdicts[place]
+    claim = row.claims[name]
+    assert verdict.outcome is not None
+    assert verdict.operands is not None
+    if claim.value is None or actual(name, verdict.outcome) is None:
+        _misplaced_sign(row, name, claim, verdict.outcome, findings)
+        return
+    message, *notes = _refutation(row, name, claim, verdict.outcome, verdict.operands)
+    fixes = search.fixes(place, name)
+    findings.error(_CODES[name], message, claim.word.span, row.name, claim.column, notes, fixes)
 
 
 def _misplaced_sign(
