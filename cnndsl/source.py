@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from unicodedata import combining, east_asian_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,16 @@ class Span:
         column = self.start - first
         width = max(1, min(self.end - self.start, len(line) - column))
         # A tab stays a tab, so that the carets stand under their text in any terminal.
-        indent = "".join("\t" if c == "\t" else " " * _cells(c) for c in line[:column])
-        return f"  {line}\n  {indent}{'^' * sum(_cells(c) for c in line[column:][:width] or ' ')}"
+        indent = "".join("\t" if c == "\t" else " " * text_cells(c) for c in line[:column])
+        return f"  {line}\n  {indent}{'^' * text_cells(line[column:][:width] or ' ')}"
 
 
-def _cells(character: str) -> int:
-    """Terminal cells that a character takes: two for East Asian wide ones."""
-    from unicodedata import combining, east_asian_width
+def text_cells(text: str) -> int:
+    """
+    Terminal cells that a text takes: two for each East Asian wide character.
 
-    if combining(character):
-        return 0
-    return 2 if east_asian_width(character) in "WF" else 1
+    >>> text_cells("C1"), text_cells("합성곱")
+    (2, 6)
+    """
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(combining(character) > 0 for character in text)

@@ -7,7 +7,10 @@ from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import Types, operand_types
 from cnndsl.ir.node import Node
 from cnndsl.limits import Limits, format_bytes
+from cnndsl.ops.activation import Activation
 from cnndsl.ops.base import Param
+from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.flatten import Flatten
 
 FLOAT = 4
 """Bytes of a float32."""
@@ -33,8 +36,8 @@ def peak_activations(graph: Graph, types: Types) -> int:
     """
     The largest sum of elements of values alive at one step, for one image.
 
-    It is a lower bound of what a plan needs: operators that only rename (flatten, dropout) share
-    their operand's memory, so they count nothing.
+    It is a lower bound of what a plan needs. An operator that renames or changes each cell by
+    itself takes the memory of an operand that nobody reads later, so it counts nothing.
     """
     last_read = {node.name: i for i, node in enumerate(graph.nodes)}
     for i, node in enumerate(graph.nodes):
@@ -43,16 +46,24 @@ def peak_activations(graph: Graph, types: Types) -> int:
     alive: dict[str, int] = {}
     peak = 0
     for i, node in enumerate(graph.nodes):
+        if _works_in_place(node) and last_read[node.inputs[0]] == i:
+            del alive[node.inputs[0]]
         alive[node.name] = types[node.name].size
         peak = max(peak, sum(alive.values()))
         alive = {name: size for name, size in alive.items() if last_read[name] > i}
     return peak
 
 
+def _works_in_place(node: Node) -> bool:
+    if isinstance(node.op, Activation):
+        return node.op.function.elementwise
+    return isinstance(node.op, Dropout) or (isinstance(node.op, Flatten) and node.op.order == "hwc")
+
+
 def check_memory(graph: Graph, types: Types, limits: Limits) -> None:
     """Raise `LimitError` where weights and activations, padding included, exceed the limit."""
     weights = sum(
-        _elements(param) * FLOAT
+        elements(param) * FLOAT
         for node in graph.nodes
         for param in node_params(node, types).values()
     )
@@ -74,11 +85,12 @@ def check_memory(graph: Graph, types: Types, limits: Limits) -> None:
 
 def _node_size(node: Node, types: Types) -> int:
     """Elements that a node reads, keeps as weights and writes."""
-    weights = sum(map(_elements, node_params(node, types).values()))
+    weights = sum(map(elements, node_params(node, types).values()))
     return node.op.operand_size(*operand_types(node, types)) + weights + types[node.name].size
 
 
-def _elements(param: Param) -> int:
+def elements(param: Param) -> int:
+    """Numbers that a parameter takes in memory, those fixed to zero included."""
     count = 1
     for side in param.shape:
         count *= side

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cnndsl.errors import CnnError, Diagnostic
 from cnndsl.ir import cost
@@ -15,6 +16,9 @@ from cnndsl.ops.base import Op, Param
 from cnndsl.ops.input import Input
 from cnndsl.source import Source, Span
 from cnndsl.types import TensorType
+
+if TYPE_CHECKING:
+    from cnndsl.ir.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,29 @@ class Network:
         """The type of the last row's value."""
         return self.types[self.ir.outputs[0]]
 
+    def summary(self) -> Summary:
+        """The rows with their sizes and costs, and the totals: a table to print."""
+        # Imported here, as for the drawing: both look at networks.
+        from cnndsl.ir.summary import summarise
+
+        return summarise(self)
+
+    def _repr_html_(self) -> str:
+        from cnndsl.ir.draw import draw_svg
+
+        return f"{self.summary().to_html()}{draw_svg(self)}"
+
     def nodes_of(self, row: Row) -> list[Node]:
         """The graph nodes that a row became."""
-        return [self.ir[name] for name in row.nodes]
+        return [self._nodes_by_name[name] for name in row.nodes]
+
+    @cached_property
+    def _nodes_by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.ir.nodes}
+
+    @cached_property
+    def _rows_by_name(self) -> dict[str, Row]:
+        return {row.name: row for row in self.rows}
 
     def __iter__(self) -> Iterator[RowFacts]:
         return (self[row.name] for row in self.rows)
@@ -140,12 +164,12 @@ class Network:
         return len(self.rows)
 
     def __getitem__(self, name: str) -> RowFacts:
-        row = next((row for row in self.rows if row.name == name), None)
+        row = self._rows_by_name.get(name)
         if row is None:
             names = ", ".join(row.name for row in self.rows)
             raise CnnError(f"{self.name} has no row {name!r}; its rows are {names}", code="E111")
         nodes = self.nodes_of(row)
-        main = self.ir[row.name]
+        main = self._nodes_by_name[row.name]
         return RowFacts(
             row,
             self.types[row.result],
