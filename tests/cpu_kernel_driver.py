@@ -99,6 +99,13 @@ def run(
     assert np.isnan(scratch[-GUARD:]).all()
 
 
+def pieces(units: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """A random split of the units, in random order."""
+    cuts = np.unique(np.concatenate([[0, units], rng.integers(0, units + 1, 3)]))
+    ranges = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
+    return [ranges[i] for i in rng.permutation(len(ranges))]
+
+
 def hot_loops(kernel: Kernel) -> list[list[str]]:
     """The assembly of the innermost loops that multiply and add vectors, as lists of lines."""
     lines = callback(kernel)._library.get_asm_str().splitlines()

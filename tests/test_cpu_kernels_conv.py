@@ -10,6 +10,7 @@ from cpu_kernel_driver import (
     hot_loops,
     memory_of,
     outside,
+    pieces,
     run,
 )
 from hypothesis import given, settings
@@ -102,13 +103,6 @@ def shapes(draw) -> ConvShape:
         dilation=pair(1, 2),
         groups=groups,
     )
-
-
-def pieces(units: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """A random split of the units, in random order."""
-    cuts = np.unique(np.concatenate([[0, units], rng.integers(0, units + 1, 3)]))
-    ranges = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
-    return [ranges[i] for i in rng.permutation(len(ranges))]
 
 
 @settings(deadline=None, max_examples=60)

@@ -17,7 +17,8 @@ bits of a result depend on the formula alone.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -204,6 +205,25 @@ class Code:
         function = self._declare(kind, f"{name}.v{self.lanes}f32")
         return Vector(self, self.builder.call(function, [self.vector(o).value for o in operands]))
 
+    def sums(self, vectors: Sequence[Vector]) -> Vector:
+        """
+        The sum of each vector's lanes, in the lane of the vector's number.
+
+        `vectors` are as many as lanes. Each sum is added up as in `Vector.sum`.
+        """
+        if len(vectors) == 1:
+            return vectors[0]
+        each = len(vectors) // 2  # the lanes that one sum has after this step
+        lanes = [i for i in range(2 * self.lanes) if i % (2 * each) < each]
+        merged: list[Vector] = []
+        for a, b in zip(vectors[::2], vectors[1::2], strict=True):
+            halves = [
+                self.builder.shuffle_vector(a.value, b.value, _lanes([i + shift for i in lanes]))
+                for shift in (0, each)
+            ]
+            merged.append(Vector(self, halves[0]) + Vector(self, halves[1]))
+        return self.sums(merged)
+
     # Memory -------------------------------------------------------------------------------------
 
     def pointer(self, address: Index) -> Value:
@@ -268,6 +288,27 @@ class Code:
         self.builder.call(self._declare(kind, "llvm.prefetch.p0"), [place, I32(0), I32(3), I32(1)])
 
     # Control ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def each(self, start: Index, stop: Index, step: Index = 1) -> Generator[Int]:
+        """
+        Emit `for i in range(start, stop, step)`, the body being what the with block emits.
+
+        For loops whose state is in memory only.
+        """
+        b = self.builder
+        entry = b.block
+        head, turn, done = (b.append_basic_block(name) for name in ("head", "turn", "done"))
+        b.branch(head)
+        b.position_at_end(head)
+        i = b.phi(I64)
+        i.add_incoming(raw(start), entry)
+        b.cbranch(b.icmp_signed("<", i, raw(stop)), turn, done)
+        b.position_at_end(turn)
+        yield Int(b, i)
+        i.add_incoming(b.add(i, raw(step)), b.block)
+        b.branch(head).set_metadata("llvm.loop", self._as_written())
+        b.position_at_end(done)
 
     def loop(
         self,
