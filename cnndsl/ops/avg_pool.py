@@ -38,9 +38,16 @@ class AvgPool(Pool):
         if self.divisor is None and self.window.overhangs(x.height_width):
             raise ConventionError(
                 "frameworks divide the border's windows differently: name the divisor",
+                column="divisor",
                 fixes=[
-                    Fix("divisor=inside, as TensorFlow, Keras and ONNX do: cells inside the image"),
-                    Fix("divisor=padded, as PyTorch and Caffe do: padding counts too"),
+                    Fix(
+                        "divisor=inside, as TensorFlow, Keras and ONNX do: cells inside the image",
+                        sets=(("divisor", "inside"),),
+                    ),
+                    Fix(
+                        "divisor=padded, as PyTorch and Caffe do: padding counts too",
+                        sets=(("divisor", "padded"),),
+                    ),
                 ],
             )
         return y

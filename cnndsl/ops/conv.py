@@ -56,7 +56,9 @@ class Conv(Op):
         self.require_image(x)
         for word, maps in (("input", x.maps), ("output", self.maps)):
             if maps % self.groups:
-                raise ShapeError(f"{maps} {word} maps do not divide into {self.groups} groups")
+                raise ShapeError(
+                    f"{maps} {word} maps do not divide into {self.groups} groups", column="groups"
+                )
         if self.connect:
             self._check_connections(x)
         return f32(*self.window.output(x.height_width), self.maps)
@@ -100,13 +102,15 @@ class Conv(Op):
 
     def _check_connections(self, x: TensorType) -> None:
         if self.groups != 1:
-            raise ShapeError("connect and groups exclude each other")
+            raise ShapeError("connect and groups exclude each other", column="groups")
         if len(self.connect) != self.maps:
             raise ShapeError(
-                f"connect lists {len(self.connect)} output maps, and the row has {self.maps}"
+                f"connect lists {len(self.connect)} output maps, and the row has {self.maps}",
+                column="connect",
             )
         largest = max(max(links) for links in self.connect)
         if largest >= x.maps:
             raise ShapeError(
-                f"connect names input map {largest}, and the input's are 0..{x.maps - 1}"
+                f"connect names input map {largest}, and the input's are 0..{x.maps - 1}",
+                column="connect",
             )

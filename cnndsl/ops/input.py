@@ -50,7 +50,8 @@ class Input(Op):
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) not in (1, self.maps):
                 raise ShapeError(
-                    f"{name} has {len(values)} numbers, and the image {self.maps} maps"
+                    f"{name} has {len(values)} numbers, and the image {self.maps} maps",
+                    column=name,
                 )
         return f32(*self.size, self.maps)
 

@@ -72,11 +72,15 @@ class Lrn(Op):
         if name == "size":
             return self._of_size(maps)
         if self.align is not None:
-            raise ConventionError(f"align goes with size=, and {name}= is given")
+            raise ConventionError(f"align goes with size=, and {name}= is given", column="align")
         if name == "r" and maps % 2:
             raise ConventionError(
                 f"r={maps}: the book's formula has r/2 maps on each side, so r must be even",
-                fixes=[f"r={maps - 1}, or another convention: n=, depth_radius=, size="],
+                column="r",
+                fixes=[
+                    Fix(f"r={maps - 1}", sets=(("r", str(maps - 1)),)),
+                    "another convention: n=, depth_radius=, size=",
+                ],
             )
         each = maps if name == "depth_radius" else maps // 2
         return Neighbours(each, each, self.alpha)
@@ -86,9 +90,16 @@ class Lrn(Op):
         if below != above and self.align is None:
             raise ConventionError(
                 f"ONNX and PyTorch place a window of an even size {size} differently",
+                column="size",
                 fixes=[
-                    Fix(f"align=onnx: {below} maps below, {above} above"),
-                    Fix(f"align=torch: {above} maps below, {below} above"),
+                    Fix(
+                        f"align=onnx: {below} maps below, {above} above",
+                        sets=(("align", "onnx"),),
+                    ),
+                    Fix(
+                        f"align=torch: {above} maps below, {below} above",
+                        sets=(("align", "torch"),),
+                    ),
                 ],
             )
         if self.align == "torch":

@@ -40,6 +40,7 @@ class Pool(Op):
         if self.window.misses(x.height_width):
             raise ShapeError(
                 "a window lies wholly outside the image, where there is nothing to pool",
+                column="padding",
                 fixes=["less padding, or a larger kernel"],
             )
         return f32(*output, x.maps)

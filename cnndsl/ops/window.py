@@ -118,9 +118,13 @@ class Window:
                     f"{image[0]}x{image[1]}; same_upper puts the odd one at the bottom and right, "
                     "same_lower at the top and left"
                 ],
+                column="padding",
                 fixes=[
-                    Fix("same_upper, as TensorFlow, Keras and ONNX SAME_UPPER do"),
-                    Fix("same_lower, as ONNX SAME_LOWER does"),
+                    Fix(
+                        "same_upper, as TensorFlow, Keras and ONNX SAME_UPPER do",
+                        sets=(("padding", "same_upper"),),
+                    ),
+                    Fix("same_lower, as ONNX SAME_LOWER does", sets=(("padding", "same_lower"),)),
                 ],
             )
         if self.padding.mode == "same_lower":
@@ -148,6 +152,7 @@ class Window:
             raise ShapeError(
                 f"a {_x(self.reach)} window{dilated} does not fit into {_x(image)}"
                 + (f", padded to {height}x{width}" if (height, width) != image else ""),
+                column="kernel",
             )
         return counts[0], counts[1]
 
