@@ -82,6 +82,14 @@ def test_same_adds_what_the_last_step_lacks(size, kernel, stride, dilation):
         assert window.output((size, 1)) == (-(-size // stride), 1)
 
 
+@pytest.mark.parametrize("rounding", ["floor", "ceil", "ceil_caffe"])
+@pytest.mark.parametrize("mode", ["same", "same_upper", "same_lower"])
+def test_same_keeps_the_size_that_it_promises_whatever_the_rounding(mode, rounding):
+    # No cell is added here, and rounding up would make one window more, outside the image.
+    window = Window((1, 1), (4, 4), Padding(mode), rounding=rounding)
+    assert window.output((6, 6)) == (2, 2)
+
+
 @given(size=SIZES, kernel=st.integers(1, 5), stride=st.integers(1, 4))
 def test_same_is_said_plainly_only_where_both_conventions_agree(size, kernel, stride):
     upper, lower, plain = (
