@@ -44,6 +44,7 @@ sides = st.integers(1, 9)
 maps = st.sampled_from([1, 2, 3, 6, 7, 8, 9, 15, 16, 17, 24, 31, 33, 47, 64, 67])
 halos = st.tuples(*[st.integers(0, 2)] * 4)
 batches = st.integers(1, 3)
+reaches = st.one_of(st.integers(0, 3), st.integers(0, 70))
 seeds = st.integers(0, 2**32 - 1)
 functions = st.sampled_from(["linear", "relu", "tanh", "scaled_tanh", "sigmoid"])
 
@@ -100,13 +101,15 @@ def after(function: str, y: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, 
 @st.composite
 def pools(draw):
     """A random window, an image that it fits, and the type of its result."""
-    pair = st.tuples(st.integers(1, 4), st.integers(1, 4))
-    padding = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 2)]))
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    padding = [(draw(st.integers(0, r)), draw(st.integers(0, r))) for r in reach]
     window = Window(
-        kernel=draw(pair),
-        stride=draw(pair),
-        padding=Padding("explicit", draw(padding)),
-        dilation=draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
+        kernel,
+        stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        padding=Padding("explicit", (padding[0], padding[1])),
+        dilation=dilation,
         rounding=draw(st.sampled_from(["floor", "ceil"])),
     )
     image = draw(st.tuples(sides, sides))
@@ -213,7 +216,7 @@ def test_zero_halo_writes_the_halo_and_nothing_else(h, w, c, halo, batch):
 @given(
     st.tuples(sides, sides, maps),
     st.tuples(halos, halos),
-    st.tuples(st.integers(0, 70), st.integers(0, 70)),
+    st.tuples(reaches, reaches),
     st.sampled_from([0.75, 0.5, 1.0, 0.6]),
     batches,
     seeds,

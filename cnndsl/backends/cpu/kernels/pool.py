@@ -29,7 +29,7 @@ class _Cells:
     columns: Int
 
     def fold_row(
-        self, row: Value, span: Span, state: Sequence[Vector], combine: Combine, fill: float
+        self, row: Value, span: Span, state: Sequence[Vector], combine: Combine
     ) -> list[Vector]:
         """The state after every cell of one row of the window."""
         code, f = self.code, self.fields
@@ -37,7 +37,7 @@ class _Cells:
 
         def turn(column: Value, state: list[Vector]) -> list[Vector]:
             cell = code.at(start, code.integer(column) * f.column_step)
-            return [combine(s, x) for s, x in zip(state, span.load(cell, fill), strict=True)]
+            return [combine(s, x) for s, x in zip(state, span.load(cell), strict=True)]
 
         return code.loop(0, self.columns, 1, state, turn)
 
@@ -56,7 +56,7 @@ def _largest(cells: _Cells, span: Span) -> list[Vector]:
         return (x <= math.inf).select(largest.at_least(x), x)
 
     def turn(row: Value, state: list[Vector]) -> list[Vector]:
-        return cells.fold_row(row, span, state, larger, fill=-math.inf)
+        return cells.fold_row(row, span, state, larger)
 
     start = [span.code.vector(-math.inf)] * span.vectors
     return span.code.loop(0, cells.rows, 1, start, turn)
@@ -67,7 +67,7 @@ def _total(cells: _Cells, span: Span) -> list[Vector]:
     zeros = [span.code.vector(0.0)] * span.vectors
 
     def turn(row: Value, state: list[Vector]) -> list[Vector]:
-        sums = cells.fold_row(row, span, zeros, lambda total, x: total + x, fill=0.0)
+        sums = cells.fold_row(row, span, zeros, lambda total, x: total + x)
         return [total + s for total, s in zip(state, sums, strict=True)]
 
     return span.code.loop(0, cells.rows, 1, zeros, turn)
