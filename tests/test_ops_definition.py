@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from op_strategies import CASES
 from plain_definitions import DEFINITIONS
+from strategies import ON_IMAGES, ON_VECTORS, TO_VECTORS
 
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.registry import OPERATORS
@@ -29,6 +30,10 @@ def drawn(params, operands, batch, seed):
 def test_every_operator_has_a_strategy_and_a_definition():
     assert set(CASES) == set(OPERATORS)
     assert set(DEFINITIONS) == set(COMPUTING)
+
+
+def test_random_networks_draw_every_operator():
+    assert {*ON_IMAGES, *TO_VECTORS, *ON_VECTORS} == set(COMPUTING)
 
 
 @each_computing_operator
