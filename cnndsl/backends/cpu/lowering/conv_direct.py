@@ -230,8 +230,9 @@ class DirectConv:
 
     @property
     def scratch_floats(self) -> int:
-        """Floats of scratch a thread needs: a tile, and two tables of int64 offsets."""
-        return self.tile.pixels * self.tile.width + 4 * (self.unit_pixels + self.tile.pixels)
+        """Floats of scratch a thread needs: a tile, and the tables of the unit's pixels."""
+        words = 1 + 2 * (self.unit_pixels + self.tile.pixels)
+        return self.tile.pixels * self.tile.width + 2 * words
 
     @property
     def unit_pixels(self) -> int:
