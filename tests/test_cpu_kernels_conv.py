@@ -1,5 +1,8 @@
 """The convolution kernels against the defining sum, for every shape, batch and split of work."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cpu_kernel_driver import (
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 from tolerances import bound
 
+from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
 from cnndsl.backends.cpu.lowering.conv_direct import Tile, best_tile, lower_conv_direct, tiles
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
@@ -51,13 +55,14 @@ class Problem:
         self.weight = rng.standard_normal(weights, np.float32)
         self.bias = rng.standard_normal(shape.out_maps, np.float32)
 
-    def lower(self, epilogue: Epilogue, tile: Tile | None = None):
-        bias = self.bias
-        return lower_conv_direct(self.shape, self.x, self.y, epilogue, self.weight, bias, tile)
+    def lower(self, epilogue: Epilogue = PLAIN, how=None, lowering=lower_conv_direct):
+        return lowering(self.shape, self.x, self.y, epilogue, self.weight, self.bias, how)
 
-    def outputs(self, epilogue: Epilogue = PLAIN, tile=None, ranges=None, activation=0):
-        """The memory that the kernel wrote."""
-        call, y = self.lower(epilogue, tile)(self.batch), blank_of(self.y, self.batch)
+    def outputs(
+        self, epilogue=PLAIN, how=None, ranges=None, activation=0, lowering=lower_conv_direct
+    ):
+        """The memory that the kernel wrote, `how` being the lowering's tile or lanes."""
+        call, y = self.lower(epilogue, how, lowering)(self.batch), blank_of(self.y, self.batch)
         run(call, memory_of(self.x, self.images), y, ranges, activation)
         return y
 
@@ -114,18 +119,18 @@ def shapes(draw) -> ConvShape:
 )
 def test_direct_convolution_is_the_defining_sum_and_writes_nothing_else(shape, batch, tile, halo):
     problem = Problem(shape, batch, halo)
-    problem.check(problem.outputs(tile=tile))
+    problem.check(problem.outputs(how=tile))
 
 
 @settings(deadline=None, max_examples=20)
 @given(batch=st.integers(1, 5), tile=st.sampled_from(HOST), seed=st.integers(0, 99))
 def test_every_split_of_the_work_gives_the_same_bits(batch, tile, seed):
     problem = Problem(ConvShape((30, 31), 5, 70, (3, 3), padding=(1, 1)), batch, seed=seed)
-    units = problem.lower(PLAIN, tile)(batch).units
+    units = problem.lower(how=tile)(batch).units
     assert units > 2
     ranges = pieces(units, np.random.default_rng(seed))
     np.testing.assert_array_equal(
-        problem.outputs(tile=tile, ranges=ranges), problem.outputs(tile=tile)
+        problem.outputs(how=tile, ranges=ranges), problem.outputs(how=tile)
     )
 
 
@@ -169,15 +174,63 @@ def test_the_best_tile_fits_the_maps():
 
 
 def test_kernel_rows_of_plain_convolutions_are_single_runs():
-    plain = Problem(ConvShape((5, 5), 7, 8, (3, 3)), 1).lower(PLAIN)(1)
-    dilated = Problem(ConvShape((5, 5), 7, 8, (3, 3), dilation=(2, 2)), 1).lower(PLAIN)(1)
-    whole = Problem(ConvShape((1, 1), 7, 8, (3, 3)), 1).lower(PLAIN)(1)
+    plain = Problem(ConvShape((5, 5), 7, 8, (3, 3)), 1).lower()(1)
+    dilated = Problem(ConvShape((5, 5), 7, 8, (3, 3), dilation=(2, 2)), 1).lower()(1)
+    whole = Problem(ConvShape((1, 1), 7, 8, (3, 3)), 1).lower()(1)
     assert [call.fields.run_count for call in (plain, dilated, whole)] == [3, 9, 1]
 
 
 @pytest.mark.parametrize("tile", HOST)
 def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
-    call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(PLAIN, tile)(1)
+    call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(how=tile)(1)
     (loop,) = hot_loops(call.kernel)
     assert sum("fmadd" in line or "fmla" in line for line in loop) == tile.pixels * tile.vectors
     assert not [line for line in loop if "rsp" in line or "[sp" in line]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    shape=shapes(),
+    maps=st.integers(1, 40),
+    batch=st.integers(1, 3),
+    lanes=st.sampled_from([4, 8, 16]),
+    halo=st.tuples(*[st.integers(0, 2)] * 4),
+)
+def test_depthwise_convolution_is_the_defining_sum(shape, maps, batch, lanes, halo):
+    shape = replace(shape, in_maps=maps, out_maps=maps, groups=maps)
+    problem = Problem(shape, batch, halo)
+    problem.check(problem.outputs(how=lanes, lowering=lower_conv_depthwise))
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 99))
+def test_every_split_of_a_depthwise_convolution_gives_the_same_bits(seed):
+    problem = Problem(ConvShape((40, 41), 70, 70, (3, 3), groups=70), 2, seed=seed)
+    units = problem.lower(lowering=lower_conv_depthwise)(2).units
+    assert units > 2
+    ranges = pieces(units, np.random.default_rng(seed))
+    np.testing.assert_array_equal(
+        problem.outputs(ranges=ranges, lowering=lower_conv_depthwise),
+        problem.outputs(lowering=lower_conv_depthwise),
+    )
+
+
+def test_a_depthwise_convolution_clamps_lets_nan_through_and_activates():
+    problem = Problem(ConvShape((6, 5), 19, 19, (3, 3), groups=19), 2, halo=(1, 1, 1, 1))
+    problem.images[0, 0, 0] = np.nan
+    plain = problem.outputs(lowering=lower_conv_depthwise)
+    done = problem.outputs(
+        Epilogue(low=0.0), activation=ADD_ONE.address, lowering=lower_conv_depthwise
+    )
+    want = np.maximum(cells(problem.y, plain, 2), 0.0) + np.float32(1)
+    assert np.isnan(want).any()
+    np.testing.assert_array_equal(cells(problem.y, done, 2), want)
+    assert (outside(problem.y, done, 2) == UNTOUCHED).all()
+
+
+def test_the_depthwise_loop_keeps_its_vectors_in_registers():
+    problem = Problem(ConvShape((6, 5), 16, 16, (3, 3), groups=16), 1)
+    loops = hot_loops(problem.lower(lowering=lower_conv_depthwise)(1).kernel)
+    assert len(loops) == 2
+    for loop in loops:
+        assert not [line for line in loop if re.search(r"mm\d.*sp\)|\[sp", line)]
