@@ -38,7 +38,11 @@ EVERY_KERNEL = [
     *(Kernel("activations", name) for name in ("tanh", "scaled_tanh", "sigmoid")),
     *(Kernel("copy", name) for name in ("copy", "permute", "zero_halo")),
     *(Kernel("lrn", "lrn", (exponent,)) for exponent in range(4)),
-    *(Kernel("pool", name) for name in ("max_pool", "avg_pool", "subsample")),
+    *(
+        Kernel("pool", name, (k, k))
+        for name in ("max_pool", "avg_pool", "subsample")
+        for k in (0, 2)
+    ),
     *(Kernel("rbf", name) for name in ("squared_distance", "euclidean_distance")),
     Kernel("softmax", "softmax"),
 ]

@@ -11,7 +11,7 @@ from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.pool import AxisWindow, PoolFields
 from cnndsl.backends.cpu.memory import constant, read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import FLOAT, Code, Vector, emits
+from cnndsl.backends.cpu.vectors import FLOAT, Code, Index, Vector, emits
 
 _LANES = Target.host().lanes
 
@@ -25,21 +25,36 @@ class _Cells:
     code: Code
     fields: Any
     x: Int
-    rows: Int
-    columns: Int
+    rows: Index
+    columns: Index
 
     def fold_row(
-        self, row: Value, span: Span, state: Sequence[Vector], combine: Combine
+        self, row: Index, span: Span, state: Sequence[Vector], combine: Combine
     ) -> list[Vector]:
         """The state after every cell of one row of the window."""
         code, f = self.code, self.fields
         start = code.pointer(self.x + code.integer(row) * f.row_step * FLOAT_BYTES)
 
-        def turn(column: Value, state: list[Vector]) -> list[Vector]:
+        def turn(column: Index, state: list[Vector]) -> list[Vector]:
             cell = code.at(start, code.integer(column) * f.column_step)
             return [combine(s, x) for s, x in zip(state, span.load(cell), strict=True)]
 
-        return code.loop(0, self.columns, 1, state, turn)
+        return _fold(code, self.columns, state, turn)
+
+
+def _fold(
+    code: Code,
+    count: Index,
+    state: Sequence[Vector],
+    turn: Callable[[Index, list[Vector]], list[Vector]],
+) -> list[Vector]:
+    """The state after `count` turns: a loop, or one after the other where they are known here."""
+    if not isinstance(count, int):
+        return code.loop(0, count, 1, state, turn)
+    after = list(state)
+    for i in range(count):
+        after = turn(i, after)
+    return after
 
 
 Reduce = Callable[[_Cells, Span], list[Vector]]
@@ -55,22 +70,22 @@ def _largest(cells: _Cells, span: Span) -> list[Vector]:
         # The first part keeps a NaN in `largest`, the second takes over one in `x`.
         return (x <= math.inf).select(largest.at_least(x), x)
 
-    def turn(row: Value, state: list[Vector]) -> list[Vector]:
+    def turn(row: Index, state: list[Vector]) -> list[Vector]:
         return cells.fold_row(row, span, state, larger)
 
     start = [span.code.vector(-math.inf)] * span.vectors
-    return span.code.loop(0, cells.rows, 1, start, turn)
+    return _fold(span.code, cells.rows, start, turn)
 
 
 def _total(cells: _Cells, span: Span) -> list[Vector]:
     """The sum of all cells, row by row, which keeps rounding errors of large windows small."""
     zeros = [span.code.vector(0.0)] * span.vectors
 
-    def turn(row: Value, state: list[Vector]) -> list[Vector]:
+    def turn(row: Index, state: list[Vector]) -> list[Vector]:
         sums = cells.fold_row(row, span, zeros, lambda total, x: total + x)
         return [total + s for total, s in zip(state, sums, strict=True)]
 
-    return span.code.loop(0, cells.rows, 1, zeros, turn)
+    return _fold(span.code, cells.rows, zeros, turn)
 
 
 def _as_it_is(cells: _Cells, span: Span, vectors: list[Vector], divisor: Vector) -> list[Vector]:
@@ -87,7 +102,9 @@ def _weighted(cells: _Cells, span: Span, vectors: list[Vector], divisor: Vector)
     return [x.fma(w, b) for x, w, b in numbers]
 
 
-def _pooling(reduce: Reduce, finish: Finish) -> Any:
+def _pooling(reduce: Reduce, finish: Finish, rows: int, columns: int) -> Any:
+    """A kernel for windows of that many rows and columns, or, where they are 0, for any windows."""
+
     @emits(_LANES)
     def pool(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, PoolFields)
@@ -102,9 +119,8 @@ def _pooling(reduce: Reduce, finish: Finish) -> Any:
                 across = _window(code, f.column_windows, code.integer(column))
                 x = x_row + across.first * f.x_pixel * FLOAT_BYTES
                 y = code.pointer(y_row + code.integer(column) * f.y_pixel * FLOAT_BYTES)
-                cells = _Cells(code, f, x, down.cells, across.cells)
-                counted = (down.divisor * across.divisor).value
-                divisor = code.vector(code.builder.sitofp(counted, FLOAT))
+                cells = _Cells(code, f, x, rows or down.cells, columns or across.cells)
+                divisor = code.vector(rows * columns or _product(down.divisor, across.divisor))
 
                 def pool_span(span: Span) -> None:
                     vectors = finish(cells, span, reduce(cells, span), divisor)
@@ -118,7 +134,15 @@ def _pooling(reduce: Reduce, finish: Finish) -> Any:
 
         over_units(code, begin, end, f.rows, unit)
 
-    return pool
+    def kernel(args: int, begin: int, end: int, scratch: int) -> None:
+        pool(args, begin, end)
+
+    return kernel
+
+
+def _product(a: Int, b: Int) -> Value:
+    """The product of two integers as a float."""
+    return a.builder.sitofp((a * b).value, FLOAT)
 
 
 def _window(code: Code, table: Int, number: Int) -> AxisWindow:
@@ -126,21 +150,16 @@ def _window(code: Code, table: Int, number: Int) -> AxisWindow:
     return AxisWindow(*[constant(code, table, number * words + i) for i in range(words)])
 
 
-_max_pool = _pooling(_largest, _as_it_is)
-_avg_pool = _pooling(_total, _mean)
-_subsample = _pooling(_total, _weighted)
+def max_pool(rows: int, columns: int) -> Any:
+    """The kernel that takes the largest cell of each window."""
+    return _pooling(_largest, _as_it_is, rows, columns)
 
 
-def max_pool(args: int, begin: int, end: int, scratch: int) -> None:
-    """The largest cell of each window."""
-    _max_pool(args, begin, end)
+def avg_pool(rows: int, columns: int) -> Any:
+    """The kernel that takes the mean of each window's cells."""
+    return _pooling(_total, _mean, rows, columns)
 
 
-def avg_pool(args: int, begin: int, end: int, scratch: int) -> None:
-    """The mean of each window's cells."""
-    _avg_pool(args, begin, end)
-
-
-def subsample(args: int, begin: int, end: int, scratch: int) -> None:
-    """A multiple of the sum of each window's cells, plus a bias."""
-    _subsample(args, begin, end)
+def subsample(rows: int, columns: int) -> Any:
+    """The kernel that takes a multiple of the sum of each window's cells, plus a bias."""
+    return _pooling(_total, _weighted, rows, columns)

@@ -54,17 +54,26 @@ def exp(x: Vector) -> Vector:
 
 
 def tanh(x: Vector) -> Vector:
-    """The hyperbolic tangent of x, a quotient of polynomials."""
-    x = x.at_least(-_TANH_HIGHEST).at_most(_TANH_HIGHEST)
-    square = x * x
-    over = x * square.fma(_polynomial(square, _TANH_P), 1.0)
-    under = square.fma(_polynomial(square, _TANH_Q), 1.0)
-    return (over / under).at_least(-1.0).at_most(1.0)
+    """The hyperbolic tangent of x."""
+    return _tanh(x, inner=1.0, outer=1.0)
 
 
 def scaled_tanh(x: Vector) -> Vector:
     """1.7159 tanh(2x/3), as in LeCun et al. 1998, appendix A."""
-    return tanh(x * (2 / 3)) * 1.7159
+    return _tanh(x, inner=2 / 3, outer=1.7159)
+
+
+def _tanh(x: Vector, *, inner: float, outer: float) -> Vector:
+    """outer * tanh(inner * x), a quotient of polynomials; the factors are in its coefficients."""
+    highest = _TANH_HIGHEST / inner
+    x = x.at_least(-highest).at_most(highest)
+    square = x * x
+    over_terms, under_terms = (
+        [a * inner ** (2 * i) for i, a in enumerate(terms)]
+        for terms in ((1.0, *_TANH_P), (1.0, *_TANH_Q))
+    )
+    over = x * _polynomial(square, [inner * outer * a for a in over_terms])
+    return (over / _polynomial(square, under_terms)).at_least(-outer).at_most(outer)
 
 
 def sigmoid(x: Vector) -> Vector:

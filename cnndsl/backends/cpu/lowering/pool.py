@@ -13,9 +13,9 @@ from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.ops.window import Padding, Window
 from cnndsl.plan.plan import Buffer
 
-MAX_POOL = Kernel("pool", "max_pool")
-AVG_POOL = Kernel("pool", "avg_pool")
-SUBSAMPLE = Kernel("pool", "subsample")
+# Windows that have kernels of their own, in which no loop runs over their cells.
+COMMON_WINDOWS = ((2, 2), (3, 3))
+ANY_WINDOW = (0, 0)
 
 
 class PoolFields(NamedTuple):
@@ -90,14 +90,14 @@ def axis_windows(
 
 def lower_max_pool(window: Window, x: Buffer, y: Buffer, epilogue: Epilogue) -> Lowered:
     """`y[i, j, c] = max(window)`; cells outside the image never win."""
-    return _lower(MAX_POOL, window, x, y, epilogue, {"weight": 0, "bias": 0}, padded=False)
+    return _lower("max_pool", window, x, y, epilogue, {"weight": 0, "bias": 0}, padded=False)
 
 
 def lower_avg_pool(
     window: Window, x: Buffer, y: Buffer, epilogue: Epilogue, *, padded: bool
 ) -> Lowered:
     """`y[i, j, c] = sum(window) / cells`; with `padded`, the padding's cells are counted."""
-    return _lower(AVG_POOL, window, x, y, epilogue, {"weight": 0, "bias": 0}, padded=padded)
+    return _lower("avg_pool", window, x, y, epilogue, {"weight": 0, "bias": 0}, padded=padded)
 
 
 def lower_subsample(
@@ -110,11 +110,11 @@ def lower_subsample(
 ) -> Lowered:
     """`y[i, j, c] = bias[c] + weight[c] * sum(window)`."""
     numbers = {"weight": weight, "bias": bias}
-    return _lower(SUBSAMPLE, window, x, y, epilogue, numbers, padded=False)
+    return _lower("subsample", window, x, y, epilogue, numbers, padded=False)
 
 
 def _lower(
-    kernel: Kernel,
+    function: str,
     window: Window,
     x: Buffer,
     y: Buffer,
@@ -126,6 +126,8 @@ def _lower(
     height, width, maps = x.image
     rows, columns = window.output((height, width))
     tables = [axis_windows(window, (height, width), axis, padded=padded) for axis in (0, 1)]
+    common = window.kernel in COMMON_WINDOWS and not window.overhangs((height, width))
+    kernel = Kernel("pool", function, window.kernel if common else ANY_WINDOW)
     unit_floats = columns * maps * (1 + window.kernel[0] * window.kernel[1])
 
     def call(batch: int) -> Call:
