@@ -27,7 +27,9 @@ def claim_text(name: str, outcome: Outcome) -> str:
     value = actual(name, outcome)
     if value is None or (value == 0 and name != "maps"):
         return NOT_APPLICABLE
-    return Extent().format(value) if isinstance(value, tuple) else f"{value:,}"
+    if isinstance(value, tuple):
+        return Extent().format(value)
+    return str(value) if name == "maps" else f"{value:,}"
 
 
 def is_true(name: str, claim: Given, outcome: Outcome) -> bool:

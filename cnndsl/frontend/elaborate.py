@@ -26,10 +26,17 @@ def elaborate(document: Document, findings: Findings, limits: Limits | None = No
 
     All errors are collected; one `SpecError` is raised for them, those in `findings` included.
     """
-    limits = limits or Limits()
+    outline, table = check_document(document, findings, limits)
+    return _network(outline.name, document.source, table, findings)
+
+
+def check_document(
+    document: Document, findings: Findings, limits: Limits | None = None
+) -> tuple[Outline, CheckedTable]:
+    """What a text says and that it is right. Raises as `elaborate`."""
     outline = read_outline(document, findings)
     rows = link_rows(_typed_rows(outline, findings), findings)
-    table = check_rows(rows, limits)
+    table = check_rows(rows, limits or Limits())
     report_failures(table, findings)
     if not rows:
         end = document.lines[-1].span
@@ -38,7 +45,7 @@ def elaborate(document: Document, findings: Findings, limits: Limits | None = No
         for warning in unread(rows):
             findings.add(warning)
     findings.raise_errors()
-    return _network(outline.name, document.source, table, findings)
+    return outline, table
 
 
 def _typed_rows(outline: Outline, findings: Findings) -> list[TypedRow]:

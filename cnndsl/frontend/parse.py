@@ -83,8 +83,6 @@ def parse(source: Source, findings: Findings, limits: Limits | None = None) -> D
                 span=span,
                 fixes=["a larger limit: Limits(rows=...) in Python"],
             )
-        if findings.full:
-            break
     return Document(source, tuple(lines))
 
 
