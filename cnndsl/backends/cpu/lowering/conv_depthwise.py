@@ -1,8 +1,8 @@
 """
 Depthwise convolution, each map by itself: the fields and the work units of its kernel.
 
-Vectors go over maps, which lie side by side. A tile computes some pixels of one vector of maps: a
-tap's weights are loaded once for all of them.
+Vectors go over maps, which lie side by side. A tile computes some pixels of a cache line of maps: a
+tap's weights are loaded once for all of them, and what is read of a pixel is read at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
-TILE_PIXELS = 8  # sums of a tile: enough to hide the latency of a multiply-add everywhere
+CACHE_LINE = 16  # floats
 UNIT_FLOATS = 1 << 14  # about the outputs of a unit
 
 
@@ -29,7 +29,7 @@ class ConvDepthwiseFields(NamedTuple):
     The row of the kernel. Addresses are bytes, all else counts floats.
 
     `x`, `x_image`, `x_down` and `x_right` are those of `ConvDirectFields`. `weights` is [taps,
-    padded] and `bias` [padded], `padded` being `maps` rounded up to whole vectors; `taps` are the
+    padded] and `bias` [padded], `padded` being `maps` rounded up to whole tiles; `taps` are the
     offsets, int64, from the first tap that a pixel reads.
     """
 
@@ -66,8 +66,10 @@ def lower_conv_depthwise(
 ) -> Lowered:
     """`y = conv(x)` with `weight` [maps, 1, kh, kw], each output map reading its input map."""
     lanes = lanes or Target.host().lanes
+    vectors = max(1, min(CACHE_LINE // lanes, 2))
+    pixels = 6 if vectors > 1 else 12
     maps, (height, width), (kh, kw) = shape.out_maps, shape.size, shape.kernel
-    padded = ceil(maps / lanes) * lanes
+    padded = ceil(maps / (vectors * lanes)) * vectors * lanes
     weights = np.zeros((kh * kw, padded), np.float32)
     weights[:, :maps] = weight.reshape(maps, kh * kw).T
     padded_bias = np.zeros(padded, np.float32)
@@ -75,7 +77,7 @@ def lower_conv_depthwise(
         padded_bias[:maps] = bias
     down, right = (step * stride for step, stride in zip(shape.dilation, _strides(x), strict=True))
     taps = np.array([u * down + v * right for u in range(kh) for v in range(kw)], np.int64)
-    unit_pixels = min(ceil(UNIT_FLOATS / maps / TILE_PIXELS), 64) * TILE_PIXELS
+    unit_pixels = min(ceil(UNIT_FLOATS / maps / pixels), 64) * pixels
     numbers = {
         "height": height,
         "width": width,
@@ -92,14 +94,14 @@ def lower_conv_depthwise(
         **epilogue.fields,
     }
     before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride
-    kernel = Kernel("conv_depthwise", "conv_depthwise", (TILE_PIXELS, lanes))
+    kernel = Kernel("conv_depthwise", "conv_depthwise", (pixels, vectors, lanes))
 
     def call(batch: int) -> Call:
         place, start = start_of(x, batch)
         first = Address(place, start - before)
         fields = ConvDepthwiseFields(batch=batch, x=first, **target(y, batch), **numbers)
         units = ceil(batch * shape.pixels / unit_pixels)
-        scratch = 4 * (unit_pixels + TILE_PIXELS)
+        scratch = 4 * (unit_pixels + pixels)
         return Call(kernel, fields, units, 2 * unit_pixels * maps, scratch)
 
     return call
