@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from cnndsl.frontend.format import format_text
 from cnndsl.frontend.tables.rows import PastedRow
 from cnndsl.ops.attributes import Extent, Number
+from cnndsl.source import Source
 
 _COLUMNS = (
     *("from", "maps", "size", "kernel", "stride", "padding", "dilation", "groups"),
@@ -19,24 +21,8 @@ def write_rows(name: str, rows: list[PastedRow]) -> str:
     for row in rows:
         cells = [_cell(row, column) for column in columns]
         lines.append([row.name, row.row_type, *cells, *_options(row, columns)])
-    return f"cnn 1\nnetwork {name}\n\n{align(lines, len(columns) + 2)}"
-
-
-def align(lines: list[list[str]], columns: int) -> str:
-    """
-    The lines with their first `columns` cells in columns, two spaces apart.
-
-    >>> print(align([["a", "bb"], ["ccc", "d", "k=1"]], 2), end="")
-    a    bb
-    ccc  d   k=1
-    """
-    widths = [max(len(line[i]) for line in lines) for i in range(columns)]
-    texts: list[str] = []
-    for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        options = " ".join(line[columns:])
-        texts.append("  ".join([*cells, options]).rstrip() + "\n")
-    return "".join(texts)
+    table = "\n".join(" ".join(line) for line in lines)
+    return format_text(Source(name, f"cnn 1\nnetwork {name}\n\n{table}\n"))
 
 
 def _says(row: PastedRow, column: str) -> bool:

@@ -1,0 +1,7 @@
+"""`python -m cnndsl`."""
+
+from __future__ import annotations
+
+from cnndsl.cli.main import main
+
+raise SystemExit(main())

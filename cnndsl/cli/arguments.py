@@ -1,0 +1,90 @@
+"""Arguments that several verbs take, and the reading of what they name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from cnndsl.cli.findings import FORMATS
+from cnndsl.errors import CnnError, FileError
+from cnndsl.limits import Limits, parse_bytes
+
+Value = TypeVar("Value")
+
+STDIN = "-"
+
+
+def add_spec(parser: argparse.ArgumentParser) -> None:
+    """A table: a file, `-`, or a shipped one's name."""
+    parser.add_argument(
+        "spec", metavar="SPEC", help="a .cnn file, - for standard input, or a shipped spec's name"
+    )
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """The limit on memory."""
+    parser.add_argument(
+        "--max-memory",
+        metavar="BYTES",
+        type=refusing(parse_bytes),
+        default=Limits().memory,
+        help="refuse networks that need more for weights and one image, e.g. 512M (default: 8G)",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser, *, result: bool = False) -> None:
+    """How findings are written. `result`: this verb's results can be JSON as well."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how findings are written; json and github go to standard output (default: text)",
+    )
+    if result:
+        parser.add_argument(
+            "--json",
+            action="store_const",
+            const="json",
+            dest="format",
+            help="write results and findings as JSON",
+        )
+
+
+def refusing(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """A reader of an argument, whose refusal is a mistake in the command."""
+
+    def read(text: str) -> Value:
+        try:
+            return parse(text)
+        except CnnError as error:
+            raise argparse.ArgumentTypeError(error.diagnostics[0].message) from None
+
+    return read
+
+
+def positive(text: str) -> int:
+    """A positive whole number, as argparse reads arguments."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= 10**6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000000")
+    return int(text)
+
+
+def limits_of(args: argparse.Namespace) -> Limits:
+    """The limits that the arguments ask for."""
+    return Limits(memory=args.max_memory)
+
+
+def read_stdin(limit: int) -> bytes:
+    """Standard input, or a byte more than `limit` of it."""
+    return sys.stdin.buffer.read(limit + 1)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file, LF line ends. Raises `FileError`."""
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None

@@ -1,0 +1,63 @@
+"""`cnndsl compile`: a table and its weights as one file, and every stage on the way."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cnndsl.api import compile
+from cnndsl.cli.arguments import (
+    STDIN,
+    add_format,
+    add_limits,
+    add_spec,
+    limits_of,
+)
+from cnndsl.cli.models import add_machine, add_weights, weights_of
+from cnndsl.cli.specs import load_spec
+from cnndsl.cli.terminal import Terminal
+from cnndsl.compiler import STAGES, Compilation
+from cnndsl.limits import format_bytes
+
+EPILOG = """\
+examples:
+  cnndsl compile lenet5.cnn --weights lenet5.safetensors -o lenet5.cnnm
+  cnndsl compile alexnet --seed 0
+  cnndsl compile alexnet --emit plan
+
+The file holds the table, the weights and the labels, and no machine code: kernels are compiled
+once a machine and kept in the user's cache."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `compile` takes."""
+    add_spec(parser)
+    add_weights(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the compiled model (default: SPEC's name, .cnnm)"
+    )
+    parser.add_argument("--emit", choices=STAGES, help="print a stage of the compilation instead")
+    add_machine(parser)
+    add_format(parser)
+    add_limits(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Compile and write the model, or print a stage."""
+    network = load_spec(args.spec, limits_of(args))
+    terminal.report(network.warnings, args.format)
+    if args.emit is not None:
+        terminal.write(f"{Compilation(network, args.target).emit(args.emit).rstrip()}\n")
+        if args.output is None:
+            return 0
+    weights, seed = weights_of(args, args.spec, network)
+    model = compile(network, weights, seed=seed, target=args.target, threads=args.threads)
+    path = Path(args.output or _default_output(args.spec, network.name))
+    model.save(path)
+    terminal.note(f"{path}: {format_bytes(path.stat().st_size)}, {network.params:,} parameters")
+    return 0
+
+
+def _default_output(spec: str, network: str) -> str:
+    stem = network if spec == STDIN else Path(spec).stem
+    return f"{stem}.cnnm"

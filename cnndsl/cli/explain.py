@@ -1,0 +1,145 @@
+"""`cnndsl explain`: one row, with its numbers."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+
+from cnndsl.cli.arguments import add_format, add_limits, add_spec, limits_of
+from cnndsl.cli.specs import load_spec
+from cnndsl.cli.terminal import Terminal
+from cnndsl.compiler import Compilation
+from cnndsl.errors import TargetError
+from cnndsl.ir import cost
+from cnndsl.ir.network import Network
+from cnndsl.limits import format_bytes
+from cnndsl.ops.attributes import attributes_of
+from cnndsl.ops.base import Op
+from cnndsl.ops.text import format_op
+from cnndsl.plan.plan import Step
+from cnndsl.source import text_cells
+from cnndsl.targets import TARGETS
+
+EPILOG = """\
+examples:
+  cnndsl explain alexnet N1
+  cnndsl explain lenet5.cnn C3 --json
+
+In a formula i and j are the row and the column of a cell, o and c maps, k a cell of a vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that is known of a row. `formulas` maps each node of it to what it computes."""
+
+    name: str
+    type: str
+    summary: str
+    place: str
+    line: str
+    values: dict[str, str]
+    reads: dict[str, str]
+    formulas: dict[str, str]
+    conventions: tuple[str, ...]
+    output: str
+    shape: tuple[int, ...]
+    params: dict[str, tuple[int, ...]]
+    param_count: int
+    macs: int
+    activation_bytes: int
+    kernels: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `explain` takes."""
+    add_spec(parser)
+    parser.add_argument("row", metavar="ROW", help="a row's name")
+    parser.add_argument(
+        "--target", choices=TARGETS, default="cpu", help="whose kernels to name (default: cpu)"
+    )
+    add_format(parser, result=True)
+    add_limits(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Explain the row."""
+    network = load_spec(args.spec, limits_of(args))
+    explanation = explain(network, args.row, args.target)
+    if args.format == "json":
+        terminal.json(asdict(explanation))
+    else:
+        _print(explanation, terminal)
+    return 0
+
+
+def explain(network: Network, name: str, target: str) -> Explanation:
+    """What is known of a row, and the kernels that a target runs it with. Raises `CnnError`."""
+    facts = network[name]
+    nodes = network.nodes_of(facts.row)
+    operands = [[network.types[x] for x in node.inputs] for node in nodes]
+    steps = list(zip(nodes, operands, strict=True))
+    params = {k: p for node in nodes for k, p in cost.node_params(node, network.types).items()}
+    read = next(node for node in nodes if node.name == facts.row.nodes[0])
+    owners = {node: row.name for row in network.rows for node in row.nodes}
+    span = facts.row.span
+    return Explanation(
+        name=name,
+        type=facts.op.row_type,
+        summary=facts.op.summary,
+        place=str(span) if span else "",
+        line=" ".join(span.text.split()) if span else "",
+        values=_values(facts.op),
+        reads={owners[x]: network.types[x].describe() for x in read.inputs},
+        formulas={node.name: node.op.formula(*x) for node, x in steps},
+        conventions=tuple(line for node, x in steps for line in node.op.conventions(*x)),
+        output=facts.type.describe(),
+        shape=facts.shape,
+        params={key: param.shape for key, param in params.items()},
+        param_count=facts.params,
+        macs=facts.macs,
+        activation_bytes=facts.type.size * cost.FLOAT,
+        kernels=_kernels(network, name, target),
+    )
+
+
+def _values(op: Op) -> dict[str, str]:
+    """The attributes that have a value, defaults included, as the table writes them."""
+    return {
+        attribute.name: attribute.kind.format(getattr(op, attribute.name))
+        for attribute in attributes_of(type(op))
+        if getattr(op, attribute.name) not in (None, ())
+    }
+
+
+def _kernels(network: Network, name: str, target: str) -> tuple[str, ...]:
+    """The row's steps of the plan, or why there are none."""
+    try:
+        plan = Compilation(network, target).plan
+    except TargetError as error:
+        return (error.diagnostics[0].message,)
+    return tuple(_kernel(step) for step in plan.steps if step.row == name)
+
+
+def _kernel(step: Step) -> str:
+    fused = "".join(f", then {format_op(op)}" for op in step.epilogue)
+    return f"{step.kernel} computes {step.node}{fused}"
+
+
+def _print(row: Explanation, terminal: Terminal) -> None:
+    terminal.say(f"{row.name}: {row.type}, {row.summary}")
+    terminal.say(f"{row.place}: {row.line}\n")
+    tensors = ", ".join(f"{name} {list(shape)}" for name, shape in row.params.items())
+    entries = {
+        "values": [f"{name} {value}" for name, value in row.values.items()],
+        "reads": [f"{name}: {type_}" for name, type_ in row.reads.items()],
+        "formula": [f"{node}: {formula}" for node, formula in row.formulas.items()],
+        "conventions": list(row.conventions),
+        "output": [f"{row.output}, {format_bytes(row.activation_bytes)} an image"],
+        "parameters": [f"{row.param_count:,}: {tensors}"] if row.param_count else ["none"],
+        "MACs": [f"{row.macs:,} an image"],
+        "kernel": list(row.kernels) or ["none: nothing is left to compute"],
+    }
+    width = max(map(text_cells, entries)) + 2
+    for label, lines in entries.items():
+        for i, line in enumerate(lines):
+            terminal.say(f"{label if i == 0 else '':{width}}{line}")

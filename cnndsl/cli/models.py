@@ -1,0 +1,86 @@
+"""Models that the command line names: compiled files, or tables with weights."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnndsl.cli.arguments import limits_of, positive
+from cnndsl.errors import CnnError, WeightsError
+from cnndsl.resources import resource, shipped_specs
+from cnndsl.targets import TARGETS
+
+if TYPE_CHECKING:  # see `open_model`
+    from cnndsl.ir.network import Network
+    from cnndsl.model import Model
+
+COMPILED = ".cnnm"
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Where the weights come from."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--weights", metavar="FILE", help="a safetensors file, or shipped weights' name"
+    )
+    source.add_argument(
+        "--seed", metavar="N", type=int, help="draw random weights instead, He-initialised"
+    )
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """What runs the network."""
+    parser.add_argument(
+        "--target", choices=TARGETS, default="cpu", help="what runs it (default: cpu)"
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=positive,
+        help="the most threads of one call (default: all processors)",
+    )
+
+
+def weights_of(
+    args: argparse.Namespace, spec: str, network: Network
+) -> tuple[str | None, int | None]:
+    """
+    The file of weights and the seed that the arguments ask for.
+
+    Where they ask for neither, the weights that are shipped with the spec of that name. Raises
+    `WeightsError` where there are none.
+    """
+    if args.weights is not None or args.seed is not None or not network.params:
+        return args.weights, args.seed
+    if spec in shipped_specs() and not Path(spec).exists():
+        shipped = resource("specs", "weights", f"{spec}.safetensors")
+        if shipped.is_file():
+            return str(shipped), None
+    raise WeightsError(
+        f"{network.name} needs weights: {len(network.param_table)} tensors, "
+        f"{network.params:,} numbers",
+        fixes=["--weights FILE.safetensors", "--seed 0 draws random ones"],
+    )
+
+
+def open_model(args: argparse.Namespace) -> Model:
+    """
+    The model that `args.model` names: a compiled file, or a table with weights or a seed.
+
+    Raises `CnnError`.
+    """
+    # What opens a compiled model needs no parser and no graph, so its process starts sooner.
+    if args.model.endswith(COMPILED):
+        from cnndsl.loading import load
+
+        if args.weights is not None or args.seed is not None:
+            raise CnnError(f"{args.model} is compiled: it has its weights")
+        return load(args.model, target=args.target, threads=args.threads)
+
+    from cnndsl.api import compile
+    from cnndsl.cli.specs import load_spec
+
+    network = load_spec(args.model, limits_of(args))
+    weights, seed = weights_of(args, args.model, network)
+    return compile(network, weights, seed=seed, target=args.target, threads=args.threads)
