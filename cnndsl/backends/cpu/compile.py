@@ -3,7 +3,7 @@
 import re
 from importlib import import_module
 from types import FunctionType
-from typing import Any, cast
+from typing import Any
 
 from llvmlite import ir
 from numba import types
@@ -13,7 +13,6 @@ from numba.core.registry import cpu_target
 
 from cnndsl.backends.cpu.kernel import Kernel
 
-_NUMBA = cast(Any, compiler)  # numba has no types that a checker could use
 _ARGUMENTS = (types.int64,) * 4
 
 # What an object may ask of the process that loads it: libm, the memory functions of the C library,
@@ -48,14 +47,14 @@ def kernel_text(kernel: Kernel, stage: str) -> str:
 
 def _library(kernel: Kernel) -> Any:
     """The kernel in a library of Numba's, optimised."""
-    flags = _NUMBA.Flags()
+    flags = compiler.Flags()
     flags.error_model = "numpy"
     flags.no_cpython_wrapper = True
     flags.no_cfunc_wrapper = True
     flags.no_compile = True
     typing, target = cpu_target.typing_context, cpu_target.target_context
     function = _python_of(kernel)
-    result = _NUMBA.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
+    result = compiler.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
     library = result.library
     library.enable_object_caching()
     library.add_ir_module(_entry(target, result.fndesc, kernel.symbol))

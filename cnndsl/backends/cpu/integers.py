@@ -1,11 +1,10 @@
 """64-bit integers with Python's operators, emitted as LLVM IR: addresses, offsets and counts."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from llvmlite import ir
 
-Value = Any  # an ir.Value: llvmlite has no types that a checker could use
+Value = ir.Value
 
 I64 = ir.IntType(64)
 
@@ -14,7 +13,7 @@ I64 = ir.IntType(64)
 class Int:
     """An int64 in the code that `builder` writes. Numbers beside it are constants."""
 
-    builder: Any
+    builder: ir.IRBuilder
     value: Value
 
     def _with(self, operation: str, other: "Int | int", *, swapped: bool = False) -> "Int":

@@ -4,15 +4,12 @@ import os
 import threading
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, cast
 
 from llvmlite import binding
 
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.cache import FileCache, default_directory
-
-_LLVM = cast(Any, binding)  # llvmlite has no types that a checker could use
 
 
 class Library:
@@ -43,7 +40,7 @@ class Library:
             missing = [kernel for kernel in wanted if kernel not in self._addresses]
             objects = {kernel: self._object(kernel) for kernel in missing}
             for code in objects.values():
-                self._engine.add_object_file(_LLVM.ObjectFileRef.from_data(code))
+                self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
             for kernel in missing:
                 self._addresses[kernel] = self._engine.get_function_address(kernel.symbol)
@@ -71,8 +68,8 @@ def shared_library() -> Library:
     return Library(FileCache(default_directory()))
 
 
-def _empty_engine() -> Any:
-    _LLVM.initialize_native_target()
-    _LLVM.initialize_native_asmprinter()
-    machine = _LLVM.Target.from_default_triple().create_target_machine()
-    return _LLVM.create_mcjit_compiler(_LLVM.parse_assembly(""), machine)
+def _empty_engine() -> binding.ExecutionEngine:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine()
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)

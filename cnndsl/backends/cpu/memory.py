@@ -24,9 +24,9 @@ def read_fields(code: Code, row: Index, kind: type[Row]) -> Row:
 
 def constant(code: Code, table: Index, index: Index) -> Int:
     """Entry `index` of a table of int64 that nothing changes while the kernel runs."""
-    number = entry(code, table, index)
-    number.value.set_metadata("invariant.load", code.builder.module.add_metadata([]))
-    return number
+    number = code.builder.load(_place(code, table, index), align=8)
+    number.set_metadata("invariant.load", code.builder.module.add_metadata([]))
+    return Int(code.builder, number)
 
 
 def entry(code: Code, table: Index, index: Index) -> Int:

@@ -2,11 +2,9 @@
 
 import platform
 from dataclasses import dataclass
-from typing import Any
 
 from llvmlite import binding
 
-_llvm: Any = binding  # llvmlite has no types
 ARM = ("aarch64", "arm64")
 
 
@@ -32,10 +30,10 @@ class Target:
         >>> Target.host().lanes in (4, 8, 16)
         True
         """
-        found: dict[str, bool] = _llvm.get_host_cpu_features()
+        found: dict[str, bool] = binding.get_host_cpu_features()
         features = tuple(sorted(name for name, present in found.items() if present))
         lanes, registers = _vectors(features)
-        return Target(_llvm.get_host_cpu_name(), features, lanes, registers)
+        return Target(binding.get_host_cpu_name(), features, lanes, registers)
 
 
 def _vectors(features: tuple[str, ...]) -> tuple[int, int]:

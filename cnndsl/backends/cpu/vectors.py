@@ -34,8 +34,6 @@ Index = Any  # an element count: a Python integer, an Int or an int64 ir.Value
 I32 = ir.IntType(32)
 FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
 
-_ir: Any = ir
-_cgutils: Any = cgutils
 _RESULTS = {"void": types.void, "int64": types.int64, "float32": types.float32}
 
 
@@ -162,11 +160,11 @@ class Vector:
 class Code:
     """The code of one kernel step while it is written. Addresses are bytes, offsets elements."""
 
-    builder: Any
+    builder: ir.IRBuilder
     lanes: int
 
     @property
-    def type(self) -> Any:
+    def type(self) -> ir.VectorType:
         """The LLVM type of a vector."""
         return ir.VectorType(FLOAT, self.lanes)
 
@@ -182,7 +180,7 @@ class Code:
             return value
         if isinstance(value, (int, float)):
             return Vector(self, _same(self.type, float(value)))
-        undefined = ir.Constant(self.type, _ir.Undefined)
+        undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, value, I32(0))
         return Vector(self, self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes)))
 
@@ -193,7 +191,7 @@ class Code:
     def first_lanes(self, count: Index) -> Mask:
         """True in the first `count` lanes."""
         integers = ir.VectorType(I32, self.lanes)
-        undefined = ir.Constant(integers, _ir.Undefined)
+        undefined = ir.Constant(integers, ir.Undefined)
         narrow = self.builder.trunc(raw(count), I32)
         first = self.builder.insert_element(undefined, narrow, I32(0))
         limit = self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes))
@@ -350,10 +348,10 @@ class Code:
         b.position_at_end(done)
         return state
 
-    def _declare(self, kind: Any, name: str) -> Any:
-        return _cgutils.get_or_insert_function(self.builder.module, kind, name)
+    def _declare(self, kind: ir.FunctionType, name: str) -> ir.Function:
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
-    def _as_written(self) -> Value:
+    def _as_written(self) -> ir.MDValue:
         """
         The mark of a loop that is to be left as it is.
 
@@ -418,7 +416,7 @@ def _register(value: Any) -> Value:
     return value.value if isinstance(value, Vector) else raw(value)
 
 
-def _same(kind: Any, number: Number) -> Value:
+def _same(kind: ir.VectorType, number: Number) -> Value:
     return ir.Constant(kind, [number] * kind.count)
 
 

@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from typing import Any, cast
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -55,5 +55,5 @@ def give_way(code: Code) -> None:
 
 def _call(code: Code, name: str, result: Any, *operands: Any) -> None:
     kind = ir.FunctionType(result, [operand.type for operand in operands])
-    function = cast(Any, cgutils).get_or_insert_function(code.builder.module, kind, name)
+    function = cgutils.get_or_insert_function(code.builder.module, kind, name)
     code.builder.call(function, operands)

@@ -1,7 +1,7 @@
 """Local response normalization over neighbouring maps: see lowering/lrn.py for the fields."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from llvmlite import ir
 
@@ -79,7 +79,7 @@ def _inside(code: Code, start: Int, maps: Int) -> Mask:
 
 def _same(code: Code, number: Value) -> Value:
     kind = ir.VectorType(I32, code.lanes)
-    undefined = ir.Constant(kind, cast(Any, ir).Undefined)
+    undefined = ir.Constant(kind, ir.Undefined)
     first = code.builder.insert_element(undefined, number, I32(0))
     return code.builder.shuffle_vector(first, undefined, ir.Constant(kind, [0] * code.lanes))
 
