@@ -92,6 +92,7 @@ def compile(
         lambda: network,
         input=network.input,
         output=network.output_type,
+        best=network.best,
         weights=checked,
         labels=labels,
         executable=compilation.executable(checked, count),

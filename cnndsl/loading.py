@@ -36,16 +36,17 @@ def load(path: str | os.PathLike[str], *, target: str = "cpu", threads: int | No
         prepared = _prepared(artifact, backend, source)
         weights = check_weights(artifact.weights, prepared.params, str(file))
         executable = backend.load(Request(prepared.plan, weights, count))
-        op, output = prepared.input, prepared.output
+        op, output, best = prepared.input, prepared.output, prepared.best
     else:
         parsed = network()
         weights = check_weights(artifact.weights, parsed.param_table, str(file))
         executable = backend.interpret(parsed, weights)
-        op, output = parsed.input, parsed.output_type
+        op, output, best = parsed.input, parsed.output_type, parsed.best
     return Model(
         network,
         input=op,
         output=output,
+        best=best,
         weights=weights,
         labels=artifact.labels,
         executable=executable,
@@ -64,7 +65,9 @@ def _prepared(artifact: Artifact, backend: Backend, source: Source) -> Prepared:
 
         network = _network(source)
         plan = Compilation(network, backend.name).plan
-        prepared = Prepared(plan, network.param_table, network.input, network.output_type)
+        prepared = Prepared(
+            plan, network.param_table, network.input, network.output_type, network.best
+        )
         keep_prepared(artifact.text, fingerprint, prepared)
     return prepared
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.protocol import Executable
 from cnndsl.errors import InputError
 from cnndsl.interop.artifact import write_artifact
+from cnndsl.ops.base import Best
 from cnndsl.ops.input import Input
 from cnndsl.types import TensorType
 
@@ -36,6 +37,7 @@ class Model:
         *,
         input: Input,
         output: TensorType,
+        best: Best,
         weights: Mapping[str, FloatArray],
         labels: tuple[str, ...] | None,
         executable: Executable,
@@ -55,6 +57,8 @@ class Model:
         """One image as the input row wants it."""
         self.output_shape = _in_layout(output.shape, input)
         """One image's output."""
+        self.best = best
+        """Which of the outputs wins where the network classifies: `max` or, of distances, `min`."""
         self._executable = executable
 
     @cached_property

@@ -38,8 +38,25 @@ def preprocess(pictures: Any, network: ReadsPictures) -> FloatArray:
     Raises `InputError` where the input row does not say what a picture needs.
     """
     op = network.input
+    check_input_row(op)
     batch = np.stack([_prepared(picture, op) for picture in _separate(pictures)])
     return np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if op.layout == "nchw" else batch)
+
+
+def check_input_row(op: Input) -> None:
+    """Raise `InputError` where an input row does not say how any picture becomes an array."""
+    if op.range is None:
+        raise InputError(
+            "the input row does not say which numbers a picture's 0..255 becomes",
+            code="E603",
+            fixes=["range=0..1, or range=-1..1 or range=0..255, as the weights were trained"],
+        )
+    if op.maps not in (1, 3):
+        raise InputError(
+            f"the network reads {op.maps} maps, and a picture has 1 (grey) or 3 (colour)",
+            code="E603",
+            fixes=["pass arrays of floats"],
+        )
 
 
 def _separate(pictures: Any) -> list[NDArray[np.uint8]]:
@@ -74,13 +91,8 @@ def _picture(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _prepared(picture: NDArray[np.uint8], op: Input) -> FloatArray:
     """One picture as `[h, w, c]`."""
-    if op.range is None:
-        raise InputError(
-            "the input row does not say which numbers a picture's 0..255 becomes",
-            code="E603",
-            fixes=["range=0..1, or range=-1..1 or range=0..255, as the weights were trained"],
-        )
     x = _fitted(_with_maps(picture.astype(np.float32), op), op)
+    assert op.range is not None
     low, high = op.range
     x = low + x * np.float32((high - low) / 255)
     if op.mean is not None:
@@ -92,12 +104,6 @@ def _prepared(picture: NDArray[np.uint8], op: Input) -> FloatArray:
 
 def _with_maps(x: FloatArray, op: Input) -> FloatArray:
     """The picture grey or in colour, as the network has maps."""
-    if op.maps not in (1, 3):
-        raise InputError(
-            f"the network reads {op.maps} maps, and a picture has 1 (grey) or 3 (colour)",
-            code="E603",
-            fixes=["pass arrays of floats"],
-        )
     if op.maps == 1:
         return x if x.shape[2] == 1 else (x @ _LUMA)[..., None]
     colour = x if x.shape[2] == 3 else np.repeat(x, 3, 2)

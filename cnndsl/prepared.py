@@ -17,7 +17,7 @@ from typing import Any
 
 from cnndsl.cache import FileCache, default_directory
 from cnndsl.errors import CnnError
-from cnndsl.ops.base import Param
+from cnndsl.ops.base import Best, Param
 from cnndsl.ops.input import Input
 from cnndsl.ops.text import format_op, parse_op
 from cnndsl.plan.plan import Plan
@@ -30,12 +30,17 @@ _ROOMS = ("types.py", "limits.py", "ops", "ir", "frontend", "passes", "plan")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, the parameters that its weights must fit, and the types at both ends."""
+    """
+    A plan, the parameters that its weights must fit, and what a caller sees at both ends.
+
+    `best` says which of the outputs wins where the network classifies.
+    """
 
     plan: Plan
     params: Mapping[str, Param]
     input: Input
     output: TensorType
+    best: Best
 
 
 def find_prepared(text: str, fingerprint: bytes) -> Prepared | None:
@@ -57,6 +62,7 @@ def keep_prepared(text: str, fingerprint: bytes, prepared: Prepared) -> None:
         "params": {name: asdict(param) for name, param in prepared.params.items()},
         "input": format_op(prepared.input),
         "output": prepared.output.shape,
+        "best": prepared.best,
     }
     key = _key(text, fingerprint)
     FileCache(default_directory()).put("plan", key, json.dumps(data).encode())
@@ -68,7 +74,8 @@ def _decoded(data: Any) -> Prepared:
         raise ValueError("the input row is no input")
     params = {name: _param(fields) for name, fields in data["params"].items()}
     output = TensorType("f32", tuple(data["output"]))
-    return Prepared(plan_from_json(data["plan"]), params, op, output)
+    best: Best = "min" if data["best"] == "min" else "max"
+    return Prepared(plan_from_json(data["plan"]), params, op, output, best)
 
 
 def _param(fields: Any) -> Param:

@@ -105,18 +105,33 @@ class Terminal:
                     console.print(styled(diagnostic, text), soft_wrap=True)
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Generator[Callable[[int], None]]:
-        """On a terminal, show how many of `total` are done. Yields what to call with a number."""
-        console = _rich_console(self.err)
+    def progress(self, what: str, total: int) -> Generator[Progress]:
+        """On a terminal, show how many of `total` are done."""
+        # The bar stands below the results where both go to the same terminal.
+        output = _rich_console(self.out)
+        console = output or _rich_console(self.err)
         if console is None or total < 2:
-            yield lambda count: None
+            yield Progress(self.say, lambda count: None)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+        from rich.text import Text
 
-        columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task(what, total=total)
-            yield lambda count: progress.advance(task, count)
+        def say_above(text: str) -> None:
+            console.print(Text(text.translate(_INVISIBLE)), soft_wrap=True)
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(what, *columns, console=console, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield Progress(say_above if output else self.say, lambda n: bar.advance(task, n))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What to call while a long work runs: a line of the result, and so many done."""
+
+    say: Callable[[str], None]
+    advance: Callable[[int], None]
 
 
 def _rich_console(stream: TextIO) -> Console | None:

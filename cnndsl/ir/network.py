@@ -12,7 +12,10 @@ from cnndsl.ir import cost
 from cnndsl.ir.graph import DiGraph, Graph
 from cnndsl.ir.infer import infer_types
 from cnndsl.ir.node import Node
-from cnndsl.ops.base import Op, Param
+from cnndsl.ops.activation import Activation
+from cnndsl.ops.base import Best, Op, Param
+from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.input import Input
 from cnndsl.source import Source, Span
 from cnndsl.types import TensorType
@@ -132,6 +135,15 @@ class Network:
     def output_type(self) -> TensorType:
         """The type of the last row's value."""
         return self.types[self.ir.outputs[0]]
+
+    @property
+    def best(self) -> Best:
+        """Which of the outputs wins where the network classifies: the largest or the smallest."""
+        node = self._nodes_by_name[self.ir.outputs[0]]
+        # None of these changes which output is the smallest or the largest.
+        while isinstance(node.op, Activation | Dropout | Flatten):
+            node = self._nodes_by_name[node.inputs[0]]
+        return node.op.best
 
     def summary(self) -> Summary:
         """The rows with their sizes and costs, and the totals: a table to print."""

@@ -16,6 +16,7 @@ from cnndsl.types import TensorType
 
 Array = NDArray[np.float64]
 Init = Literal["he", "zeros", "ones", "signs"]
+Best = Literal["max", "min"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,26 @@ class Op(ABC):
     row_type: ClassVar[str]
     summary: ClassVar[str]
     operands: ClassVar[int] = 1
-    """How many tensors it reads."""
+    """How many tensors it reads; where it is `variadic`, the fewest."""
+    variadic: ClassVar[bool] = False
+    """Whether it reads any number of tensors from `operands` on."""
     reads: ClassVar[Literal["image", "vector", "any"]] = "image"
     """What kind of tensor it reads; where it reads a vector, an image before it is flattened."""
-    best: ClassVar[Literal["max", "min"]] = "max"
+    best: ClassVar[Best] = "max"
     """Which of its outputs wins where it classifies: an RBF's smallest distance does."""
+    moves: ClassVar[bool] = False
+    """Whether its result's cells are its operands', in other places: it computes nothing."""
+
+    @classmethod
+    def takes(cls, count: int) -> bool:
+        """Whether it reads that many tensors."""
+        return count >= cls.operands if cls.variadic else count == cls.operands
+
+    @classmethod
+    def operand_words(cls) -> str:
+        """How many rows it reads, for a message: `1 row`, `2 or more rows`."""
+        more = " or more" if cls.variadic else ""
+        return f"{cls.operands}{more} row{'s' * (cls.variadic or cls.operands != 1)}"
 
     @abstractmethod
     def infer(self, *operands: Any, **_: Any) -> TensorType:
@@ -90,6 +106,14 @@ class Op(ABC):
     def conventions(self, *operands: Any, **_: Any) -> tuple[str, ...]:
         """What was decided where frameworks differ, with its numbers here: a line each."""
         return ()
+
+    def arithmetic(self, *operands: Any, **_: Any) -> str:
+        """The result's size as a sum to check by hand, or nothing where no sum makes it."""
+        return ""
+
+    def passes_on(self, *operands: Any, **_: Any) -> bool:
+        """Whether the result, at inference, is its only operand as it stands."""
+        return False
 
     def operand_size(self, *operands: Any, **_: Any) -> int:
         """Elements of its operands for one image, with the padding that it reads around them."""

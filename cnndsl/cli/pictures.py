@@ -1,0 +1,160 @@
+"""Files of pictures and arrays as what a model reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import CnnError, FileError, InputError, MissingExtra
+from cnndsl.pictures import FloatArray, preprocess
+
+if TYPE_CHECKING:
+    from cnndsl.model import Model
+
+ARRAY = ".npy"
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"),
+    ARRAY,
+)
+"""What a folder is searched for. A file that is named is opened whatever its suffix."""
+
+# Depths beyond eight bits that Pillow opens, each with what one step of eight bits is there.
+_DEEP = {"I;16": 257, "I;16B": 257, "I;16L": 257, "I;16N": 257}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image as the model reads it. `index` counts the images of a file that holds several."""
+
+    file: Path
+    index: int | None
+    image: FloatArray
+
+    @property
+    def name(self) -> str:
+        """The file, and which image of it."""
+        return str(self.file) if self.index is None else f"{self.file}[{self.index}]"
+
+
+def find_files(paths: Iterable[str]) -> list[Path]:
+    """The files that are named and those in the folders that are. Raises `FileError` for none."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+            found += sorted(file for file in inside if file.is_file())
+        else:
+            found.append(path)
+    if not found:
+        raise FileError(
+            f"no pictures in {', '.join(paths)}", notes=[f"looked for {' '.join(SUFFIXES)}"]
+        )
+    return found
+
+
+def read_samples(file: Path, model: Model) -> Iterator[Sample]:
+    """
+    The images of a file: one of a picture, any number of an array file.
+
+    Raises `InputError` for what cannot be read or does not fit, `MissingExtra` without Pillow.
+    """
+    try:
+        if file.suffix.lower() != ARRAY:
+            yield Sample(file, None, preprocess(read_picture(file), model)[0])
+            return
+        images, single = _images(read_array(file), model)
+    except (InputError, FileError) as error:
+        raise _named(error, file) from None
+    for index, image in enumerate(images):
+        yield Sample(file, None if single else index, image)
+
+
+def read_array(file: Path) -> NDArray[Any]:
+    """A NumPy file's array, read as it is used. Raises `InputError`."""
+    try:
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"it cannot be read: {reason}", code="E603") from None
+
+
+def read_picture(file: Path) -> NDArray[np.uint8]:
+    """
+    A picture as `[h, w, 1]` or, in colour, `[h, w, 3]` as RGB, turned upright by its EXIF tag.
+
+    What is transparent is shown on white. Raises `InputError` and `MissingExtra`.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise MissingExtra(
+            f"pictures such as {file} need Pillow", fixes=['pip install "cnndsl[cli]"']
+        ) from None
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of a picture that is larger than any photograph, then refuses it.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as opened:
+                upright = ImageOps.exif_transpose(opened)
+                return _pixels(upright)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError("it has too many pixels", code="E603") from None
+    except Image.UnidentifiedImageError:
+        raise InputError("it is no picture", code="E603") from None
+    # A damaged file makes Pillow's decoders raise almost anything.
+    except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"it cannot be read: {reason}", code="E603") from None
+
+
+def _pixels(picture: Any) -> NDArray[np.uint8]:
+    """A Pillow picture's cells."""
+    from PIL import Image
+
+    if picture.mode in _DEEP:
+        deep = np.asarray(picture, np.uint32)
+        return (deep // _DEEP[picture.mode]).astype(np.uint8)[..., None]
+    if picture.mode in ("I", "F"):
+        raise InputError(f"its cells are {picture.mode} numbers, not 0..255", code="E603")
+    if "A" in picture.mode or "transparency" in picture.info:
+        shown = picture.convert("RGBA")
+        white = Image.new("RGBA", shown.size, "white")
+        picture = Image.alpha_composite(white, shown).convert(
+            "LA" if picture.mode == "LA" else "RGB"
+        )
+    grey = picture.mode in ("1", "L", "LA")
+    cells = np.asarray(picture.convert("L" if grey else "RGB"), np.uint8)
+    return cells[..., None] if grey else cells
+
+
+def _images(array: NDArray[Any], model: Model) -> tuple[NDArray[Any], bool]:
+    """
+    An array's images, and whether it is one without a batch axis.
+
+    Cells of uint8 are pictures; all others are taken as the input row's numbers already.
+    """
+    if array.dtype == np.uint8:
+        single = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
+        return preprocess(array, model), single
+    if array.shape == model.input_shape:
+        return array[None], True
+    if array.shape[1:] != model.input_shape or array.dtype.kind not in "fib":
+        model(array[:1])  # raises what is wrong with it
+    return array, False
+
+
+def _named(error: CnnError, file: Path) -> CnnError:
+    """The error with the file's name before its message."""
+    first = error.diagnostics[0]
+    return InputError(
+        f"{file}: {first.message}",
+        code=first.code,
+        notes=first.notes,
+        fixes=first.fixes,
+    )
