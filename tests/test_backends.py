@@ -23,6 +23,8 @@ from cnndsl.ops.input import Input
 from cnndsl.passes.pipeline import optimised
 from cnndsl.plan.build import make_plan
 
+pytestmark = pytest.mark.cache
+
 
 def drawn_weights(network: Network, seed: int) -> dict[str, np.ndarray]:
     """Weights whose biases and centres are no round numbers either."""

@@ -10,6 +10,8 @@ import pytest
 
 import cnndsl
 
+pytestmark = pytest.mark.cache
+
 PATIENCE = 120  # seconds, for a process that compiles everything on a busy machine
 
 
