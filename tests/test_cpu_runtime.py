@@ -1,5 +1,6 @@
 """The CPU backend's compiled code, programs, threads and executables."""
 
+import ctypes
 import struct
 import sys
 import threading
@@ -12,7 +13,8 @@ import pytest
 from cpu_network import NETWORK, executable, images
 
 from cnndsl.backends.cpu import compile as kernel_compiler
-from cnndsl.backends.cpu.addresses import address, fast_address
+from cnndsl.backends.cpu import executable as executable_module
+from cnndsl.backends.cpu.addresses import Pointers, address, pointer_offset
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.helpers import Helpers, Job
@@ -31,6 +33,8 @@ from cnndsl.ops.base import Op
 from cnndsl.ops.lrn import Neighbours
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Buffer
+
+pytestmark = pytest.mark.cache
 
 KERNEL = Kernel("copy", "permute")  # one that compiles fast
 EVERY_KERNEL = [
@@ -150,12 +154,23 @@ def test_kernels_need_nothing_but_libm_and_libc(kernel):
 
 
 def test_the_fast_way_to_an_arrays_elements_is_right():
-    find = fast_address()
+    offset = pointer_offset()
     array = np.zeros((4, 5, 6), np.float32)
     readonly = array[2]
     readonly.flags.writeable = False
-    for view in (array, array[1:], array[:, 2], array.transpose(2, 0, 1), readonly):
-        assert find(view) == address(view)
+    views = [array, array[1:], array[:, 2], array.transpose(2, 0, 1), readonly]
+    wanted = [view.ctypes.data for view in views]
+    pointers = Pointers(*views)
+    assert [ctypes.c_int64.from_address(place).value for place in pointers.places] == wanted
+    if offset is not None:
+        found = [ctypes.c_int64.from_address(id(view) + offset).value for view in views]
+        assert found == wanted
+
+
+def test_an_executable_runs_where_the_fast_way_is_barred(monkeypatch):
+    expected = executable(1)(images(3))
+    monkeypatch.setattr(executable_module, "pointer_offset", lambda: None)
+    np.testing.assert_array_equal(executable(1)(images(3)), expected)
 
 
 # ---- programs and threads
@@ -202,7 +217,8 @@ class FineGrained:
 
     def run(self) -> np.ndarray:
         """A run by this thread alone: the helpers' jobs are left over."""
-        self.session.run(address(self.x), address(self.y))
+        pointers = Pointers(self.x, self.y)
+        self.session.run(*pointers.places)
         return self.y.copy()
 
     def run_by_helpers(self) -> np.ndarray:
@@ -213,9 +229,9 @@ class FineGrained:
         gate = threading.Barrier(len(self.helpers.jobs))
 
         def help_out(job: Job) -> None:
-            table, steps, _, scratch = job.arguments
+            record, *nowhere, _ = job.arguments
             gate.wait()
-            job.run(table, steps, state, scratch)
+            job.run(record, *nowhere, state)
 
         with ThreadPoolExecutor(len(self.helpers.jobs)) as pool:
             list(pool.map(help_out, self.helpers.jobs))

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-AddressOf = Callable[[NDArray[Any]], int]
-
 # NumPy's C structure of an array, part of its binary interface, begins with Python's object header
 # and the pointer to the elements.
-_POINTER_AT = object.__basicsize__
-
-
-@cache
-def fast_address() -> AddressOf:
-    """
-    The fastest function of this interpreter that finds an array's elements.
-
-    `array.ctypes.data` takes more than a microsecond, which a small network feels; reading the
-    pointer where NumPy keeps it takes a tenth of that. Where a trial shows that it is not kept
-    there, the slow way is taken.
-    """
-    trials = [np.zeros(3), np.zeros((2, 4), np.float32)[1:], np.ones((1, 1), np.uint8)]
-    in_cpython = hasattr(ctypes, "pythonapi")
-    if in_cpython and all(_read_pointer(trial) == address(trial) for trial in trials):
-        return _read_pointer
-    return address
+_AFTER_HEADER = object.__basicsize__
 
 
 def address(array: NDArray[Any]) -> int:
@@ -38,9 +19,27 @@ def address(array: NDArray[Any]) -> int:
     return array.ctypes.data
 
 
-def _read_pointer(
-    array: NDArray[Any],
-    at: Callable[[int], Any] = ctypes.c_ssize_t.from_address,
-    offset: int = _POINTER_AT,
-) -> int:
-    return at(id(array) + offset).value
+@cache
+def pointer_offset() -> int | None:
+    """
+    How far from `id(array)` an array keeps the pointer to its elements, in bytes.
+
+    `array.ctypes.data` takes more than a microsecond, which a small network feels; native code
+    that is told where the pointer is kept needs no time to find it. None where a trial shows that
+    this interpreter's arrays are made otherwise.
+    """
+    trials = [np.zeros(3), np.zeros((2, 4), np.float32)[1:], np.ones((1, 1), np.uint8)]
+    if not hasattr(ctypes, "pythonapi"):  # not CPython: an id need not be an address
+        return None
+    kept = [ctypes.c_ssize_t.from_address(id(trial) + _AFTER_HEADER).value for trial in trials]
+    return _AFTER_HEADER if kept == [address(trial) for trial in trials] else None
+
+
+class Pointers:
+    """Words in memory that hold the addresses of some arrays, for as long as this lives."""
+
+    def __init__(self, *arrays: NDArray[Any]) -> None:
+        self._words = np.array([address(array) for array in arrays], np.int64)
+        start, size = address(self._words), self._words.itemsize
+        self.places = [start + i * size for i in range(len(arrays))]
+        """The address of each array's word."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.cpu.addresses import fast_address
+from cnndsl.backends.cpu.addresses import Pointers, pointer_offset
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.library import Library
 from cnndsl.backends.cpu.lowering.call import Call, Lowered
@@ -62,7 +62,7 @@ class CpuExecutable:
         self._library = library
         self._helpers = helpers
         self._shape = _output_shape(plan)
-        self._address = fast_address()
+        self._pointer_offset = pointer_offset()
         self._batches: dict[int, _Batch] = {}
         self._prepared(1)  # compiles and loads all kernels
 
@@ -75,7 +75,12 @@ class CpuExecutable:
         except IndexError:
             session = self._session(batch.program)
         y = np.empty(batch.output_shape, _FLOAT32)
-        session.run(self._address(x), self._address(y))
+        offset = self._pointer_offset
+        if offset is not None:
+            session.run(id(x) + offset, id(y) + offset)
+        else:
+            pointers = Pointers(x, y)
+            session.run(*pointers.places)
         batch.free.append(session)
         return y
 

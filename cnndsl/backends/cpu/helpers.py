@@ -20,7 +20,7 @@ class Job:
     """
 
     run: Callable[..., None]
-    arguments: tuple[int, ...]
+    arguments: tuple[Any, ...]
     memory: Any
 
 

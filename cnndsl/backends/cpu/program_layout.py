@@ -1,4 +1,4 @@
-"""How a program lies in memory: what the executor and the code that builds its table agree on."""
+"""How a program and a run of it lie in memory: what the executor and its callers agree on."""
 
 # A program is a table of int64, one row a step: address of the kernel, number of work units, units
 # handed out at a time, and then the kernel's own fields. Rows fill whole cache lines.
@@ -8,6 +8,16 @@ GRAIN = 2
 FIELDS = 3
 ROW_WORDS = 64
 MAX_FIELDS = ROW_WORDS - FIELDS
+
+# A participant's record is a row of int64 as well: addresses of the program and of the thread's
+# scratch, number of steps; numbers of fields that hold addresses in the caller's input and output;
+# then for each of these, first those of the input, where the field lies and what it is offset by.
+PROGRAM = 0
+SCRATCH = 1
+STEPS = 2
+X_FIELDS = 3
+Y_FIELDS = 4
+PLACES = 5
 
 # The state of one run on several threads: two counters a step, each on a cache line of its own.
 CACHE_LINE = 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from cnndsl.backends.cpu.program import Program
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES
 
 _FLOAT, _WORD = 4, 8  # bytes
-_WORD_TYPE = ctypes.c_int64
 # Plain pointers are the arguments that ctypes converts fastest.
 _RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 
@@ -27,42 +27,40 @@ class Session:
     """
 
     def __init__(self, program: Program, threads: int, helpers: Helpers) -> None:
-        self._program = program
+        self._run = _RUN(program.executor)
         self._helpers = helpers
-        self._arena = aligned_floats(program.arena)
-        # Each thread's scratch is followed by a free cache line, so that none share one.
-        self._scratch = [aligned_floats(program.scratch) for _ in range(threads)]
+        arena = aligned_floats(program.arena)
+        scratch = [aligned_floats(program.scratch) for _ in range(threads)]
         table = aligned_words(program.table.size)
         table[:] = program.table.reshape(-1)
-        table[list(program.moved["arena"])] += address(self._arena)
-        self._words = (_WORD_TYPE * table.size).from_buffer(table.data)
-        self._x = [(field, int(table[field])) for field in program.moved["input"]]
-        self._y = [(field, int(table[field])) for field in program.moved["output"]]
+        table[program.moved["arena"]] += address(arena)
         steps = len(program.table)
-        self._arguments = address(table), steps
-        self._scratch_addresses = [address(scratch) for scratch in self._scratch]
-        self._counters = _WORD_TYPE * ((steps * COUNTER_BYTES + CACHE_LINE) // _WORD)
-        self._run = _RUN(program.executor)
+        places = [program.moved["input"], program.moved["output"]]
+        records = [_record(table, steps, address(s), places) for s in scratch]
+        self._records = [ctypes.c_void_p(address(record)) for record in records]
+        # The record of a run without steps: it points the program to the caller's arrays.
+        pointing = _record(table, 0, 0, places)
+        self._pointing = address(pointing)
+        self._counters = ctypes.c_int64 * ((steps * COUNTER_BYTES + CACHE_LINE) // _WORD)
+        self._memory = program, arena, scratch, table, records, pointing
 
     def run(self, x: int, y: int) -> None:
-        """Run the program for the input and the output at these addresses."""
-        words = self._words
-        for field, offset in self._x:
-            words[field] = x + offset
-        for field, offset in self._y:
-            words[field] = y + offset
-        table, steps = self._arguments
-        own, *others = self._scratch_addresses
+        """
+        Run the program once.
+
+        `x` and `y` are addresses of words that hold the addresses of the input and the output.
+        """
+        own, *others = self._records
         if not others:
-            self._run(table, steps, 0, own)
+            self._run(own, x, y, 0)
             return
+        self._run(self._pointing, x, y, 0)
         # New counters for each run, since a helper may still look at those of an earlier one.
         counters = self._counters()
         state = -(-ctypes.addressof(counters) // CACHE_LINE) * CACHE_LINE
-        for scratch in others:
-            arguments = table, steps, state, scratch
-            self._helpers.offer(Job(self._run, arguments, (self, counters)))
-        self._run(table, steps, state, own)
+        for record in others:
+            self._helpers.offer(Job(self._run, (record, 0, 0, state), (self, counters)))
+        self._run(own, 0, 0, state)
 
 
 def aligned_floats(count: int) -> NDArray[np.float32]:
@@ -75,8 +73,19 @@ def aligned_words(count: int) -> NDArray[np.int64]:
     return _aligned(count * _WORD).view(np.int64)[:count]
 
 
+def _record(
+    table: NDArray[np.int64], steps: int, scratch: int, places: Sequence[Sequence[int]]
+) -> NDArray[np.int64]:
+    """A participant's record; `places` are the fields of the input and those of the output."""
+    start = address(table)
+    words: list[int] = [start, scratch, steps, *map(len, places)]
+    for field in (field for fields in places for field in fields):
+        words += [start + field * _WORD, int(table[field])]
+    return np.array(words, np.int64)
+
+
 def _aligned(size: int) -> NDArray[np.uint8]:
     size = -(-size // CACHE_LINE) * CACHE_LINE
     memory = np.empty(size + CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE
+    start = -address(memory) % CACHE_LINE
     return memory[start : start + size]
