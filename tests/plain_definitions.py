@@ -9,6 +9,8 @@ import math
 from itertools import product
 
 import numpy as np
+import plain_cells
+import plain_places
 
 
 def same_sides(size, kernel, stride, dilation, odd_first):
@@ -162,26 +164,6 @@ def lrn(op, x):
     return y, 0
 
 
-SCALAR_FUNCTIONS = {
-    "relu": lambda v: v if v > 0 else 0.0,
-    "tanh": math.tanh,
-    "scaled_tanh": lambda v: 1.7159 * math.tanh(2 * v / 3),
-    "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
-    "linear": lambda v: v,
-}
-
-
-def activation(op, x):
-    y = np.zeros(x.shape)
-    for where in np.ndindex(x.shape):
-        if op.activation == "softmax":
-            maps = x[where[:-1]]
-            y[where] = math.exp(x[where]) / sum(math.exp(v) for v in maps)
-        else:
-            y[where] = SCALAR_FUNCTIONS[op.activation](x[where])
-    return y, 0
-
-
 def dropout(op, x):
     return x, 0
 
@@ -228,10 +210,11 @@ DEFINITIONS = {
     "globalavgpool": globalavgpool,
     "globalmaxpool": globalmaxpool,
     "lrn": lrn,
-    "activation": activation,
     "dropout": dropout,
     "flatten": flatten,
     "dense": dense,
     "rbf": rbf,
+    **plain_cells.DEFINITIONS,
+    **plain_places.DEFINITIONS,
 }
-"""For each row type a function of the operator, its operand and its weights: y, and MACs."""
+"""For each row type a function of the operator, its operands and its weights: y, and MACs."""

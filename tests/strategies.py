@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
-from op_strategies import OPERATORS_FOR, accepted
+from op_strategies import FUNCTIONS, OPERATORS_FOR, accepted
 
 from cnndsl.frontend.load import load_network
 from cnndsl.ir.network import Network
-from cnndsl.ops.activation import FUNCTIONS, Activation
+from cnndsl.ops.activation import Activation
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
 from cnndsl.ops.dropout import Dropout

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from op_cases import functions
 
 from cnndsl.errors import CnnError, ValueRefused
 from cnndsl.ops.attributes import (
@@ -20,6 +21,7 @@ from cnndsl.ops.attributes import (
     parse_count,
 )
 from cnndsl.ops.connections import MOST_LINKS, ConnectionsKind
+from cnndsl.ops.function_kind import FunctionKind
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.text import parse_op
 from cnndsl.ops.window import Padding, PaddingKind
@@ -48,6 +50,7 @@ VALUES = [
         | st.builds(Padding, st.just("explicit"), st.tuples(SIDES, SIDES)),
     ),
     (ConnectionsKind(), st.lists(LINKS, min_size=1).map(tuple)),
+    (FunctionKind(), functions().map(lambda op: op.activation)),
 ]
 ATTRIBUTES = [
     pytest.param(attribute.kind, id=f"{row_type}-{attribute.name}")

@@ -9,7 +9,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from op_strategies import CASES
 
-from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.text import parse_op
 from cnndsl.types import f32
 
@@ -75,7 +74,7 @@ def evaluated(op, formula, x, weights):
     return result, y
 
 
-@pytest.mark.parametrize("row_type", sorted(set(OPERATORS) - {"input", "activation", "dropout"}))
+@pytest.mark.parametrize("row_type", sorted(set(CASES) - {"input", "activation", "dropout"}))
 @given(data=st.data())
 def test_the_printed_formula_is_what_is_computed(row_type, data):
     op, (operand,) = data.draw(CASES[row_type])

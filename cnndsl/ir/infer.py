@@ -26,9 +26,10 @@ def infer_node(node: Node, types: Types, limits: Limits | None = None) -> Tensor
     """
     operands = operand_types(node, types)
     try:
-        if len(operands) != node.op.operands:
+        if not node.op.takes(len(operands)):
+            named = f"{len(operands)} {'is' if len(operands) == 1 else 'are'} named"
             raise ShapeError(
-                f"{node.op.row_type} reads {node.op.operands} rows, and {len(operands)} are named"
+                f"{node.op.row_type} reads {node.op.operand_words()}, and {named}", column="from"
             )
         result = node.op.infer(*operands)
         _check_dimensions(result, limits or Limits())

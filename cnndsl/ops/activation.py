@@ -1,53 +1,25 @@
-"""Activation functions."""
+"""Activation functions as an operator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from cnndsl.ops.attributes import Choice, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.function_kind import FunctionKind, format_number, read_call
+from cnndsl.ops.functions import FUNCTIONS, Function
 from cnndsl.types import TensorType
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """
-    One activation function.
-
-    `elementwise` functions look at one cell at a time and can be applied as cells are produced.
-    """
-
-    formula: str
-    evaluate: Callable[[Array], Array]
-    elementwise: bool = True
-
-
-def _softmax(x: Array) -> Array:
-    powers = np.exp(x - np.max(x, -1, keepdims=True))
-    return powers / np.sum(powers, -1, keepdims=True)
-
-
-FUNCTIONS: dict[str, Function] = {
-    "relu": Function("max(x, 0)", lambda x: np.maximum(x, 0.0)),
-    "tanh": Function("tanh(x)", np.tanh),
-    # LeCun et al. 1998, appendix A: f(1) = 1, f(-1) = -1, the largest curvature there.
-    "scaled_tanh": Function("1.7159 * tanh(2x/3)", lambda x: 1.7159 * np.tanh(x * (2 / 3))),
-    # log(1 + exp(-x)) first: it overflows nowhere and keeps the digits of small results.
-    "sigmoid": Function("1 / (1 + exp(-x))", lambda x: np.exp(-np.logaddexp(0.0, -x))),
-    "softmax": Function("exp(x[c]) / sum(exp(x[m]) for all m)", _softmax, elementwise=False),
-    "linear": Function("x", lambda x: x),
-}
 
 
 @dataclass(frozen=True)
 class Activation(Op):
     """
-    A function of each cell or, softmax, of each pixel's maps.
+    A function of each cell or, softmax and log_softmax, of each pixel's maps.
 
     It stands as a row of its own or in another row's `activation` cell.
+
+    >>> Activation("clip(0,6)").name, Activation("clip(0,6)").numbers
+    ('clip', (0.0, 6.0))
     """
 
     row_type = "activation"
@@ -55,20 +27,34 @@ class Activation(Op):
     reads = "any"
 
     activation: str = attribute(
-        Choice(tuple(FUNCTIONS), (("none", "linear"), ("identity", "linear"))),
-        "the function's name",
+        FunctionKind(), "the function's name, with its numbers: relu, leaky_relu(0.1), clip(0,6)"
     )
+
+    @property
+    def name(self) -> str:
+        """The function's name without its numbers."""
+        return read_call(self.activation)[0]
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The function's numbers, defaults included."""
+        return read_call(self.activation)[1]
 
     @property
     def function(self) -> Function:
         """The function itself."""
-        return FUNCTIONS[self.activation]
+        return FUNCTIONS[self.name]
 
     def infer(self, x: TensorType) -> TensorType:
         return x
 
+    def passes_on(self, x: TensorType) -> bool:
+        return self.name == "linear"
+
     def evaluate(self, x: Array) -> Array:
-        return self.function.evaluate(x)
+        return self.function.evaluate(x, *self.numbers)
 
     def formula(self, x: TensorType) -> str:
-        return f"y = {self.function.formula}"
+        names = [constant.name for constant in self.function.constants]
+        values = dict(zip(names, map(format_number, self.numbers), strict=True))
+        return f"y = {self.function.formula.format(**values)}"

@@ -73,6 +73,9 @@ class Conv(Op):
         links = count_links(self.connect) if self.connect else maps * x.maps // self.groups
         return height * width * links * prod(self.kernel)
 
+    def arithmetic(self, x: TensorType) -> str:
+        return self.window.arithmetic(x.height_width)
+
     def conventions(self, x: TensorType) -> tuple[str, ...]:
         return self.window.conventions(x.height_width)
 

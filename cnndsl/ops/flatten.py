@@ -27,6 +27,7 @@ class Flatten(Op):
     row_type = "flatten"
     summary = "an image as one vector"
     reads = "any"
+    moves = True
 
     order: str = attribute(ORDER, "which index varies slowest to fastest", "hwc")
 

@@ -23,6 +23,7 @@ class Input(Op):
     row_type = "input"
     summary = "where images enter the network"
     operands = 0
+    moves = True
 
     maps: int = attribute(Count(), "maps of the image: 1 for grey, 3 for colour")
     size: Pair = attribute(Extent(), "height x width of the image")

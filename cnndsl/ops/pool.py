@@ -45,6 +45,9 @@ class Pool(Op):
             )
         return f32(*output, x.maps)
 
+    def arithmetic(self, x: TensorType) -> str:
+        return self.window.arithmetic(x.height_width)
+
     def conventions(self, x: TensorType) -> tuple[str, ...]:
         return self.window.conventions(x.height_width)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.base import Op
+from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.dropout import Dropout
@@ -13,6 +15,7 @@ from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.input import Input
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.mul import Mul
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.subsample import Subsample
 
@@ -30,6 +33,9 @@ _OPERATORS: tuple[type[Op], ...] = (
     Flatten,
     Dense,
     Rbf,
+    Add,
+    Mul,
+    Concat,
 )
 
 OPERATORS: dict[str, type[Op]] = {op.row_type: op for op in _OPERATORS}
