@@ -1,9 +1,34 @@
 """Settings for the whole suite."""
 
+import pytest
 from hypothesis import settings
+from peers import one_node
 
 # No deadline: machines are shared, and how long an example takes says nothing about the code.
 # Derandomized, so that a red run is red again; `--hypothesis-profile=search` looks further.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def torch():
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="session")
+def onnx_node():
+    """Run one ONNX operator in ONNX Runtime: `onnx_node("Relu", x)`, images as `[n, c, h, w]`."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+
+    def run(operator, *arrays, **attributes):
+        model, feed = one_node(operator, arrays, attributes)
+        session = runtime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        return session.run(["y"], feed)[0]
+
+    return run

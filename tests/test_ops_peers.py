@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from op_strategies import CASES, accepted, pairs
+from peers import FLOAT32, nchw, nhwc, normal, one_node
 
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.conv import Conv
@@ -21,62 +22,6 @@ from cnndsl.ops.window import Padding
 from cnndsl.types import f32
 
 pytestmark = pytest.mark.peers
-
-FLOAT32 = {"rtol": 2e-5, "atol": 2e-5}
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
-def onnx_node():
-    """Run one ONNX operator in ONNX Runtime: `onnx_node("Relu", x)`, images as `[n, c, h, w]`."""
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-
-    def run(operator, *arrays, **attributes):
-        model, feed = one_node(operator, arrays, attributes)
-        session = runtime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        return session.run(["y"], feed)[0]
-
-    return run
-
-
-def one_node(operator, arrays, attributes):
-    """A model of one node, and its inputs by name."""
-    from onnx import TensorProto, helper
-
-    feed = {f"x{i}": np.asarray(array, np.float32) for i, array in enumerate(arrays)}
-    graph = helper.make_graph(
-        [helper.make_node(operator, list(feed), ["y"], **attributes)],
-        operator,
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape)
-            for name, array in feed.items()
-        ],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)])
-    model.ir_version = 10  # which every ONNX Runtime that knows this opset reads
-    return model, feed
-
-
-def nchw(x):
-    return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-
-
-def nhwc(x):
-    return np.asarray(x).transpose(0, 2, 3, 1)
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
 
 
 def symmetric(op):
