@@ -37,7 +37,7 @@ class Session:
         steps = len(program.table)
         places = [program.moved["input"], program.moved["output"]]
         records = [_record(table, steps, address(s), places) for s in scratch]
-        self._records = [ctypes.c_void_p(address(record)) for record in records]
+        self._own, *self._others = [ctypes.c_void_p(address(record)) for record in records]
         # The record of a run without steps: it points the program to the caller's arrays.
         pointing = _record(table, 0, 0, places)
         self._pointing = address(pointing)
@@ -50,17 +50,16 @@ class Session:
 
         `x` and `y` are addresses of words that hold the addresses of the input and the output.
         """
-        own, *others = self._records
-        if not others:
-            self._run(own, x, y, 0)
+        if not self._others:
+            self._run(self._own, x, y, 0)
             return
         self._run(self._pointing, x, y, 0)
         # New counters for each run, since a helper may still look at those of an earlier one.
         counters = self._counters()
         state = -(-ctypes.addressof(counters) // CACHE_LINE) * CACHE_LINE
-        for record in others:
+        for record in self._others:
             self._helpers.offer(Job(self._run, (record, 0, 0, state), (self, counters)))
-        self._run(own, 0, 0, state)
+        self._run(self._own, 0, 0, state)
 
 
 def aligned_floats(count: int) -> NDArray[np.float32]:
