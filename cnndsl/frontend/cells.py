@@ -19,13 +19,15 @@ from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Span
 
+_LONGEST_NAME = 40
+
 RESERVED = ("block", "end")
 """Names that the language keeps for itself."""
 
 
 def read_row(line: RowLine, columns: tuple[Column, ...], findings: Findings) -> TypedRow:
     """One row, as far as it can be read. What is wrong with it goes to `findings`."""
-    report = RowReport(line.name.text, findings)
+    report = RowReport(line.name.text[:_LONGEST_NAME], findings)
     _check_name(line.name, report)
     operator = _operator(line, report)
     values = read_values(operator, find_entries(line, operator, columns, report), report)
@@ -50,8 +52,8 @@ def _check_name(word: Word, report: RowReport) -> None:
         better = f"{word.text}_1"
         fix = Fix(f"another name, such as {better}", (Edit(word.span, better),))
         report.error("E106", f"{word.text!r} is a word of the language", word.span, fixes=[fix])
-    elif not re.fullmatch(r"[^\W\d][\w-]*", word.text):
-        plain = re.sub(r"[^\w-]+", "_", word.text[:40]).strip("_-")
+    elif not re.fullmatch(r"[^\W\d][\w-]{0,99}", word.text):
+        plain = re.sub(r"[^\w-]+", "_", word.text[:_LONGEST_NAME]).strip("_-")
         better = plain if re.match(r"[^\W\d]", plain) else f"L{plain}"
         pasted = "," in word.text or ";" in word.text
         report.findings.error(

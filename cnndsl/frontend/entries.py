@@ -104,6 +104,8 @@ def _not_applicable(operator: type[Op], column: Column, word: Word, report: RowR
 def _options(line: RowLine, operator: type[Op] | None, report: RowReport) -> list[Entry]:
     entries: list[Entry] = []
     for option in line.options:
+        if report.findings.full:
+            break
         key = option.key
         slot = slot_of(operator, key.text, column=False)
         if slot is not None:

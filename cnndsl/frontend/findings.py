@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from cnndsl.errors import CnnError, Diagnostic, Fix, SpecError
+from cnndsl.errors import Diagnostic, Fix, SpecError
 from cnndsl.source import Span
 
 MOST = 100
@@ -19,8 +19,9 @@ class Findings:
         self._found: list[Diagnostic] = []
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Keep a diagnostic."""
-        self._found.append(diagnostic)
+        """Keep a diagnostic, if there is room."""
+        if not self.full:
+            self._found.append(diagnostic)
 
     def error(
         self,
@@ -33,10 +34,8 @@ class Findings:
         fixes: Iterable[Fix | str] = (),
     ) -> None:
         """Keep an error at its place."""
-        error = CnnError(
-            message, code=code, span=span, row=row, column=column, notes=notes, fixes=fixes
-        )
-        self._found += error.diagnostics
+        mends = tuple(Fix(fix) if isinstance(fix, str) else fix for fix in fixes)
+        self.add(Diagnostic(code, message, span, row, column, tuple(notes), mends))
 
     @property
     def full(self) -> bool:
@@ -50,7 +49,7 @@ class Findings:
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         """What was found, in the order of the text."""
-        found = sorted(self._found, key=lambda d: d.span.start if d.span else 0)[:MOST]
+        found = sorted(self._found, key=lambda d: d.span.start if d.span else 0)
         if self.full:
             more = "there may be more: only so many are looked for at once"
             found[-1] = replace(found[-1], notes=(*found[-1].notes, more))

@@ -62,6 +62,8 @@ def _sources(
         if word.text in above:
             continue
         known = False
+        if findings.full:
+            break  # names cost most to compare
         below = places.get(word.text)
         if word.text == row.name:
             message = "a row cannot read itself"
@@ -119,7 +121,7 @@ def _check_inputs(rows: list[TypedRow], findings: Findings) -> None:
                 row.span,
                 row.name,
             )
-    if len(rows) == 1 and rows[0].operator is not None and rows[0].operator.operands == 0:
+    if len(rows) == 1 and rows[0].operator is not None and not findings.any:
         findings.error(
             "E114",
             "the table has nothing but its input",

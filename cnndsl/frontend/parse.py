@@ -90,6 +90,8 @@ def parse_line(span: Span, findings: Findings, limits: Limits | None = None) -> 
     """The line that a span covers. What is wrong with it goes to `findings`."""
     limits = limits or Limits()
     text = span.text
+    if not text.strip(_BLANKS):
+        return BlankLine(span)
     bad = BadLine(span, next(iter(text[:100].split()), ""))
     if len(text) > limits.line_length:
         findings.error(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
-
-import networkx as nx
+from typing import TYPE_CHECKING, TypeAlias
 
 from cnndsl.ir.node import Node
 from cnndsl.ops.input import Input
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 DiGraph: TypeAlias = "nx.DiGraph[str]"
 
@@ -73,6 +74,9 @@ class Graph:
 
     def to_networkx(self) -> DiGraph:
         """Nodes carry `op`, `row` and `span`; edges run from producers to readers."""
+        # Imported here: only who asks for it waits for it, and it takes longer than all the rest.
+        import networkx as nx
+
         flow: DiGraph = nx.DiGraph()
         for node in self.nodes:
             flow.add_node(node.name, op=node.op, row=node.row, span=node.span)
