@@ -72,6 +72,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def positives(text: str) -> list[int]:
+    """Positive whole numbers separated by commas, as argparse reads arguments."""
+    return [positive(part) for part in text.split(",")]
+
+
 def limits_of(args: argparse.Namespace) -> Limits:
     """The limits that the arguments ask for."""
     return Limits(memory=args.max_memory)

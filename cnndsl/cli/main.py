@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -69,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has read enough. What is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError, ValueError):  # a stream without a file has none
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return status
 
@@ -82,6 +84,9 @@ def _run(verb: Verb, args: argparse.Namespace, terminal: Terminal) -> int:
         return FINDINGS
     except BrokenPipeError:
         raise
+    except MemoryError:
+        terminal.note("cnndsl: there is not enough memory for this")
+        return FINDINGS
     except Exception as error:
         if args.debug:
             terminal.note(traceback.format_exc())

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnndsl.cli.arguments import limits_of, positive
+from cnndsl.cli.arguments import limits_of, positive, positives
 from cnndsl.errors import CnnError, WeightsError
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.targets import TARGETS
@@ -29,15 +29,15 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_machine(parser: argparse.ArgumentParser) -> None:
-    """What runs the network."""
+def add_machine(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """What runs the network. `several`: numbers of threads to try, separated by commas."""
     parser.add_argument(
         "--target", choices=TARGETS, default="cpu", help="what runs it (default: cpu)"
     )
     parser.add_argument(
         "--threads",
-        metavar="N",
-        type=positive,
+        metavar="N,..." if several else "N",
+        type=positives if several else positive,
         help="the most threads of one call (default: all processors)",
     )
 

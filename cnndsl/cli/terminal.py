@@ -73,9 +73,10 @@ class Terminal:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
         for heading in headings:
-            table.add_column(heading, justify="right" if heading in numbers else "left")
+            side = "right" if heading in numbers else "left"
+            table.add_column(heading, justify=side, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell.translate(_INVISIBLE)) for cell in row))
         console.print(table)

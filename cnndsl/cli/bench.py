@@ -1,0 +1,140 @@
+"""`cnndsl bench`: how fast a network runs here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+
+import numpy as np
+
+from cnndsl.cli.arguments import add_format, add_limits, positives
+from cnndsl.cli.models import COMPILED, add_machine, add_weights, open_model
+from cnndsl.cli.terminal import Terminal
+from cnndsl.errors import LimitError
+from cnndsl.limits import format_bytes
+from cnndsl.model import Model
+
+EPILOG = """\
+examples:
+  cnndsl bench alexnet
+  cnndsl bench lenet5.cnnm --batch 1,16 --threads 1,2 --json
+
+Images and, where none are named, weights are random. The median is of the calls that fit into
+--seconds, at least five; the spread is from their first quartile to their third. A
+multiply-accumulate counts as two operations, and nothing else is counted."""
+
+_LEAST_CALLS = 5
+_HEADINGS = ("batch", "threads", "calls", "median ms", "spread ms", "images/s", "GFLOP/s")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Calls of one batch size on one number of threads."""
+
+    batch: int
+    threads: int
+    calls: int
+    median_ms: float
+    spread_ms: float
+    images_per_second: float
+    gflops: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells under `_HEADINGS`."""
+        return (
+            str(self.batch),
+            str(self.threads),
+            str(self.calls),
+            f"{self.median_ms:.3f}",
+            f"{self.spread_ms:.3f}",
+            f"{self.images_per_second:.1f}",
+            f"{self.gflops:.1f}",
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `bench` takes."""
+    parser.add_argument("model", metavar="MODEL", help="a compiled .cnnm, or a table as in `show`")
+    add_weights(parser)
+    parser.add_argument(
+        "--batch", metavar="N,...", type=positives, default=[1], help="images a call (default: 1)"
+    )
+    parser.add_argument(
+        "--seconds", type=seconds, default=1.0, help="how long to measure each (default: 1)"
+    )
+    add_machine(parser, several=True)
+    add_format(parser, result=True)
+    add_limits(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Measure every batch size on every number of threads."""
+    if args.weights is None and args.seed is None and not args.model.endswith(COMPILED):
+        args.seed = 0
+    measurements: list[Measurement] = []
+    for threads in args.threads or [None]:
+        args.threads = threads
+        model = open_model(args)
+        _check_memory(model, max(args.batch), args.max_memory)
+        measurements += [measure(model, batch, args.seconds) for batch in args.batch]
+    if args.format == "json":
+        found = [asdict(measurement) for measurement in measurements]
+        terminal.json({"model": args.model, "target": args.target, "measurements": found})
+    else:
+        terminal.table(_HEADINGS, [m.cells for m in measurements], _HEADINGS)
+    return 0
+
+
+def _check_memory(model: Model, batch: int, limit: int) -> None:
+    """Raise `LimitError` where a batch's images and activations need more than the limit."""
+    summary = model.network.summary()
+    needed = batch * (summary.rows[0].activation_bytes + summary.peak_bytes)
+    if needed > limit:
+        raise LimitError(
+            f"a batch of {batch} needs {format_bytes(needed)}, and the limit is "
+            f"{format_bytes(limit)}",
+            fixes=["a smaller batch, or a larger --max-memory"],
+        )
+
+
+def measure(model: Model, batch: int, seconds: float) -> Measurement:
+    """Call a model on random images until the time is over."""
+    rng = np.random.default_rng(0)
+    images = rng.random((batch, *model.input_shape), np.float32)
+    times = np.array(_times(lambda: model(images), seconds))
+    low, median, high = np.quantile(times, [0.25, 0.5, 0.75])
+    return Measurement(
+        batch=batch,
+        threads=model.threads,
+        calls=len(times),
+        median_ms=float(median * 1e3),
+        spread_ms=float((high - low) * 1e3),
+        images_per_second=float(batch / median),
+        gflops=float(2 * model.network.macs * batch / median / 1e9),
+    )
+
+
+def _times(call: Callable[[], object], seconds: float) -> list[float]:
+    """How long each call took, in seconds. The first, which makes what is kept, is not counted."""
+    call()
+    times: list[float] = []
+    end = perf_counter() + seconds
+    while len(times) < _LEAST_CALLS or perf_counter() < end:
+        start = perf_counter()
+        call()
+        times.append(perf_counter() - start)
+    return times
+
+
+def seconds(text: str) -> float:
+    """A time up to an hour, as argparse reads arguments."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3600")
+    return value
