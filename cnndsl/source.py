@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from unicodedata import combining, east_asian_width
+from unicodedata import category, combining, east_asian_width
+
+# What `underlined` shows of a line, and how much of that before the span.
+_LONGEST_SHOWN, _CONTEXT = 200, 60
+_CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,30 @@ class Span:
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def underlined(self) -> str:
-        """The first line of the span, with carets under the part that it covers."""
+        """
+        The first line of the span, with carets under the part that it covers.
+
+        Of a long line only the part around the span is shown, and controls are shown as `\ufffd`:
+        they could make a terminal show anything.
+        """
         first = self.source.text.rfind("\n", 0, self.start) + 1
         line = self.source.text[first:].partition("\n")[0].rstrip("\r")
         column = self.start - first
-        width = max(1, min(self.end - self.start, len(line) - column))
+        cut = max(0, min(column - _CONTEXT, len(line) - _LONGEST_SHOWN))
+        shown = "".join(map(_harmless, line[cut : cut + _LONGEST_SHOWN]))
+        before = shown[: column - cut]
+        width = max(1, min(self.end - self.start, len(shown) - len(before)))
         # A tab stays a tab, so that the carets stand under their text in any terminal.
-        indent = "".join("\t" if c == "\t" else " " * text_cells(c) for c in line[:column])
-        return f"  {line}\n  {indent}{'^' * text_cells(line[column:][:width] or ' ')}"
+        indent = "".join("\t" if c == "\t" else " " * text_cells(c) for c in before)
+        carets = "^" * text_cells(shown[len(before) :][:width] or " ")
+        more = "..." if cut else ""
+        rest = "..." if cut + _LONGEST_SHOWN < len(line) else ""
+        return f"  {more}{shown}{rest}\n  {' ' * len(more)}{indent}{carets}"
+
+
+def _harmless(character: str) -> str:
+    """A character as it may be shown."""
+    return "\ufffd" if character != "\t" and category(character) in _CONTROLS else character
 
 
 def text_cells(text: str) -> int:
