@@ -223,7 +223,9 @@ def _explain(line: Span, error: UnexpectedInput, findings: Findings) -> None:
     if text[at] == '"':
         findings.error(
             "E100",
-            "the quotation mark is not closed" if text.count('"', at) == 1 else "a misplaced text",
+            "the quotation mark is not closed"
+            if text.count('"', at) == 1
+            else "quotation marks are for values, not for names",
             _part(line, at, len(text)),
             fixes=['quotation marks enclose an option\'s value, as in labels="my labels.txt"'],
         )
