@@ -50,5 +50,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.format == "text":
         for line in fine:
             terminal.say(line)
+        if findings:
+            terminal.say(_count(findings))
     wrong = any(args.strict or finding.severity == "error" for finding in findings)
     return int(wrong)
+
+
+def _count(findings: list[Diagnostic]) -> str:
+    severities = [finding.severity for finding in findings]
+    counts = [(word, severities.count(word)) for word in ("error", "warning")]
+    return ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts if count)
