@@ -5,16 +5,23 @@ Operators of one operand that whole networks are drawn from stand in `op_strateg
 here.
 """
 
+import numpy as np
 from hypothesis import strategies as st
 from op_strategies import CASES as PLAIN_CASES
 from op_strategies import Case
 
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
+from cnndsl.ops.base import Op, Param
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.function_kind import format_call
 from cnndsl.ops.functions import FUNCTIONS
+from cnndsl.ops.group_norm import GroupNorm
+from cnndsl.ops.instance_norm import InstanceNorm
+from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.prelu import Prelu
 from cnndsl.types import TensorType, f32
 
 SIDES = st.integers(1, 7)
@@ -57,10 +64,45 @@ def functions(draw: st.DrawFn) -> Activation:
     return Activation(format_call(name, sorted(numbers) if function.increasing else numbers))
 
 
+EPSILONS = st.sampled_from([1e-5, 1e-3, 0.1])
+
+
+@st.composite
+def group_norms(draw: st.DrawFn) -> Case:
+    groups = draw(st.integers(1, 3))
+    x = f32(draw(SIDES), draw(SIDES), groups * draw(st.integers(1, 3)))
+    return GroupNorm(groups, draw(EPSILONS), draw(st.booleans()), draw(st.booleans())), (x,)
+
+
+def of_one(ops: st.SearchStrategy[Op], operand: st.SearchStrategy[TensorType]):
+    """Operators that take every operand of their kind."""
+    return st.tuples(ops, st.tuples(operand))
+
+
+BOTH = st.sampled_from(["maps", "image"])
+
 CASES: dict[str, st.SearchStrategy[Case]] = PLAIN_CASES | {
-    "activation": st.tuples(functions(), st.tuples(TENSORS)),
+    "activation": of_one(functions(), TENSORS),
     "add": sums(),
     "mul": products(),
     "concat": concatenations(),
+    "batchnorm": of_one(st.builds(BatchNorm, EPSILONS, st.booleans(), st.booleans()), TENSORS),
+    "groupnorm": group_norms(),
+    "instancenorm": of_one(st.builds(InstanceNorm, EPSILONS, st.booleans()), IMAGES),
+    "layernorm": of_one(
+        st.builds(LayerNorm, EPSILONS, BOTH, st.booleans(), st.booleans()), TENSORS
+    ),
+    "prelu": of_one(st.builds(Prelu, st.sampled_from(["map", "one", "cell"])), TENSORS),
 }
 """For each row type operators with the types of their operands."""
+
+
+def random_weights(params: tuple[Param, ...], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Weights by short name: what a mask fixes to zero is zero, and a variance is none below it."""
+    weights = {param.name: rng.standard_normal(param.shape) for param in params}
+    for param in params:
+        if param.mask is not None:
+            weights[param.name] *= param.mask
+        if param.name == "variance":
+            weights[param.name] = weights[param.name] ** 2
+    return weights

@@ -1,6 +1,7 @@
 """Plain loops over the definitions of operators that compute cell by cell."""
 
 import math
+from itertools import product
 
 import numpy as np
 
@@ -63,4 +64,75 @@ def mul(op, *operands):
     return y, 0
 
 
-DEFINITIONS = {"activation": activation, "add": add, "mul": mul}
+def normalized(op, x, together, weight, bias):
+    """`together(where)` are the cells whose mean and variance hold for the cell at `where`."""
+    y = np.zeros(x.shape)
+    for where in np.ndindex(x.shape):
+        cells = [float(x[place]) for place in together(*where)]
+        mean = math.fsum(cells) / len(cells)
+        variance = math.fsum((cell - mean) ** 2 for cell in cells) / len(cells)
+        y[where] = (x[where] - mean) / math.sqrt(variance + op.epsilon)
+        place = where[-1] if weight is None or weight.ndim == 1 else where[1:]
+        y[where] *= 1.0 if weight is None else weight[place]
+        place = where[-1] if bias is None or bias.ndim == 1 else where[1:]
+        y[where] += 0.0 if bias is None else bias[place]
+    return y, 0
+
+
+def batchnorm(op, x, mean, variance, weight=None, bias=None):
+    y = np.zeros(x.shape)
+    for where in np.ndindex(x.shape):
+        c = where[-1]
+        y[where] = (x[where] - mean[c]) / math.sqrt(variance[c] + op.epsilon)
+        y[where] *= 1.0 if weight is None else weight[c]
+        y[where] += 0.0 if bias is None else bias[c]
+    return y, 0
+
+
+def groupnorm(op, x, weight=None, bias=None):
+    _, height, width, maps = x.shape
+    size = maps // op.groups
+
+    def together(n, i, j, c):
+        group = range(c // size * size, c // size * size + size)
+        return product([n], range(height), range(width), group)
+
+    return normalized(op, x, together, weight, bias)
+
+
+def instancenorm(op, x, weight=None, bias=None):
+    _, height, width, _ = x.shape
+
+    def together(n, i, j, c):
+        return product([n], range(height), range(width), [c])
+
+    return normalized(op, x, together, weight, bias)
+
+
+def layernorm(op, x, weight=None, bias=None):
+    def together(*where):
+        if op.over == "image":
+            return product([where[0]], *map(range, x.shape[1:]))
+        return [(*where[:-1], c) for c in range(x.shape[-1])]
+
+    return normalized(op, x, together, weight, bias)
+
+
+def prelu(op, x, weight):
+    y = np.zeros(x.shape)
+    for where in np.ndindex(x.shape):
+        place = {"map": where[-1], "one": 0, "cell": where[1:]}[op.slopes]
+        y[where] = x[where] if x[where] > 0 else weight[place] * x[where]
+    return y, 0
+
+
+DEFINITIONS = {
+    "activation": activation,
+    "add": add,
+    "mul": mul,
+    "batchnorm": batchnorm,
+    "groupnorm": groupnorm,
+    "instancenorm": instancenorm,
+    "layernorm": layernorm,
+    "prelu": prelu,
+}

@@ -20,8 +20,10 @@ from cnndsl.ops.attributes import (
     attributes_of,
     parse_count,
 )
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.connections import MOST_LINKS, ConnectionsKind
 from cnndsl.ops.function_kind import FunctionKind
+from cnndsl.ops.norm_kind import NormKind
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.text import parse_op
 from cnndsl.ops.window import Padding, PaddingKind
@@ -51,6 +53,7 @@ VALUES = [
     ),
     (ConnectionsKind(), st.lists(LINKS, min_size=1).map(tuple)),
     (FunctionKind(), functions().map(lambda op: op.activation)),
+    (NormKind(), st.builds(BatchNorm, st.floats(0, 1, exclude_min=True))),
 ]
 ATTRIBUTES = [
     pytest.param(attribute.kind, id=f"{row_type}-{attribute.name}")
@@ -137,6 +140,9 @@ def test_texts_that_people_write_are_read(kind, text, value):
         (PaddingKind(), "1+2+3", "'1+2+3' is not valid, same"),
         (Choice(("relu", "tanh")), "rleu", "'rleu' is not one of relu, tanh"),
         (ConnectionsKind(), "2-1", "('2-1' names no maps)"),
+        (NormKind(), "batch", "write batch(epsilon): epsilon is added to the variance: 1e-5 in"),
+        (NormKind(), "batch(0)", "'0' is not a number such as 0.75 or 2e-5 (it must be greater"),
+        (NormKind(), "layer(1)", "is not a normalization with its epsilon such as batch(1e-5)"),
         (ConnectionsKind(), "1+0", "(the maps of '1+0' must increase)"),
         (ConnectionsKind(), "0-50000,0-50000", f"(it has more than {MOST_LINKS:,} links)"),
     ],

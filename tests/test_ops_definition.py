@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import CASES
+from op_cases import CASES, random_weights
 from op_strategies import OPERATORS_FOR
 from plain_definitions import DEFINITIONS
 from strategies import ON_IMAGES, ON_VECTORS, TO_VECTORS
@@ -19,13 +19,10 @@ each_computing_operator = pytest.mark.parametrize("row_type", COMPUTING)
 
 
 def drawn(params, operands, batch, seed):
-    """Random operands and weights; what a mask fixes to zero is zero."""
+    """Random operands and weights."""
     rng = np.random.default_rng(seed)
     arrays = [rng.standard_normal((batch, *operand.shape)) for operand in operands]
-    weights = {
-        p.name: rng.standard_normal(p.shape) * (1 if p.mask is None else p.mask) for p in params
-    }
-    return arrays, weights
+    return arrays, random_weights(params, rng)
 
 
 def test_every_operator_has_a_strategy_and_a_definition():

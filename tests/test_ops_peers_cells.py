@@ -111,3 +111,92 @@ def test_concat_is_torchs_and_onnx_runtimes(torch, onnx_node, axis, place):
     np.testing.assert_allclose(
         y, nhwc(onnx_node("Concat", nchw(x), nchw(more), axis=place)), **FLOAT32
     )
+
+
+def batch_norm_weights():
+    return {
+        "weight": normal(6, seed=1),
+        "bias": normal(6, seed=2),
+        "mean": normal(6, seed=3),
+        "variance": normal(6, seed=4) ** 2,
+    }
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-3])
+def test_batchnorm_is_torchs_and_onnx_runtimes(torch, onnx_node, epsilon):
+    x, weights = normal(2, 4, 5, 6), batch_norm_weights()
+    y = parse_op(f"batchnorm epsilon={epsilon}").evaluate(x, **weights)
+    given = {name: torch.from_numpy(array) for name, array in weights.items()}
+    theirs = torch.nn.functional.batch_norm(
+        torch.from_numpy(nchw(x)),
+        given["mean"],
+        given["variance"],
+        given["weight"],
+        given["bias"],
+        eps=epsilon,
+    )
+    np.testing.assert_allclose(y, nhwc(theirs), rtol=1e-12, atol=1e-13)
+    onnx = onnx_node("BatchNormalization", nchw(x), *weights.values(), epsilon=epsilon)
+    np.testing.assert_allclose(y, nhwc(onnx), **FLOAT32)
+
+
+def test_groupnorm_is_torchs_and_onnx_runtimes(torch, onnx_node):
+    x, weight, bias = normal(2, 4, 5, 6), normal(6, seed=1), normal(6, seed=2)
+    y = parse_op("groupnorm groups=3 epsilon=1e-5").evaluate(x, weight=weight, bias=bias)
+    theirs = torch.nn.functional.group_norm(
+        torch.from_numpy(nchw(x)), 3, torch.from_numpy(weight), torch.from_numpy(bias)
+    )
+    np.testing.assert_allclose(y, nhwc(theirs), rtol=1e-11, atol=1e-13)
+    onnx = onnx_node("GroupNormalization", nchw(x), weight, bias, num_groups=3)
+    np.testing.assert_allclose(y, nhwc(onnx), **FLOAT32)
+
+
+def test_instancenorm_is_torchs_and_onnx_runtimes(torch, onnx_node):
+    x, weight, bias = normal(2, 4, 5, 6), normal(6, seed=1), normal(6, seed=2)
+    plain = parse_op("instancenorm affine=no epsilon=1e-5").evaluate(x)
+    theirs = torch.nn.functional.instance_norm(torch.from_numpy(nchw(x)))
+    np.testing.assert_allclose(plain, nhwc(theirs), rtol=1e-11, atol=1e-13)
+    y = parse_op("instancenorm affine=yes epsilon=1e-5").evaluate(x, weight=weight, bias=bias)
+    onnx = onnx_node("InstanceNormalization", nchw(x), weight, bias, epsilon=1e-5)
+    np.testing.assert_allclose(y, nhwc(onnx), **FLOAT32)
+
+
+@pytest.mark.parametrize("over", ["maps", "image"])
+def test_layernorm_is_torchs_and_onnx_runtimes(torch, onnx_node, over):
+    x = normal(2, 4, 5, 6)
+    shape = (6,) if over == "maps" else (4, 5, 6)
+    weight, bias = normal(*shape, seed=1), normal(*shape, seed=2)
+    y = parse_op(f"layernorm over={over} epsilon=1e-5").evaluate(x, weight=weight, bias=bias)
+    theirs = torch.nn.functional.layer_norm(
+        torch.from_numpy(x), shape, torch.from_numpy(weight), torch.from_numpy(bias)
+    )
+    np.testing.assert_allclose(y, theirs.numpy(), rtol=1e-11, atol=1e-13)
+    axis = 3 if over == "maps" else 1
+    onnx = onnx_node("LayerNormalization", x, weight, bias, axis=axis, epsilon=1e-5)
+    np.testing.assert_allclose(y, onnx, **FLOAT32)
+
+
+def test_layernorm_of_an_image_in_torchs_order_has_turned_weights(torch):
+    x, weight = normal(2, 4, 5, 6), normal(4, 5, 6, seed=1)
+    y = parse_op("layernorm over=image epsilon=1e-5 bias=no").evaluate(x, weight=weight)
+    theirs = torch.nn.functional.layer_norm(
+        torch.from_numpy(nchw(x)), (6, 4, 5), torch.from_numpy(weight.transpose(2, 0, 1).copy())
+    )
+    np.testing.assert_allclose(y, nhwc(theirs), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize(("slopes", "count"), [("map", 6), ("one", 1)])
+def test_prelu_is_torchs_and_onnx_runtimes(torch, onnx_node, slopes, count):
+    x, weight = normal(2, 4, 5, 6), normal(count, seed=1)
+    y = parse_op(f"prelu slopes={slopes}").evaluate(x, weight=weight)
+    theirs = torch.nn.functional.prelu(torch.from_numpy(nchw(x)), torch.from_numpy(weight))
+    np.testing.assert_allclose(y, nhwc(theirs), rtol=1e-13)
+    onnx = onnx_node("PRelu", nchw(x), weight.reshape(-1, 1, 1))
+    np.testing.assert_allclose(y, nhwc(onnx), **FLOAT32)
+
+
+def test_prelu_of_each_cell_is_onnx_runtimes(onnx_node):
+    x, weight = normal(2, 4, 5, 6), normal(4, 5, 6, seed=1)
+    y = parse_op("prelu slopes=cell").evaluate(x, weight=weight)
+    onnx = onnx_node("PRelu", nchw(x), weight.transpose(2, 0, 1))
+    np.testing.assert_allclose(y, nhwc(onnx), **FLOAT32)

@@ -35,6 +35,13 @@ IMAGE, VECTOR = f32(8, 6, 4), f32(12)
             "their maps agree in all else",
         ),
         ("concat", (IMAGE, VECTOR), "from", "12 features does not go with 8x6 with 4 maps"),
+        ("groupnorm groups=3 epsilon=1", (IMAGE,), "groups", "4 maps do not divide into 3 groups"),
+        (
+            "layernorm epsilon=1",
+            (IMAGE,),
+            "over",
+            "frameworks normalize different cells of an image together: name which",
+        ),
         ("concat axis=width", (VECTOR, VECTOR), "axis", "a vector has no width"),
     ],
 )

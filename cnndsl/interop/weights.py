@@ -18,6 +18,8 @@ from cnndsl.ops.base import Param
 FloatArray = NDArray[np.float32]
 Params = Mapping[str, Param]
 
+_CONSTANTS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "quarter": 0.25}
+
 
 def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
     """
@@ -76,8 +78,8 @@ def seeded_weights(params: Params, seed: int) -> dict[str, FloatArray]:
 
 
 def _drawn(name: str, param: Param, seed: int) -> FloatArray:
-    if param.init in ("zeros", "ones"):
-        return np.full(param.shape, float(param.init == "ones"), np.float32)
+    if param.init in _CONSTANTS:
+        return np.full(param.shape, _CONSTANTS[param.init], np.float32)
     rng = np.random.default_rng([seed, crc32(name.encode())])
     if param.init == "signs":
         return rng.choice(np.array([-1, 1], np.float32), param.shape)

@@ -15,7 +15,7 @@ from cnndsl.ops.connections import Connections, connection_mask, count_links
 from cnndsl.types import TensorType
 
 Array = NDArray[np.float64]
-Init = Literal["he", "zeros", "ones", "signs"]
+Init = Literal["he", "zeros", "ones", "quarter", "signs"]
 Best = Literal["max", "min"]
 
 
@@ -100,7 +100,11 @@ class Op(ABC):
         return ()
 
     def macs(self, *operands: Any, **_: Any) -> int:
-        """Multiply-accumulates for one image: the products that weights take part in."""
+        """
+        Multiply-accumulates for one image: the products that weights take part in.
+
+        A normalization's or a slope's, one a cell, are not counted, as papers do not count them.
+        """
         return 0
 
     def conventions(self, *operands: Any, **_: Any) -> tuple[str, ...]:

@@ -6,16 +6,21 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.base import Op
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
+from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.input import Input
+from cnndsl.ops.instance_norm import InstanceNorm
+from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.subsample import Subsample
 
@@ -36,6 +41,11 @@ _OPERATORS: tuple[type[Op], ...] = (
     Add,
     Mul,
     Concat,
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    Prelu,
 )
 
 OPERATORS: dict[str, type[Op]] = {op.row_type: op for op in _OPERATORS}
