@@ -191,6 +191,7 @@ def test_a_compiled_file_runs_as_its_table_does(cli):
     assert cli("compile", "corners.cnn", "--weights", "corners.safetensors").status == 0
     outcome = cli("run", "corners.cnnm", "pictures", "--threads", "1")
     assert outcome.out == run(cli, "pictures").out
+    assert "4 " in cli("show", "corners.cnnm").out
     assert "it has its weights" in cli("run", "corners.cnnm", "pictures", "--seed", "1").err
 
 

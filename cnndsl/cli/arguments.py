@@ -15,6 +15,8 @@ from cnndsl.limits import Limits, parse_bytes
 Value = TypeVar("Value")
 
 STDIN = "-"
+COMPILED = ".cnnm"
+"""How compiled models' files end."""
 
 
 def add_spec(parser: argparse.ArgumentParser) -> None:

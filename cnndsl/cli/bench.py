@@ -9,8 +9,8 @@ from time import perf_counter
 
 import numpy as np
 
-from cnndsl.cli.arguments import add_format, add_limits, positives
-from cnndsl.cli.models import COMPILED, add_machine, add_weights, open_model
+from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positives
+from cnndsl.cli.models import add_machine, add_weights, open_model
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import LimitError
 from cnndsl.limits import format_bytes

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnndsl.cli.arguments import limits_of, positive, positives
+from cnndsl.cli.arguments import COMPILED, limits_of, positive, positives
 from cnndsl.errors import CnnError, WeightsError
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.targets import TARGETS
@@ -14,8 +14,6 @@ from cnndsl.targets import TARGETS
 if TYPE_CHECKING:  # see `open_model`
     from cnndsl.ir.network import Network
     from cnndsl.model import Model
-
-COMPILED = ".cnnm"
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:

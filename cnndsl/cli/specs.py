@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cnndsl.api import find_spec
-from cnndsl.cli.arguments import STDIN, read_stdin
+from cnndsl.cli.arguments import COMPILED, STDIN, read_stdin
 from cnndsl.frontend.load import decode_source, load_network, read_source
+from cnndsl.interop.artifact import read_artifact
 from cnndsl.ir.network import Network
 from cnndsl.limits import Limits
 from cnndsl.source import Source
@@ -14,10 +17,12 @@ def read_spec(name: str, limits: Limits) -> Source:
     """
     The text of a table: a file, `-` for standard input, or a shipped spec's bare name.
 
-    Raises `FileError`, `LimitError`, `SpecError`.
+    Of a compiled model, the table in it. Raises `CnnError`.
     """
     if name == STDIN:
         return decode_source("<stdin>", read_stdin(limits.text_bytes), limits)
+    if name.endswith(COMPILED):
+        return Source(name, read_artifact(Path(name)).text)
     return read_source(find_spec(name), limits)
 
 
