@@ -121,7 +121,11 @@ class CnnError(Exception):
 
     def _set(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         self.diagnostics = diagnostics
-        super().__init__("\n".join(str(d) for d in diagnostics))
+        super().__init__(diagnostics[0].message)
+
+    def __str__(self) -> str:
+        # Made when it is read: most errors of a search for fixes never are.
+        return "\n".join(map(str, self.diagnostics))
 
     @classmethod
     def of(cls, diagnostics: Iterable[Diagnostic]) -> Self:

@@ -28,6 +28,10 @@ RESERVED = ("block", "end")
 def read_row(line: RowLine, columns: tuple[Column, ...], findings: Findings) -> TypedRow:
     """One row, as far as it can be read. What is wrong with it goes to `findings`."""
     report = RowReport(line.name.text[:_LONGEST_NAME], findings)
+    if not line.cells and re.search("[,;]", line.name.text):
+        fix = "`cnndsl import table` reads CSV and writes a .cnn text"
+        findings.error("E106", "this is a row of a CSV table", line.name.span, fixes=[fix])
+        return TypedRow(line.name.text, row_span(line), line)
     _check_name(line.name, report)
     operator = _operator(line, report)
     values = read_values(operator, find_entries(line, operator, columns, report), report)
@@ -55,16 +59,11 @@ def _check_name(word: Word, report: RowReport) -> None:
     elif not re.fullmatch(r"[^\W\d][\w-]{0,99}", word.text):
         plain = re.sub(r"[^\w-]+", "_", word.text[:_LONGEST_NAME]).strip("_-")
         better = plain if re.match(r"[^\W\d]", plain) else f"L{plain}"
-        pasted = "," in word.text or ";" in word.text
         report.findings.error(
             "E106",
             f"{shown(word.text)} is no row name: a letter, then letters, digits, _ and -",
             word.span,
-            fixes=[
-                "`cnndsl import table` reads CSV and writes a .cnn text"
-                if pasted
-                else Fix(f"such as {better}", (Edit(word.span, better),))
-            ],
+            fixes=[Fix(f"such as {better}", (Edit(word.span, better),))],
         )
 
 
@@ -99,10 +98,11 @@ def _op(
     for attribute in attributes_of(operator):
         if attribute.required and attribute.name not in values.given:
             complete = False
-            if attribute.name not in values.refused:
+            # Behind a column or an option that nobody knows, it may have been meant.
+            if attribute.name not in values.refused and not values.unknown:
                 _miss(line, operator, columns, attribute, report)
     own = {attribute.name for attribute in attributes_of(operator)}
-    if not complete or own & values.refused:
+    if not complete or values.unknown or own & values.refused:
         return None
     return operator(**{name: g.value for name, g in values.given.items() if name in own})
 
@@ -145,9 +145,10 @@ def _miss(
 
 def _activation(given: Given | None, operator: type[Op] | None) -> Activation | None:
     """The function applied to the row's result. `linear` is none."""
-    if given is None or given.value == "linear" or operator is Activation:
+    if given is None or operator is Activation:
         return None
-    return Activation(given.value)
+    activation = Activation(given.value)
+    return None if activation.name == "linear" else activation
 
 
 def _names(given: Given) -> tuple[Word, ...]:

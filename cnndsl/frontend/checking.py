@@ -59,6 +59,10 @@ class CheckedTable:
     readers: Mapping[int, Sequence[int]]
     limits: Limits
 
+    def alone(self, place: int, row: TypedRow) -> Verdict:
+        """The verdict on a row that stood at that place, all others being as they are."""
+        return _judge(row, lambda name: self.verdicts[self.places[name]], self.limits)
+
     def with_row(self, place: int, row: TypedRow) -> dict[int, Verdict]:
         """The verdicts that would be given anew if another row stood at that place."""
         anew: dict[int, Verdict] = {}

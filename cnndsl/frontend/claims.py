@@ -68,6 +68,8 @@ def believed(row: TypedRow, outcome: Outcome | None) -> TensorType | None:
         return f32(*(size or result.height_width), maps or result.maps)
     if maps is None and "maps" in row.given:
         maps = row.given["maps"].value
+    if size is None and row.operator is not None and row.operator.operands == 0:
+        size = row.given["size"].value if "size" in row.given else None
     if size is not None and maps is not None:
         return f32(*size, maps)
     if row.operator is not None and row.operator.reads == "vector" and maps is not None:

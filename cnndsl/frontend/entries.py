@@ -10,7 +10,7 @@ from cnndsl.frontend.columns import Slot, option_names, slot_of, types_with
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.header import Column
 from cnndsl.frontend.shifted import find_shift
-from cnndsl.frontend.suggest import COLUMN_NAMES, did_you_mean
+from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, RowLine, Word
 from cnndsl.ops.attributes import shown
 from cnndsl.ops.base import Op
@@ -29,6 +29,14 @@ class Entry:
     slot: Slot
     word: Word | None
     column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """All entries of a row that mean something, and whether some word means nothing."""
+
+    known: list[Entry]
+    unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,14 @@ class RowReport:
 
 def find_entries(
     line: RowLine, operator: type[Op] | None, columns: tuple[Column, ...], report: RowReport
-) -> list[Entry]:
+) -> Entries:
     """The cells behind the type, then the options, that say something of this row."""
-    return [
-        *_cells(line, operator, columns, report),
-        *_options(line, operator, report),
-    ]
+    cells, options = _cells(line, operator, columns, report), _options(line, operator, report)
+    unread = any(
+        column.name is None and not word.is_dash
+        for word, column in zip(line.cells[1:], columns, strict=False)
+    )
+    return Entries([*cells, *options], unread or len(options) < len(line.options))
 
 
 def _cells(
@@ -111,16 +121,21 @@ def _options(line: RowLine, operator: type[Op] | None, report: RowReport) -> lis
         if slot is not None:
             entries.append(Entry(slot, option.value, key.text))
         elif operator is not None:
+            names = list(option_names(operator))
             report.error(
                 "E105",
                 f"{operator.row_type} has no option {shown(key.text)}{_elsewhere(key.text)}",
                 key.span,
-                fixes=did_you_mean(key, option_names(operator), COLUMN_NAMES),
+                fixes=did_you_mean(key, names, COLUMN_NAMES),
             )
+            meant = slot_of(operator, closest(key.text, names, COLUMN_NAMES), column=False)
+            if meant is not None:
+                entries.append(Entry(meant, option.value, key.text))
     return entries
 
 
 def _elsewhere(name: str) -> str:
     """Which row types have what this one has not."""
     types = types_with(name.lower())
-    return f": {', '.join(types)} {'has' if len(types) == 1 else 'have'} it" if types else ""
+    named = ", ".join(types[:3]) + (" and others" if len(types) > 3 else "")
+    return f": {named} {'has' if len(types) == 1 else 'have'} it" if types else ""

@@ -57,14 +57,26 @@ class FixSearch:
             for candidate in candidates:
                 if budget <= 0:
                     break
+                if candidate.place == place:
+                    budget -= 1
+                    # Most candidates do not even mend their own row: ask that first.
+                    if not self._mends(failure, self.table.alone(place, candidate.row)):
+                        continue
                 anew = self.table.with_row(candidate.place, candidate.row)
                 budget -= len(anew)
-                if place in anew and failure not in anew[place].failures and not self._harmed(anew):
+                if place not in anew:
+                    break  # nothing of what this row reads comes from there
+                if self._mends(failure, anew[place]) and not self._harmed(anew):
                     found.append((candidate.far, Fix(candidate.message, (candidate.edit,))))
                     break
         self._left += budget
         found.sort(key=lambda near: near[0])
         return [fix for _, fix in found[:_MOST_FIXES]]
+
+    @staticmethod
+    def _mends(failure: str, verdict: Verdict) -> bool:
+        """Whether a failure is gone, and known to be gone."""
+        return verdict.outcome is not None and failure not in verdict.failures
 
     def _harmed(self, anew: dict[int, Verdict]) -> list[str]:
         """The rows that fail in something new."""

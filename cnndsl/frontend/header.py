@@ -9,7 +9,7 @@ from typing import TypeAlias
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.columns import column_names
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.suggest import COLUMN_NAMES, did_you_mean
+from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import BadLine, Document, KeywordLine, OptionsLine, RowLine, Word
 from cnndsl.ops.attributes import shown
 from cnndsl.source import Source, Span
@@ -22,7 +22,12 @@ TableRow: TypeAlias = RowLine | BadLine
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column behind `type`. `name` is None where it is unknown; its cells then mean nothing."""
+    """
+    A column behind `type`.
+
+    `name` is what it means, also where that is only guessed from a misspelt `word`; None where it
+    is unknown, and its cells mean nothing.
+    """
 
     word: Word
     name: str | None
@@ -192,7 +197,9 @@ def _columns(header: KeywordLine, findings: Findings) -> tuple[Column, ...] | No
                 word.span,
                 fixes=did_you_mean(word, sorted(known), COLUMN_NAMES),
             )
-            columns.append(Column(word, None))
+            meant = closest(word.text, sorted(known), COLUMN_NAMES)
+            columns.append(Column(word, meant if meant and meant not in taken else None))
+            taken.add(meant)
         elif name in taken:
             findings.error(
                 "E103", f"a second column {name}", word.span, fixes=["delete one of them"]

@@ -56,7 +56,7 @@ def _sources(
     if row.operator is not None and row.operator.operands == 0:
         return ()
     if not row.source_words:
-        return (rows[-1].name,) if rows else None
+        return (rows[-1].name,) if rows else None  # too few for some: the operator says so
     known = True
     for word in row.source_words:
         if word.text in above:
@@ -71,19 +71,9 @@ def _sources(
             message = f"{word.text} is below, in line {below.span.line}: a row reads rows above it"
         else:
             message = f"there is no row {shown(word.text)} above"
-        fixes = did_you_mean(word, list(reversed(above)))
+        nearest = list(reversed(above))
+        fixes = did_you_mean(word, nearest) or [f"one of {', '.join(nearest[:5])}"]
         findings.error("E111", message, word.span, row.name, "from", fixes=fixes)
-    if row.operator is not None and len(row.source_words) != row.operator.operands:
-        wanted = row.operator.operands
-        findings.error(
-            "E201",
-            f"{row.operator.row_type} reads {wanted} row{'s' * (wanted != 1)}, "
-            f"and {len(row.source_words)} are named",
-            row.given["from"].word.span,
-            row.name,
-            "from",
-        )
-        return None
     return tuple(word.text for word in row.source_words) if known else None
 
 

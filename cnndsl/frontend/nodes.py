@@ -86,7 +86,7 @@ def _followers(row: TypedRow) -> list[tuple[str, str, Op]]:
     """The operators behind the row's own, as column, node name and operator."""
     found: list[tuple[str, str, Op]] = []
     if row.activation is not None:
-        found.append(("activation", row.activation.activation, row.activation))
+        found.append(("activation", row.activation.name, row.activation))
     if row.dropout is not None:
         found.append(("dropout", "dropout", row.dropout))
     return found

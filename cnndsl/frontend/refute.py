@@ -14,7 +14,6 @@ from cnndsl.frontend.nodes import Operands, Outcome
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
 from cnndsl.ops.base import Op, Param
-from cnndsl.ops.window import Window
 
 _CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
 
@@ -89,9 +88,8 @@ def _refutation(
 
 def _size(op: Op, said: str, outcome: Outcome, operands: Operands) -> tuple[str, ...]:
     (source, type_), size = operands[0], claim_text("size", outcome)
-    window = getattr(op, "window", None)
-    if isinstance(window, Window):
-        fact, _, arithmetic = window.arithmetic(type_.height_width).partition(": ")
+    fact, _, arithmetic = op.arithmetic(*outcome.operands).partition(": ")
+    if fact:
         return f"{fact}, not {said}", arithmetic
     if type_.is_image and type_.height_width == outcome.result.height_width:
         return (f"{op.row_type} keeps the size {size} of {source}, not {said}",)

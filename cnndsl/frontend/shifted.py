@@ -15,10 +15,12 @@ from cnndsl.frontend.header import Column
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE, RowLine, Word
 from cnndsl.source import Span
 
+_MOST_FIXES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What is wrong, and the cells as they were probably meant: None where one is missing."""
+    """What is wrong, and the cells as they were probably meant: None where that is unsure."""
 
     code: str
     message: str
@@ -45,17 +47,28 @@ def find_shift(
 def _missing(
     words: list[Word], columns: tuple[Column, ...], slots: Sequence[Slot | None]
 ) -> Shift | None:
-    for i, word in enumerate(words):
-        shifted = [*words[:i], None, *words[i:]]
-        if not _fit(shifted, columns, slots):
-            continue
-        name = columns[i].word.text
-        text = _blank(slots[i])
-        at = Span(word.span.source, word.span.start, word.span.start)
-        fixes = [Fix(f"write {text} in column {name}", (Edit(at, f"{text}  "),))] if text else []
-        message = "the cell seems to be missing: those from here on fit the columns after it"
-        return Shift("E107", message, word.span, name, shifted, fixes)
-    return None
+    places = [i for i in range(len(words)) if _fit([*words[:i], None, *words[i:]], columns, slots)]
+    if not places:
+        return None
+    # The later it is missing, the more cells stand where they should: the likeliest comes first.
+    places.reverse()
+    names = [columns[i].word.text for i in places]
+    fixes: list[Fix] = []
+    for i, name in zip(places, names, strict=True):
+        text, at = _blank(slots[i]), words[i].span
+        if text is not None:
+            edit = Edit(Span(at.source, at.start, at.start), f"{text}  ")
+            fixes.append(Fix(f"write {text} in column {name}", (edit,)))
+    # What stands before the first place that is possible has its meaning in any case.
+    unsure: list[Word | None] = [None] * (len(slots) - places[-1])
+    return Shift(
+        "E107",
+        f"a cell seems to be missing, in column {' or '.join(names)}: with it the rest would fit",
+        words[places[0]].span,
+        names[0],
+        [*words[: places[-1]], *unsure],
+        fixes[:_MOST_FIXES],
+    )
 
 
 def _extra(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cnndsl.errors import Edit, Fix, ValueRefused
 from cnndsl.frontend.columns import default_text
-from cnndsl.frontend.entries import Entry, RowReport
+from cnndsl.frontend.entries import Entries, Entry, RowReport
 from cnndsl.frontend.suggest import VALUES, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, Word
 from cnndsl.frontend.typed_row import Given
@@ -21,17 +21,19 @@ class Values:
     What a row gives, by canonical name.
 
     `refused` names what is given or asked for already but could not be read: it is not missing.
+    `unknown` is whether something is given that has no meaning.
     """
 
     given: dict[str, Given] = field(default_factory=dict[str, Given])
     claims: dict[str, Given] = field(default_factory=dict[str, Given])
     refused: set[str] = field(default_factory=set[str])
+    unknown: bool = False
 
 
-def read_values(operator: type[Op] | None, entries: list[Entry], report: RowReport) -> Values:
+def read_values(operator: type[Op] | None, entries: Entries, report: RowReport) -> Values:
     """The values of a row's entries. What cannot be read goes to `report`."""
-    values = Values()
-    for same in _by_slot(_units_from_size(operator, entries, report)):
+    values = Values(unknown=entries.unknown)
+    for same in _by_slot(_units_from_size(operator, entries.known, report)):
         entry = _only(same, report)
         is_claim = entry.slot.role == "claim"
         given = _value(entry, report)

@@ -31,19 +31,21 @@ def settle(rows: list[PastedRow], findings: TableFindings) -> None:
     explain the size's arithmetic.
     """
     types: dict[str, TensorType | None] = {}
-    above = ""
+    above: tuple[str, ...] = ()
     for row in rows:
-        x = types.get(row.reads[0] if row.reads else above)
-        _settle_row(row, x, findings)
-        if x is not None and not x.is_image and not row.vector:
-            _settle_vector(row, x)
-        types[row.name] = _type_of(row, x)
-        above = row.name
+        operands = [types.get(name) for name in row.reads or above]
+        known = [operand for operand in operands if operand is not None]
+        _settle_row(row, known, findings)
+        y = _type_of(row, known)
+        if y is not None and not y.is_image and not row.vector:
+            _settle_vector(row, y)
+        types[row.name] = y
+        above = (row.name,)
 
 
-def _settle_row(row: PastedRow, x: TensorType | None, findings: TableFindings) -> None:
+def _settle_row(row: PastedRow, operands: list[TensorType], findings: TableFindings) -> None:
     candidates = list(_candidates(row))
-    results = [(values, _infer(row.row_type, values, x)) for values in candidates]
+    results = [(values, _infer(row.row_type, values, operands)) for values in candidates]
     claim = row.claims.get("size")
     fitting = [values for values, y in results if y and _agrees(y, claim)]
     working = [values for values, y in results if y]
@@ -56,10 +58,10 @@ def _settle_row(row: PastedRow, x: TensorType | None, findings: TableFindings) -
     row.values = chosen
 
 
-def _settle_vector(row: PastedRow, x: TensorType) -> None:
+def _settle_vector(row: PastedRow, y: TensorType) -> None:
     """A function or a dropout of a vector: what is printed as its size is its number of units."""
     row.vector = True
-    if row.claims.get("size") == (x.size, x.size):
+    if row.claims.get("size") == (y.size, y.size):
         del row.claims["size"]
 
 
@@ -94,11 +96,15 @@ def _choice(row: PastedRow, name: str, value: Any) -> str:
     return f"the table does not say the {name}: {text} is written"
 
 
-def _infer(row_type: str, values: Mapping[str, Any], x: TensorType | None) -> TensorType | None:
-    if x is None:
-        return None
+def _infer(
+    row_type: str, values: Mapping[str, Any], operands: list[TensorType]
+) -> TensorType | None:
+    """What a row yields of its operands; None where that is not known or not right."""
+    operator = OPERATORS[row_type]
+    if operator.reads == "vector":
+        operands = [f32(operand.size) for operand in operands]
     try:
-        return OPERATORS[row_type](**values).infer(x)
+        return operator(**values).infer(*operands) if operator.takes(len(operands)) else None
     except CnnError:
         return None
 
@@ -107,13 +113,12 @@ def _agrees(y: TensorType, claim: Any) -> bool:
     return claim is None or (y.is_image and y.height_width == claim)
 
 
-def _type_of(row: PastedRow, x: TensorType | None) -> TensorType | None:
+def _type_of(row: PastedRow, operands: list[TensorType]) -> TensorType | None:
     """The row's output as the table prints it or, where it does not, as it follows."""
-    if row.row_type == "input":
-        return f32(*row.values["size"], row.values["maps"])
-    if row.vector:
-        return f32(row.values["maps"]) if "maps" in row.values else x and f32(x.size)
-    maps = row.values.get("maps") or row.claims.get("maps") or (x.maps if x else None)
+    result = _infer(row.row_type, row.values, operands)
+    if row.vector or (result is not None and not result.is_image):
+        return result
+    maps = result.maps if result is not None else row.claims.get("maps")
     if "size" in row.claims and maps:
         return f32(*row.claims["size"], maps)
-    return _infer(row.row_type, row.values, x)
+    return result

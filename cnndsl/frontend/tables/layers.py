@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from cnndsl.errors import LimitError
+from cnndsl.errors import LimitError, ValueRefused
 from cnndsl.frontend.tables.cleaning import says_nothing
 from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.grid import Cell, Grid
 from cnndsl.frontend.tables.vocabulary import (
     COLUMNS,
-    FUNCTIONS,
     ROW_NAMES,
     ROW_TYPES,
+    parse_function,
 )
 from cnndsl.limits import Limits
 from cnndsl.source import Source, Span
@@ -127,7 +127,7 @@ def _typed(record: dict[str, Cell], span: Span, findings: TableFindings) -> Laye
     word = re.sub(r"[\s(]*[0-9.%]*\)?$", "", cell.text) or cell.text
     for candidate in (cell.text, word):
         row_type = ROW_TYPES.find(candidate)
-        function = FUNCTIONS.find(candidate) if row_type is None else None
+        function = _function(candidate) if row_type is None else None
         if row_type or function:
             remark = cell.text[len(word) :].strip(" ()")
             kind = row_type or "activation"
@@ -141,6 +141,14 @@ def _typed(record: dict[str, Cell], span: Span, findings: TableFindings) -> Laye
         fixes=[f"did you mean {' or '.join(near)}?"] if near else [],
     )
     return None
+
+
+def _function(text: str) -> str | None:
+    """The activation function that a row's type is the name of."""
+    try:
+        return parse_function(text)
+    except ValueRefused:
+        return None
 
 
 def _input_first(layers: list[Layer], findings: TableFindings, header: Span) -> list[Layer]:

@@ -12,7 +12,7 @@ from cnndsl.frontend.tables.cleaning import extent_text, fraction_text, number_t
 from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.grid import Cell
 from cnndsl.frontend.tables.layers import Layer, row_name
-from cnndsl.frontend.tables.vocabulary import FUNCTIONS
+from cnndsl.frontend.tables.vocabulary import parse_function
 from cnndsl.ops.attributes import (
     Attribute,
     Count,
@@ -93,22 +93,28 @@ def read_row(layer: Layer, findings: TableFindings) -> PastedRow:
 def _read_activation(row: PastedRow, findings: TableFindings) -> None:
     """The function, which for an output row may say that the row is an RBF."""
     cell = row.layer.cells.get("activation")
-    word = row.layer.function or (FUNCTIONS.find(cell.text) if cell else "linear")
-    as_row = word == "rbf" and row.row_type in ("dense", "rbf")
-    if cell and (word is None or (word == "rbf" and not as_row)):
-        known = ", ".join(function for function in FUNCTIONS if function != "rbf")
-        message = f"{cell.text!r} is no activation function; known are {known}"
-        findings.refuse(message, cell.span, row.name, "activation")
-    elif as_row:
+    word = row.layer.function or (_function(row, cell, findings) if cell else "linear")
+    if word == "rbf" and row.row_type in ("dense", "rbf"):
         row.row_type = "rbf"
         findings.choose(_RBF_CHOICE, row.name)
+    elif word == "rbf":
+        span = cell.span if cell else row.layer.span
+        findings.refuse(f"{row.row_type} has no function RBF", span, row.name, "activation")
     elif row.row_type == "activation":
         row.values["activation"] = word
-    elif word:
+    else:
         row.activation = word
     if row.row_type == "rbf":
         row.values["distance"] = "euclidean"
     row.vector = row.row_type in ("dense", "rbf", "flatten")
+
+
+def _function(row: PastedRow, cell: Cell, findings: TableFindings) -> str:
+    try:
+        return parse_function(cell.text)
+    except ValueRefused as refusal:
+        findings.refuse(refusal.diagnostics[0].message, cell.span, row.name, "activation")
+        return "linear"
 
 
 def _read_size(row: PastedRow, cell: Cell, findings: TableFindings) -> None:
@@ -221,4 +227,5 @@ def _check_complete(row: PastedRow, findings: TableFindings) -> None:
     for name in needed:
         if name != "stride":
             message = f"a row of type {row.row_type} needs {name}, which the table does not give"
-            findings.refuse(message, row.layer.span, row.name)
+            fix = f"a column Options with {name}=...: {row.attributes[name].doc}"
+            findings.refuse(message, row.layer.span, row.name, fixes=[fix])

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 
+from cnndsl.ops.function_kind import FunctionKind
+
 
 class Vocabulary:
     """
@@ -41,6 +43,17 @@ class Vocabulary:
         """Up to three words that look like a text, no two of one meaning."""
         near = difflib.get_close_matches(text.lower(), self._meanings, 3)
         return list({self._meanings[word]: word for word in reversed(near)}.values())[::-1]
+
+
+def parse_function(text: str) -> str:
+    """
+    The activation function that a cell names, as the language writes it. Raises `ValueRefused`.
+
+    >>> parse_function("하이퍼볼릭 탄젠트"), parse_function("Leaky ReLU (0.1)")
+    ('tanh', 'leaky_relu(0.1)')
+    """
+    known = FUNCTIONS.find(text)
+    return known or FunctionKind().parse(re.sub("[ -]+", "_", re.sub(" *\\( *", "(", text)))
 
 
 def _key(text: str) -> str:
@@ -144,6 +157,14 @@ ROW_TYPES = Vocabulary(
             *("완전 연결", "완전 연결망", "전결합", "밀집", "밀집 연결"),
         ),
         "rbf": ("rbf", "euclidean rbf", "gaussian connections", "방사 기저 함수"),
+        "add": ("add", "addition", "sum", "elementwise add", "eltwise", "덧셈", "더하기"),
+        "mul": ("mul", "multiply", "multiplication", "곱셈", "곱하기"),
+        "concat": ("concat", "concatenate", "concatenation", "depth concat", "이어붙이기"),
+        "batchnorm": ("batch normalization", "batch norm", "batchnorm2d", "bn", "배치 정규화"),
+        "groupnorm": ("group normalization", "group norm", "gn", "그룹 정규화"),
+        "instancenorm": ("instance normalization", "instance norm", "인스턴스 정규화"),
+        "layernorm": ("layer normalization", "layer norm", "층 정규화"),
+        "prelu": ("prelu", "parametric relu"),
     }
 )
 
