@@ -116,9 +116,14 @@ def hot_loops(kernel: Kernel) -> list[list[str]]:
         if start is not None and start < end and line.lstrip().startswith(("j", "b")):
             body = lines[start + 1 : end]
             inner = not any(line[:-1] in places for line in body)
-            if inner and any(re.search("fmadd|fmla", line) for line in body):
+            if inner and multiplications(body):
                 loops.append(body)
     return loops
+
+
+def multiplications(lines: list[str]) -> int:
+    """The fused multiply-adds in some assembly."""
+    return sum(bool(re.search("fmadd|fmla", line)) for line in lines)
 
 
 @emits(SCALAR)

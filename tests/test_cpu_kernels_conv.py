@@ -5,91 +5,33 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conv_problem import ConvProblem as Problem
 from cpu_kernel_driver import (
     ADD_ONE,
     UNTOUCHED,
-    blank_of,
     cells,
     hot_loops,
-    memory_of,
+    multiplications,
     outside,
     pieces,
-    run,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.lib.stride_tricks import sliding_window_view
-from tolerances import bound
 
 from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
-from cnndsl.backends.cpu.lowering.conv_direct import Tile, best_tile, lower_conv_direct, tiles
+from cnndsl.backends.cpu.lowering.conv_direct import Tile, best_tile, tiles
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
-from cnndsl.plan.plan import Buffer
 
-PLAIN = Epilogue()
 HOST = tiles(Target.host())
 OTHERS = (Tile(4, 2, 4), Tile(3, 1, 16))  # lanes of NEON, of AVX-512
 
 
-class Problem:
-    """A random convolution, its memory, and what it must compute."""
+class Depthwise(Problem):
+    """A convolution of each map by itself."""
 
-    def __init__(self, shape: ConvShape, batch: int, halo=(0, 0, 0, 0), seed: int = 0) -> None:
-        self.shape, self.batch = shape, batch
-        rng = np.random.default_rng(seed)
-        height, width = (
-            (out - 1) * stride + (kernel - 1) * dilation + 1
-            for out, stride, kernel, dilation in zip(
-                shape.size, shape.stride, shape.kernel, shape.dilation, strict=True
-            )
-        )
-        top, left = shape.padding
-        image = max(1, height - 2 * top), max(1, width - 2 * left), shape.in_maps
-        x_halo = (top, max(0, height - top - image[0]), left, max(0, width - left - image[1]))
-        self.x = Buffer("x", image, "input", halo=x_halo)
-        self.y = Buffer("y", (*shape.size, shape.out_maps), "output", halo=halo)
-        self.images = rng.standard_normal((batch, *image), np.float32)
-        weights = (shape.out_maps, shape.group_in, *shape.kernel)
-        self.weight = rng.standard_normal(weights, np.float32)
-        self.bias = rng.standard_normal(shape.out_maps, np.float32)
-
-    def lower(self, epilogue: Epilogue = PLAIN, how=None, lowering=lower_conv_direct):
-        return lowering(self.shape, self.x, self.y, epilogue, self.weight, self.bias, how)
-
-    def outputs(
-        self, epilogue=PLAIN, how=None, ranges=None, activation=0, lowering=lower_conv_direct
-    ):
-        """The memory that the kernel wrote, `how` being the lowering's tile or lanes."""
-        call, y = self.lower(epilogue, how, lowering)(self.batch), blank_of(self.y, self.batch)
-        run(call, memory_of(self.x, self.images), y, ranges, activation)
-        return y
-
-    def expected(self) -> tuple[np.ndarray, np.ndarray]:
-        """The float64 sum, and the sum of absolute values."""
-        images, weight, bias = (a.astype(float) for a in (self.images, self.weight, self.bias))
-        plain = self.sum_of(images, weight) + bias
-        return plain, self.sum_of(abs(images), abs(weight)) + abs(bias)
-
-    def sum_of(self, images: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        s = self.shape
-        top, bottom, left, right = self.x.halo
-        padded = np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)))
-        reach = [(k - 1) * d + 1 for k, d in zip(s.kernel, s.dilation, strict=True)]
-        windows = sliding_window_view(padded, reach, (1, 2))[:, :: s.stride[0], :: s.stride[1]]
-        windows = windows[:, : s.size[0], : s.size[1], :, :: s.dilation[0], :: s.dilation[1]]
-        windows = windows.reshape(*windows.shape[:3], s.groups, s.group_in, *s.kernel)
-        filters = weight.reshape(s.groups, s.group_out, s.group_in, *s.kernel)
-        y = np.einsum("nijgcuv,gocuv->nijgo", windows, filters, optimize=True)
-        return y.reshape(*y.shape[:3], s.out_maps)
-
-    def check(self, y: np.ndarray) -> None:
-        """Assert that `y` holds the right numbers, and nothing else was written."""
-        want, magnitude = self.expected()
-        error = abs(cells(self.y, y, self.batch) - want)
-        assert (error <= bound(self.shape.reduction + 1, magnitude)).all()
-        assert (outside(self.y, y, self.batch) == UNTOUCHED).all()
+    lowering = staticmethod(lower_conv_depthwise)
 
 
 @st.composite
@@ -184,7 +126,7 @@ def test_kernel_rows_of_plain_convolutions_are_single_runs():
 def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
     call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(how=tile)(1)
     (loop,) = hot_loops(call.kernel)
-    assert sum("fmadd" in line or "fmla" in line for line in loop) == tile.pixels * tile.vectors
+    assert multiplications(loop) == tile.pixels * tile.vectors
     assert not [line for line in loop if "rsp" in line or "[sp" in line]
 
 
@@ -198,30 +140,25 @@ def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
 )
 def test_depthwise_convolution_is_the_defining_sum(shape, maps, batch, lanes, halo):
     shape = replace(shape, in_maps=maps, out_maps=maps, groups=maps)
-    problem = Problem(shape, batch, halo)
-    problem.check(problem.outputs(how=lanes, lowering=lower_conv_depthwise))
+    problem = Depthwise(shape, batch, halo)
+    problem.check(problem.outputs(how=lanes))
 
 
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 99))
 def test_every_split_of_a_depthwise_convolution_gives_the_same_bits(seed):
-    problem = Problem(ConvShape((40, 41), 70, 70, (3, 3), groups=70), 2, seed=seed)
-    units = problem.lower(lowering=lower_conv_depthwise)(2).units
+    problem = Depthwise(ConvShape((40, 41), 70, 70, (3, 3), groups=70), 2, seed=seed)
+    units = problem.lower()(2).units
     assert units > 2
     ranges = pieces(units, np.random.default_rng(seed))
-    np.testing.assert_array_equal(
-        problem.outputs(ranges=ranges, lowering=lower_conv_depthwise),
-        problem.outputs(lowering=lower_conv_depthwise),
-    )
+    np.testing.assert_array_equal(problem.outputs(ranges=ranges), problem.outputs())
 
 
 def test_a_depthwise_convolution_clamps_lets_nan_through_and_activates():
-    problem = Problem(ConvShape((6, 5), 19, 19, (3, 3), groups=19), 2, halo=(1, 1, 1, 1))
+    problem = Depthwise(ConvShape((6, 5), 19, 19, (3, 3), groups=19), 2, halo=(1, 1, 1, 1))
     problem.images[0, 0, 0] = np.nan
-    plain = problem.outputs(lowering=lower_conv_depthwise)
-    done = problem.outputs(
-        Epilogue(low=0.0), activation=ADD_ONE.address, lowering=lower_conv_depthwise
-    )
+    plain = problem.outputs()
+    done = problem.outputs(Epilogue(low=0.0), activation=ADD_ONE.address)
     want = np.maximum(cells(problem.y, plain, 2), 0.0) + np.float32(1)
     assert np.isnan(want).any()
     np.testing.assert_array_equal(cells(problem.y, done, 2), want)
@@ -229,7 +166,7 @@ def test_a_depthwise_convolution_clamps_lets_nan_through_and_activates():
 
 
 def test_the_depthwise_loop_keeps_its_vectors_in_registers():
-    problem = Problem(ConvShape((6, 5), 16, 16, (3, 3), groups=16), 1)
-    loops = hot_loops(problem.lower(lowering=lower_conv_depthwise)(1).kernel)
+    problem = Depthwise(ConvShape((6, 5), 16, 16, (3, 3), groups=16), 1)
+    loops = hot_loops(problem.lower()(1).kernel)
     loop = min(loops, key=len)  # the other one is masked, for the maps at the end
     assert not [line for line in loop if re.search(r"mm\d.*sp\)|\[sp", line)]

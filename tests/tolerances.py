@@ -78,3 +78,13 @@ def _function_bound(op: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _slope(op: Any) -> float:
     """The steepest slope of a function."""
     return 1.7159 * 2 / 3 if op.activation == "scaled_tanh" else 1.0
+
+
+def winograd_bound(magnitude: np.ndarray) -> float:
+    """
+    The error allowed in Winograd's convolution: 32 * EPSILON of the largest `magnitude`.
+
+    `magnitude` is the convolution of the absolute values. It bounds the largest error, not each:
+    the outputs of a square share the rounding errors of the largest of them.
+    """
+    return 32 * EPSILON * float(magnitude.max())

@@ -6,10 +6,8 @@ Numba's own loops are vectorised by guesswork. Here a kernel says which values l
     @emits(lanes=8)
     def double(code, x, count):
         p = code.pointer(x)
-        def step(i, _):
+        with code.each(0, count, 8) as i:
             code.store(code.load(p, i) * 2.0, p, i)
-            return ()
-        code.loop(0, count, 8, (), step)
 
 and Numba code calls `double(address, count)` with 64-bit integers. Nothing emitted here allocates,
 raises or knows of Python objects. Arithmetic is exactly rounded and never reordered, so that the
@@ -17,21 +15,18 @@ bits of a result depend on the formula alone.
 """
 
 import inspect
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from cnndsl.backends.cpu.control import I32, Control, Index
 from cnndsl.backends.cpu.integers import I64, Int, Value, raw
 
 Number = float | int
-Index = Any  # an element count: a Python integer, an Int or an int64 ir.Value
-
-I32 = ir.IntType(32)
 FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
 
 _RESULTS = {"void": types.void, "int64": types.int64, "float32": types.float32}
@@ -157,20 +152,15 @@ class Vector:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class Code(Control):
     """The code of one kernel step while it is written. Addresses are bytes, offsets elements."""
 
-    builder: ir.IRBuilder
     lanes: int
 
     @property
     def type(self) -> ir.VectorType:
         """The LLVM type of a vector."""
         return ir.VectorType(FLOAT, self.lanes)
-
-    def integer(self, value: Index) -> Int:
-        """An integer with operators."""
-        return Int(self.builder, raw(value))
 
     # Vectors without memory ---------------------------------------------------------------------
 
@@ -227,6 +217,10 @@ class Code:
     def pointer(self, address: Index) -> Value:
         """The float pointer of an address."""
         return self.builder.inttoptr(raw(address), FLOAT.as_pointer())
+
+    def address(self, pointer: Value) -> Int:
+        """The address of a pointer."""
+        return Int(self.builder, self.builder.ptrtoint(pointer, I64))
 
     def at(self, pointer: Value, offset: Index) -> Value:
         """The pointer `offset` floats on."""
@@ -285,85 +279,8 @@ class Code:
         kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         self.builder.call(self._declare(kind, "llvm.prefetch.p0"), [place, I32(0), I32(3), I32(1)])
 
-    # Control ------------------------------------------------------------------------------------
-
-    @contextmanager
-    def each(self, start: Index, stop: Index, step: Index = 1) -> Generator[Int]:
-        """
-        Emit `for i in range(start, stop, step)`, the body being what the with block emits.
-
-        For loops whose state is in memory only.
-        """
-        b = self.builder
-        entry = b.block
-        head, turn, done = (b.append_basic_block(name) for name in ("head", "turn", "done"))
-        b.branch(head)
-        b.position_at_end(head)
-        i = b.phi(I64)
-        i.add_incoming(raw(start), entry)
-        b.cbranch(b.icmp_signed("<", i, raw(stop)), turn, done)
-        b.position_at_end(turn)
-        yield Int(b, i)
-        i.add_incoming(b.add(i, raw(step)), b.block)
-        b.branch(head).set_metadata("llvm.loop", self._as_written())
-        b.position_at_end(done)
-
-    def loop(
-        self,
-        start: Index,
-        stop: Index,
-        step: Index,
-        carried: Sequence[Any],
-        body: Callable[[Value, list[Any]], Sequence[Any]],
-    ) -> list[Any]:
-        """
-        Emit `for i in range(start, stop, step)`, its state in registers; the state at the end.
-
-        `carried` is the state (vectors or ir.Values) before the loop; `body(i, state)` emits one
-        turn and returns the state after it.
-        """
-        b = self.builder
-        entry = b.block
-        head, turn, done = (b.append_basic_block(name) for name in ("head", "turn", "done"))
-        b.branch(head)
-        b.position_at_end(head)
-        i = b.phi(I64)
-        i.add_incoming(raw(start), entry)
-        phis: list[Any] = []
-        for value in map(_register, carried):
-            phi = b.phi(value.type)
-            phi.add_incoming(value, entry)
-            phis.append(phi)
-        state = [
-            replace(before, value=phi) if isinstance(before, (Vector, Int)) else phi
-            for before, phi in zip(carried, phis, strict=True)
-        ]
-        b.cbranch(b.icmp_signed("<", i, raw(stop)), turn, done)
-        b.position_at_end(turn)
-        after = body(i, state)
-        i.add_incoming(b.add(i, raw(step)), b.block)
-        for phi, value in zip(phis, after, strict=True):
-            phi.add_incoming(_register(value), b.block)
-        b.branch(head).set_metadata("llvm.loop", self._as_written())
-        b.position_at_end(done)
-        return state
-
     def _declare(self, kind: ir.FunctionType, name: str) -> ir.Function:
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
-
-    def _as_written(self) -> ir.MDValue:
-        """
-        The mark of a loop that is to be left as it is.
-
-        Unrolled by LLVM, a loop whose sums fill the registers spills addresses, and short runs
-        spend their time in its remainder.
-        """
-        module = self.builder.module
-        wishes = [["llvm.loop.unroll.disable"], ["llvm.loop.vectorize.width", I32(1)]]
-        mark = module.add_metadata(wishes)
-        if mark.operands[0] is not mark:  # LLVM knows a loop's mark by its naming itself first
-            mark.operands = (mark, *mark.operands)
-        return mark
 
     def _vector_place(self, pointer: Value, offset: Index) -> Value:
         return self.builder.bitcast(self.at(pointer, offset), self.type.as_pointer())
@@ -409,11 +326,6 @@ def emits(lanes: int, result: str = "void") -> Callable[[Callable[..., Any]], An
         return intrinsic(define)
 
     return decorate
-
-
-def _register(value: Any) -> Value:
-    """The ir.Value of a vector, an integer or an ir.Value."""
-    return value.value if isinstance(value, Vector) else raw(value)
 
 
 def _same(kind: ir.VectorType, number: Number) -> Value:
