@@ -211,6 +211,30 @@ def test_branches_keep_their_names_and_parameters_are_claims():
     assert [d.column for d in result.diagnostics] == ["params"]
 
 
+def test_residual_blocks_and_newer_functions_import():
+    result = import_table(
+        "name\ttype\tfrom\tmaps\tsize\tkernel\tactivation\toptions\n"
+        "In\tinput\t\t8\t8x8\n"
+        "c1\tconv\t\t8\t8x8\t3\tLeaky ReLU (0.1)\n"
+        "bn\tBatch normalization\t\t8\t8x8\t\t\tepsilon=1e-5\n"
+        "a1\tElementwise add\tbn, In\t8\t8x8\t\tSwish\n"
+        "cat\tConcatenation\ta1+In\t16\t8x8\n"
+        "f1\tFC\t\t10\t-\n",
+        "Net",
+    )
+    assert complaints(result) == set()
+    assert row_of(result, "c1")[3:] == [
+        *("8", "8x8", "3x3", "1", "same", "leaky_relu(0.1)"),
+    ]
+    assert row_of(result, "a1")[:3] == ["a1", "add", "bn,In"]
+    assert row_of(result, "cat")[2:5] == ["a1,In", "16", "8x8"]
+
+
+def test_names_that_mean_different_functions_are_refused_as_in_a_table():
+    error = refusal(HEADER + "In,Input,1,8x8\nF1,FC,10,–,–,–,–,GELU\n")
+    assert "gelu_erf" in str(error)
+
+
 def test_layers_without_names_get_them():
     result = import_table("Type,Maps,Size,Kernel\nInput,1,8x8\nConv,4,6x6,3\nFC,10,-\n", "Net")
     assert [line.split()[0] for line in result.text.splitlines()[3:]] == ["layer", "In", "C1", "F2"]
