@@ -56,26 +56,13 @@ def store_int(code: Code, address: Value, index: Value, value: Value) -> None:
     set_entry(code, address, index, value)
 
 
-@emits(SCALAR, result="int64")
-def quotient(code: Code, dividend: Value, divisor: Value) -> Value:
-    """`dividend // divisor` of integers that are not negative, `divisor` not 0: raises nothing."""
-    return code.builder.udiv(dividend, divisor)
-
-
 def call(code: Code, function: Index, *arguments: Index) -> None:
-    """Call the function of int64 at the address `function`."""
+    """
+    Call the function of int64 at the address `function`.
+
+    An activation function takes the address of floats, the number of rows, the floats in each and
+    the floats from one row to the next, and rewrites them.
+    """
     kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
     callee = code.builder.inttoptr(raw(function), kind.as_pointer())
     code.builder.call(callee, [raw(argument) for argument in arguments])
-
-
-@emits(SCALAR)
-def call_activation(
-    code: Code, function: Value, pointer: Value, rows: Value, count: Value, row_stride: Value
-) -> None:
-    """
-    Call the activation kernel at the address `function`.
-
-    It rewrites `rows` rows of `count` floats at the address `pointer`, `row_stride` floats apart.
-    """
-    call(code, function, pointer, rows, count, row_stride)
