@@ -1,18 +1,13 @@
 """The light CPU kernels against the operators' float64 definitions, in every layout and split."""
 
-import ctypes
-
 import numpy as np
-import pytest
 from cpu_kernel_driver import GUARD, UNTOUCHED, blank_of, cells, memory_of, outside
+from cpu_program_driver import FEW, TINY, assert_close, execute, output_of, random_images
 from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import EPSILON, bound
 
-from cnndsl.backends.cpu.addresses import address
-from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.library import shared_library
-from cnndsl.backends.cpu.lowering.call import Call, Lowered
+from cnndsl.backends.cpu.lowering.combine import lower_add, lower_multiply
 from cnndsl.backends.cpu.lowering.copy import lower_copy, lower_permute, lower_zero_halo
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.lrn import lower_lrn
@@ -23,11 +18,9 @@ from cnndsl.backends.cpu.lowering.pool import (
     whole_image,
 )
 from cnndsl.backends.cpu.lowering.rbf import lower_rbf
-from cnndsl.backends.cpu.lowering.softmax import lower_softmax
-from cnndsl.backends.cpu.program import assemble
-from cnndsl.backends.cpu.program_layout import FIELDS, ROW_WORDS
+from cnndsl.backends.cpu.lowering.softmax import lower_log_softmax, lower_softmax
 from cnndsl.errors import ShapeError
-from cnndsl.ops.activation import FUNCTIONS
+from cnndsl.ops.activation import Activation
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.lrn import Lrn, Neighbours
 from cnndsl.ops.max_pool import MaxPool
@@ -35,10 +28,6 @@ from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.subsample import Subsample
 from cnndsl.ops.window import Padding, Window
 from cnndsl.plan.plan import Buffer
-
-NATIVE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
-TINY = 2.0**-149  # the smallest float32
-FEW = 8  # units in the last place that an elementary function may be off
 
 sides = st.integers(1, 9)
 maps = st.sampled_from([1, 2, 3, 6, 7, 8, 9, 15, 16, 17, 24, 31, 33, 47, 64, 67])
@@ -49,52 +38,10 @@ seeds = st.integers(0, 2**32 - 1)
 functions = st.sampled_from(["linear", "relu", "tanh", "scaled_tanh", "sigmoid"])
 
 
-def random_images(shape: tuple[int, ...], seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape, np.float32)
-
-
-def execute(
-    call: Call, x: np.ndarray, y: np.ndarray, ranges: list[tuple[int, int]] | None = None
-) -> None:
-    """Run a call over the guarded memories x and y: all of it, or ranges of units in turn."""
-    program = assemble([call], 0, shared_library())
-    table = program.table.reshape(-1)
-    table[program.moved["input"]] += address(x[GUARD:])
-    table[program.moved["output"]] += address(y[GUARD:])
-    assert program.table.shape == (1, ROW_WORDS)
-    kernel = NATIVE(int(table[0]))
-    scratch = np.full(call.scratch_floats + 1, np.nan, np.float32)
-    for begin, end in ranges or [(0, call.units)]:
-        kernel(address(table[FIELDS:]), begin, end, address(scratch))
-
-
-def output_of(lowered: Lowered, x: Buffer, y: Buffer, images: np.ndarray) -> np.ndarray:
-    """
-    The images that a kernel writes.
-
-    Computed whole and in single units, backwards: the bits are the same, nothing outside the
-    images is written, and what is read outside (NaN in the guards) does not show.
-    """
-    batch = len(images)
-    call, memory = lowered(batch), memory_of(x, images)
-    whole, pieces = blank_of(y, batch), blank_of(y, batch)
-    execute(call, memory, whole)
-    execute(call, memory, pieces, [(i, i + 1) for i in reversed(range(call.units))])
-    assert whole.tobytes() == pieces.tobytes()
-    assert (outside(y, whole, batch) == UNTOUCHED).all()
-    return cells(y, whole, batch).copy()
-
-
-def assert_close(y: np.ndarray, expected: np.ndarray, allowed: np.ndarray | float) -> None:
-    error = np.abs(y - expected)
-    assert np.isfinite(y).all()
-    assert (error <= allowed).all(), f"{error.max()} in {y.shape}, {np.max(error - allowed)} over"
-
-
 def after(function: str, y: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What an epilogue makes of a float64 result and of the error allowed in it."""
     steepest = {"scaled_tanh": 1.15}.get(function, 1.0)
-    result = FUNCTIONS[function].evaluate(y)
+    result = Activation(function).evaluate(y)
     return result, error * steepest + FEW * EPSILON * np.abs(result) + TINY
 
 
@@ -245,10 +192,21 @@ def test_softmax_is_a_distribution_over_maps(h, w, c, x_halo, y_halo, batch, see
     y = Buffer("y", (h, w, c), "output", halo=y_halo)
     images = np.float32(scale) * random_images((batch, h, w, c), seed)
     result = output_of(lower_softmax(x, y), x, y, images)
-    expected = FUNCTIONS["softmax"].evaluate(images.astype(float))
+    expected = Activation("softmax").evaluate(images.astype(float))
     # The exponent's rounding is a relative error of the power; beyond 104 that is 0 anyway.
     exponent = np.minimum(images.max(-1, keepdims=True) - images.astype(float), 104)
     assert_close(result, expected, (c + FEW + exponent) * EPSILON * expected + TINY * c)
+
+
+@given(sides, sides, maps, halos, halos, batches, seeds, st.sampled_from([1.0, 30.0, 1e30]))
+def test_log_softmax_is_the_logarithm_of_softmax(h, w, c, x_halo, y_halo, batch, seed, scale):
+    x = Buffer("x", (h, w, c), "input", halo=x_halo)
+    y = Buffer("y", (h, w, c), "output", halo=y_halo)
+    images = np.float32(scale) * random_images((batch, h, w, c), seed)
+    result = output_of(lower_log_softmax(x, y), x, y, images)
+    expected = Activation("log_softmax").evaluate(images.astype(float))
+    # An absolute error of the logarithm, and the rounding of differences of large numbers.
+    assert_close(result, expected, (c + FEW) * EPSILON * (1 + np.abs(expected)))
 
 
 def test_softmax_of_nan_or_of_infinity_is_nan_everywhere():
@@ -258,6 +216,54 @@ def test_softmax_of_nan_or_of_infinity_is_nan_everywhere():
     result = output_of(lower_softmax(x, y), x, y, images)
     assert np.isnan(result[0, :2]).all()
     assert np.isfinite(result[0, 2]).all()
+
+
+@given(
+    st.tuples(sides, sides, maps),
+    st.tuples(halos, halos, halos),
+    st.tuples(*[st.tuples(*[st.booleans()] * 3)] * 2),
+    batches,
+    seeds,
+    functions,
+)
+def test_sums_and_products_go_cell_by_cell(image, around, single, batch, seed, function):
+    # Both operands lie in one memory; a side of one may be a single cell that goes with all.
+    shapes = [
+        tuple(1 if one else side for side, one in zip(image, ones, strict=True)) for ones in single
+    ]
+    y = Buffer("y", tuple(map(max, *shapes)), "output", halo=around[2])
+    a = Buffer("a", shapes[0], "input", halo=around[0])
+    b = Buffer("b", shapes[1], "input", a.image_stride, around[1])
+    numbers = [random_images((batch, *shape), seed + i) for i, shape in enumerate(shapes)]
+    memory = np.concatenate(
+        [memory_of(x, n)[GUARD:-GUARD] for x, n in zip((a, b), numbers, strict=True)]
+    )
+    memory = np.pad(memory, GUARD, constant_values=np.nan)
+    first, second = (n.astype(float) for n in numbers)
+    kinds = [(lower_multiply, first * second)]
+    if shapes[0] == shapes[1]:
+        kinds.append((lower_add, first + second))
+    for lower, plain in kinds:
+        call = lower(a, b, y, Epilogue.of(function))(batch)
+        whole, pieces = blank_of(y, batch), blank_of(y, batch)
+        execute(call, memory, whole)
+        execute(call, memory, pieces, [(i, i + 1) for i in reversed(range(call.units))])
+        assert whole.tobytes() == pieces.tobytes()
+        assert (outside(y, whole, batch) == UNTOUCHED).all()
+        wanted, allowed = after(function, plain, EPSILON * np.abs(plain))
+        assert_close(cells(y, whole, batch), wanted, allowed)
+
+
+@given(sides, sides, maps, maps, halos, batches, seeds)
+def test_a_copy_into_a_part_leaves_the_rest(h, w, c, more, halo, batch, seed):
+    images = random_images((batch, h, w, c), seed)
+    x = Buffer("x", (h, w, c), "input")
+    y = Buffer("y", (h, w, more + c), "output", halo=halo)
+    memory = blank_of(y, batch)
+    execute(lower_copy(x, y, Epilogue(), at=more)(batch), memory_of(x, images), memory)
+    np.testing.assert_array_equal(cells(y, memory, batch)[..., more:], images)
+    assert (cells(y, memory, batch)[..., :more] == UNTOUCHED).all()
+    assert (outside(y, memory, batch) == UNTOUCHED).all()
 
 
 @given(st.integers(1, 100), st.integers(1, 20), batches, seeds, st.booleans(), functions)
@@ -272,42 +278,3 @@ def test_rbf_measures_distances(features, classes, batch, seed, euclidean, funct
     wanted, allowed = after(function, plain, error)
     result = output_of(lowered, x, y, images).reshape(batch, classes)
     assert_close(result, wanted, allowed)
-
-
-@pytest.mark.parametrize("function", ["relu", "tanh", "scaled_tanh", "sigmoid"])
-def test_functions_are_right_for_every_kind_of_float(function):
-    values = np.arange(0, 2**32, 40503, dtype=np.uint32).view(np.float32)
-    values = np.concatenate([values, np.float32([0.0, -0.0, np.inf, -np.inf, np.nan])])
-    x, y = Buffer("x", values.shape, "input"), Buffer("y", values.shape, "output")
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        result = output_of(
-            lower_copy(x, y, Epilogue.of(function)), x, y, values.reshape(1, 1, 1, -1)
-        ).reshape(-1)
-        expected = FUNCTIONS[function].evaluate(values.astype(float))
-    nan = np.isnan(values)
-    assert np.isnan(result[nan]).all()
-    relu = function == "relu"
-    allowed = 0.0 if relu else FEW * EPSILON * np.abs(expected[~nan]) + TINY
-    infinite = np.isinf(expected[~nan])
-    np.testing.assert_array_equal(result[~nan][infinite], expected[~nan][infinite])
-    error = np.abs(np.where(infinite, 0.0, result[~nan]) - np.where(infinite, 0, expected[~nan]))
-    assert (error <= allowed).all(), np.max(error / np.maximum(np.abs(expected[~nan]), TINY))
-
-
-def test_functions_reach_their_limits_exactly():
-    limits = {"tanh": (-1, 1), "sigmoid": (0, 1), "scaled_tanh": (-1.7159, 1.7159)}
-    x, y = Buffer("x", (2,), "input"), Buffer("y", (2,), "output")
-    ends = np.float32([-np.inf, np.inf]).reshape(1, 1, 1, 2)
-    for function, wanted in limits.items():
-        result = output_of(lower_copy(x, y, Epilogue.of(function)), x, y, ends)
-        np.testing.assert_array_equal(result.reshape(-1), np.float32(wanted))
-
-
-def test_activation_kernels_reach_each_row_and_nothing_between():
-    kernel = NATIVE(shared_library().address(Kernel("activations", "tanh")))
-    memory = np.full((5, 40), UNTOUCHED)
-    memory[:, :13] = random_images((5, 13), 0)
-    expected = np.tanh(memory[:, :13].astype(float))
-    kernel(address(memory), 5, 13, 40)
-    assert_close(memory[:, :13], expected, FEW * EPSILON)
-    assert (memory[:, 13:] == UNTOUCHED).all()

@@ -39,7 +39,8 @@ pytestmark = pytest.mark.cache
 KERNEL = Kernel("copy", "permute")  # one that compiles fast
 EVERY_KERNEL = [
     Kernel("executor", "run"),
-    *(Kernel("activations", name) for name in ("tanh", "scaled_tanh", "sigmoid")),
+    *(Kernel("activations", "activation", (name,)) for name in ("tanh", "mish", "gelu_erf")),
+    *(Kernel("combine", name, (0, 1)) for name in ("add", "multiply")),
     *(Kernel("copy", name) for name in ("copy", "permute", "zero_halo")),
     *(Kernel("lrn", "lrn", (exponent,)) for exponent in range(4)),
     *(
@@ -48,7 +49,7 @@ EVERY_KERNEL = [
         for k in (0, 2)
     ),
     *(Kernel("rbf", name) for name in ("squared_distance", "euclidean_distance")),
-    Kernel("softmax", "softmax"),
+    *(Kernel("softmax", name) for name in ("softmax", "log_softmax")),
 ]
 
 
@@ -180,8 +181,10 @@ BATCH = 16
 
 def long_program() -> list[Call]:
     """Steps that depend on each other through the arena, of many units each."""
-    images = [Buffer(str(i), (13, 9, 7), "arena", 1000 * i, (1, 1, 2, 0)) for i in range(3)]
-    x, y = Buffer("x", (13, 9, 7), "input"), Buffer("y", (13, 9, 7), "output")
+    shape, halo = (13, 9, 7), (1, 1, 2, 0)
+    size = Buffer("", shape, "arena", halo=halo).image_stride  # apart: no two may overlap
+    images = [Buffer(str(i), shape, "arena", size * i, halo) for i in range(3)]
+    x, y = Buffer("x", shape, "input"), Buffer("y", shape, "output")
     near = Neighbours(1, 2, 0.1)
     steps = [lower_copy(x, images[0], Epilogue.of("relu"))]
     for i in range(12):

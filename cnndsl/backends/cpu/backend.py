@@ -34,7 +34,11 @@ class CpuBackend:
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""
-        lowered = [lower_step(step, _params(step, request.weights)) for step in request.plan.steps]
+        lowered = [
+            call
+            for step in request.plan.steps
+            for call in lower_step(step, _params(step, request.weights))
+        ]
         return CpuExecutable(
             request.plan,
             lowered,

@@ -13,17 +13,21 @@ from cnndsl.types import f32
 
 def emit(plan: Plan, stage: str) -> str:
     """The stage `python`, `llvm` or `asm` of a plan, for a batch of one image."""
-    calls = [lower_step(step, _blank_params(step))(1) for step in plan.steps]
+    calls = [
+        (step, lowered(1))
+        for step in plan.steps
+        for lowered in lower_step(step, _blank_params(step))
+    ]
     if stage == "python":
         return _python(plan, calls)
     # Imported here: only this stage needs numba where the kernels are in the cache.
     from cnndsl.backends.cpu.compile import kernel_text
 
-    kernels = dict.fromkeys(kernel for call in calls for kernel in _kernels(call))
+    kernels = dict.fromkeys(kernel for _, call in calls for kernel in _kernels(call))
     return "\n".join(f"{_title(kernel, stage)}\n{kernel_text(kernel, stage)}" for kernel in kernels)
 
 
-def _python(plan: Plan, calls: list[Call]) -> str:
+def _python(plan: Plan, calls: list[tuple[Step, Call]]) -> str:
     """
     The program as Python would say it.
 
@@ -31,7 +35,7 @@ def _python(plan: Plan, calls: list[Call]) -> str:
     program holds (weights, tables) are shown by element type and shape.
     """
     lines = [f"arena = floats({plan.arena})", f"scratch = floats({_scratch(calls)})  # a thread"]
-    for step, call in zip(plan.steps, calls, strict=True):
+    for step, call in calls:
         names: tuple[str, ...] = getattr(call.fields, "_fields", ())
         lines += ["", f"# {step.row}: {step.y.name} = {step.kernel}", f"{call.kernel.name}("]
         for name, field in zip(names, call.fields, strict=True):
@@ -50,8 +54,8 @@ def _field_text(field: Field) -> str:
     return f"{field.dtype}[{', '.join(map(str, field.shape))}]"
 
 
-def _scratch(calls: list[Call]) -> int:
-    return max((call.scratch_floats for call in calls), default=0)
+def _scratch(calls: list[tuple[Step, Call]]) -> int:
+    return max((call.scratch_floats for _, call in calls), default=0)
 
 
 def _kernels(call: Call) -> list[Kernel]:

@@ -18,7 +18,7 @@ class Kernel:
 
     module: str
     function: str
-    parameters: tuple[int, ...] = ()
+    parameters: tuple[int | float | str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from cnndsl.errors import TargetError
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.mul import Mul
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.subsample import Subsample
 from cnndsl.plan.strategy import Choice
@@ -35,10 +38,16 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
             return Choice("lrn")
         case Rbf():
             return Choice("rbf", contiguous=True)
-        case Activation(activation="softmax"):
-            return Choice("softmax", in_place=True)
+        case Activation(activation="softmax" | "log_softmax" as name):
+            return Choice(name, in_place=True)
         case Activation() | Dropout():
             return Choice("elementwise", in_place=True)
+        case Add():
+            return Choice("add", in_place=True)
+        case Mul() as mul:
+            return Choice("multiply", in_place=operands[0] == mul.infer(*operands))
+        case Concat():
+            return Choice("concat")
         case op:
             raise TargetError(
                 f"the target cpu has no kernel for {op.row_type}", span=node.span, row=node.row

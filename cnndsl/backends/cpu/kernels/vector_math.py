@@ -1,9 +1,9 @@
 """
 Elementary functions of float32 vectors.
 
-All are accurate to a few units in the last place over the whole range, give the limits at
-infinities, and keep NaN. The coefficients are weighted minimax fits of the relative error, made
-with iterated least squares in float64; their own error is below half a unit in the last place.
+All are accurate to a few units in the last place, give the limits at infinities, and keep NaN. The
+coefficients are weighted minimax fits of the relative error, made with iterated least squares in
+float64; their own error is below one unit in the last place.
 """
 
 from collections.abc import Sequence
@@ -24,62 +24,97 @@ _EXP = (
     0.00836885441094637,
     0.001381432288326323,
 )
-# tanh(x) = x * (1 + P(x^2)) / (1 + Q(x^2)) for |x| <= 8.8, where tanh is 1 in float32.
+# (log((1 + s) / (1 - s)) - 2s) / s^3 in powers of s^2, for s <= 1/3.
+_LOG = (0.666664183139801, 0.4002152979373932, 0.2800176441669464, 0.2801220417022705)
+# tanh(x) = x * P(x^2) / Q(x^2) for |x| <= 8.8, where tanh is 1 in float32.
 _TANH_HIGHEST = 8.8
 _TANH_P = (
+    1.0,
     0.13396838307380676,
     0.0035143212880939245,
     2.091611531795934e-05,
     1.3779433594152124e-08,
 )
 _TANH_Q = (
+    1.0,
     0.4673016369342804,
     0.025948364287614822,
     0.00033162080217152834,
     7.950452527438756e-07,
 )
+# erfc(a) * exp(a^2) / t in powers of t = 1 / (1 + a / 2), for a <= 10.2.
+_ERFC = (
+    0.282086044549942,
+    0.28238192200660706,
+    0.2430557757616043,
+    0.2028760462999344,
+    -0.02707127295434475,
+    0.27871203422546387,
+    -0.4877620041370392,
+    0.2848457396030426,
+    -0.05912432819604874,
+)
 
 
 def exp(x: Vector) -> Vector:
     """e to the power of x; subnormal results too."""
-    x = x.at_least(_EXP_LOWEST).at_most(_EXP_HIGHEST)
-    exponent = (x * _LOG2_E).rounded()
-    # A NaN has no exponent: 0 will do, since x itself carries the NaN into the result.
-    exponent = (exponent < 1000.0).select(exponent, 0.0)
-    rest = exponent.fma(-_LN2_LOW, exponent.fma(-_LN2_HIGH, x))
+    exponent, rest = _reduced(x)
     power = (rest * rest).fma(_polynomial(rest, _EXP), rest + 1.0)
     # In two steps, since 2^exponent alone may be too large or too small for a float.
     half = x.code.call("llvm.floor", exponent * 0.5)
     return power * half.power_of_two() * (exponent - half).power_of_two()
 
 
-def tanh(x: Vector) -> Vector:
-    """The hyperbolic tangent of x."""
-    return _tanh(x, inner=1.0, outer=1.0)
+def expm1(x: Vector) -> Vector:
+    """e to the power of x, minus 1, for x <= 0: near 0 nothing cancels."""
+    exponent, rest = _reduced(x.at_least(-30.0))
+    power = (rest * rest).fma(_polynomial(rest, _EXP), rest)
+    scale = exponent.power_of_two()
+    return power.fma(scale, scale - 1.0)
 
 
-def scaled_tanh(x: Vector) -> Vector:
-    """1.7159 tanh(2x/3), as in LeCun et al. 1998, appendix A."""
-    return _tanh(x, inner=2 / 3, outer=1.7159)
+def log1p(x: Vector) -> Vector:
+    """The natural logarithm of 1 + x, for x of 0 to 1."""
+    s = x / (x + 2.0)
+    square = s * s
+    return (s * square).fma(_polynomial(square, _LOG), s + s)
 
 
-def _tanh(x: Vector, *, inner: float, outer: float) -> Vector:
-    """outer * tanh(inner * x), a quotient of polynomials; the factors are in its coefficients."""
+def tanh(x: Vector, inner: float = 1.0, outer: float = 1.0) -> Vector:
+    """outer * tanh(inner * x); both factors, positive, are part of the coefficients."""
     highest = _TANH_HIGHEST / inner
     x = x.at_least(-highest).at_most(highest)
     square = x * x
-    over_terms, under_terms = (
-        [a * inner ** (2 * i) for i, a in enumerate(terms)]
-        for terms in ((1.0, *_TANH_P), (1.0, *_TANH_Q))
-    )
-    over = x * _polynomial(square, [inner * outer * a for a in over_terms])
-    return (over / _polynomial(square, under_terms)).at_least(-outer).at_most(outer)
+    above = [inner * outer * a * inner ** (2 * i) for i, a in enumerate(_TANH_P)]
+    below = [a * inner ** (2 * i) for i, a in enumerate(_TANH_Q)]
+    quotient = x * _polynomial(square, above) / _polynomial(square, below)
+    return quotient.at_least(-outer).at_most(outer)
 
 
 def sigmoid(x: Vector) -> Vector:
     """1 / (1 + exp(-x)), from exp(-|x|) alone: nothing cancels, nothing overflows."""
     power = exp(-x.abs())
     return (x < 0.0).select(power, 1.0) / (power + 1.0)
+
+
+def normal_tail(x: Vector) -> Vector:
+    """erfc(|x| / sqrt(2)) = exp(-x^2 / 2) * t * P(t)."""
+    size = x.abs().at_most(15.0)  # beyond, it is 0 in float32
+    square = size * size
+    # What rounding the square lost would be magnified by the exponential.
+    lost = size.fma(size, -square)
+    t = 1.0 / size.fma(0.5 / 2**0.5, 1.0)
+    rest = t * _polynomial(t, _ERFC)
+    return exp(square * -0.5) * rest * lost.fma(-0.5, 1.0)
+
+
+def _reduced(x: Vector) -> tuple[Vector, Vector]:
+    """A whole number n and a rest of at most ln(2) / 2 with x = n * ln(2) + rest."""
+    x = x.at_least(_EXP_LOWEST).at_most(_EXP_HIGHEST)
+    whole = (x * _LOG2_E).rounded()
+    # A NaN has no exponent: 0 will do, since the rest carries the NaN into the result.
+    whole = (whole < 1000.0).select(whole, 0.0)
+    return whole, whole.fma(-_LN2_LOW, whole.fma(-_LN2_HIGH, x))
 
 
 def _polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:

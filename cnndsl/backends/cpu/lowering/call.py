@@ -55,7 +55,7 @@ class Call:
 
 
 Lowered = Callable[[int], Call]
-"""A step whose weights are packed: the call for a batch of that size."""
+"""A kernel call whose weights are packed: the call for a batch of that size."""
 
 
 def start_of(buffer: Buffer, batch: int) -> Address:
@@ -73,10 +73,11 @@ def source(x: Buffer, batch: int) -> dict[str, Field]:
     }
 
 
-def target(y: Buffer, batch: int) -> dict[str, Field]:
-    """The fields that say where a kernel writes."""
+def target(y: Buffer, batch: int, at: int = 0) -> dict[str, Field]:
+    """The fields that say where a kernel writes, from `at` floats after the first cell on."""
+    place, start = start_of(y, batch)
     return {
-        "y": start_of(y, batch),
+        "y": Address(place, start + at),
         "y_image": y.image_stride,
         "y_row": y.row_stride,
         "y_pixel": y.pixel_stride,

@@ -69,8 +69,12 @@ class ZeroHaloFields(NamedTuple):
     right: Any
 
 
-def lower_copy(x: Buffer, y: Buffer, epilogue: Epilogue) -> Lowered:
-    """`y = epilogue(x)` cell by cell; x and y may be the same memory."""
+def lower_copy(x: Buffer, y: Buffer, epilogue: Epilogue, at: int = 0) -> Lowered:
+    """
+    `y = epilogue(x)` cell by cell; x and y may be the same memory.
+
+    `y` may be larger than x, which then lands `at` floats after its first cell.
+    """
     rows, columns, maps = x.image
     if x.pixel_stride == maps == y.pixel_stride:
         # The pixels of a row touch in both: a row is one run of floats.
@@ -79,7 +83,7 @@ def lower_copy(x: Buffer, y: Buffer, epilogue: Epilogue) -> Lowered:
     def call(batch: int) -> Call:
         fields = CopyFields(
             **source(x, batch),
-            **target(y, batch),
+            **target(y, batch, at),
             rows=rows,
             columns=columns,
             maps=maps,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Field
+from cnndsl.ops.function_kind import read_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +20,30 @@ class Epilogue:
     @staticmethod
     def of(activation: str) -> Epilogue:
         """
-        The epilogue of an elementwise activation function.
+        The epilogue of an elementwise activation function, written as an operator has it.
 
-        >>> Epilogue.of("relu").low
-        0.0
+        >>> Epilogue.of("relu").low, Epilogue.of("clip(-1,6)").low
+        (0.0, -1.0)
         """
-        if activation == "linear":
-            return Epilogue()
-        if activation == "relu":
-            return Epilogue(low=0.0)
-        return Epilogue(activation=Kernel("activations", activation))
+        name, numbers = read_call(activation)
+        match name:
+            case "linear":
+                return Epilogue()
+            case "relu":
+                return Epilogue(low=0.0)
+            case "relu6":
+                return Epilogue(0.0, _function("at_most", 6.0))
+            case "clip":
+                low, high = numbers
+                return Epilogue(low, _function("at_most", high))
+            case _:
+                return Epilogue(activation=_function(name, *numbers))
 
     @property
     def fields(self) -> dict[str, Field]:
         """The fields `low` and `activation` of a kernel."""
         return {"low": self.low, "activation": self.activation or 0}
+
+
+def _function(name: str, *numbers: float) -> Kernel:
+    return Kernel("activations", "activation", (name, *numbers))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.lowering.combine import lower_add, lower_multiply
 from cnndsl.backends.cpu.lowering.conv_direct import lower_conv_direct
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.copy import lower_copy, lower_permute, lower_zero_halo
@@ -21,24 +22,26 @@ from cnndsl.backends.cpu.lowering.pool import (
     whole_image,
 )
 from cnndsl.backends.cpu.lowering.rbf import lower_rbf
-from cnndsl.backends.cpu.lowering.softmax import lower_softmax
+from cnndsl.backends.cpu.lowering.softmax import lower_log_softmax, lower_softmax
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.concat import Concat
 from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.window import Window
-from cnndsl.plan.plan import COPY, ZERO_HALO, Step
+from cnndsl.plan.plan import COPY, ZERO_HALO, Buffer, Step
 
 Params = Mapping[str, NDArray[np.float32]]
 """The parameters of one row by their short names: weight, bias."""
 
 
-def lower_step(step: Step, params: Params) -> Lowered:
-    """The kernel call of a step, its weights packed."""
-    return _LOWERINGS[step.kernel](step, params)
+def lower_step(step: Step, params: Params) -> list[Lowered]:
+    """The kernel calls of a step in order, its weights packed."""
+    several = _OF_SEVERAL_CALLS.get(step.kernel)
+    return several(step) if several else [_LOWERINGS[step.kernel](step, params)]
 
 
 def _conv_direct(step: Step, params: Params) -> Lowered:
@@ -116,6 +119,10 @@ def _softmax(step: Step, params: Params) -> Lowered:
     return lower_softmax(step.x[0], step.y)
 
 
+def _log_softmax(step: Step, params: Params) -> Lowered:
+    return lower_log_softmax(step.x[0], step.y)
+
+
 def _elementwise(step: Step, params: Params) -> Lowered:
     function = step.op.activation if isinstance(step.op, Activation) else "linear"
     return lower_copy(step.x[0], step.y, Epilogue.of(function))
@@ -130,6 +137,44 @@ def _copy(step: Step, params: Params) -> Lowered:
 
 def _zero_halo(step: Step, params: Params) -> Lowered:
     return lower_zero_halo(step.y)
+
+
+def _add(step: Step) -> list[Lowered]:
+    return _from_left_to_right(step, lower_add)
+
+
+def _multiply(step: Step) -> list[Lowered]:
+    return _from_left_to_right(step, lower_multiply)
+
+
+def _from_left_to_right(
+    step: Step, lower: Callable[[Buffer, Buffer, Buffer, Epilogue], Lowered]
+) -> list[Lowered]:
+    """Two operands into y, then each further one with y; the epilogue comes last."""
+    first, *others = step.x
+    *others, last = others
+    lowered: list[Lowered] = []
+    for other in others:
+        lowered.append(lower(first, other, step.y, Epilogue()))
+        first = step.y
+    return [*lowered, lower(first, last, step.y, _epilogue(step))]
+
+
+def _concat(step: Step) -> list[Lowered]:
+    """Each operand to its own place in y."""
+    assert isinstance(step.op, Concat)
+    y = step.y
+    stride, side = {
+        "height": (y.row_stride, 0),
+        "width": (y.pixel_stride, 1),
+        "maps": (y.map_stride, 2),
+    }[step.op.axis]
+    lowered: list[Lowered] = []
+    before = 0
+    for x in step.x:
+        lowered.append(lower_copy(x, y, _epilogue(step), before * stride))
+        before += x.image[side]
+    return lowered
 
 
 def _epilogue(step: Step) -> Epilogue:
@@ -149,7 +194,14 @@ _LOWERINGS: dict[str, Callable[[Step, Params], Lowered]] = {
     "lrn": _lrn,
     "rbf": _rbf,
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
     "elementwise": _elementwise,
     COPY: _copy,
     ZERO_HALO: _zero_halo,
+}
+
+_OF_SEVERAL_CALLS: dict[str, Callable[[Step], list[Lowered]]] = {
+    "add": _add,
+    "multiply": _multiply,
+    "concat": _concat,
 }
