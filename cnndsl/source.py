@@ -82,5 +82,7 @@ def text_cells(text: str) -> int:
     >>> text_cells("C1"), text_cells("합성곱")
     (2, 6)
     """
+    if text.isascii():
+        return len(text)
     wide = sum(east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(combining(character) > 0 for character in text)
