@@ -7,6 +7,7 @@ from importlib import import_module
 
 import numba
 import numpy as np
+from llvmlite import binding
 from numba import types
 
 from cnndsl.backends.cpu.kernel import Kernel, encode
@@ -106,9 +107,15 @@ def pieces(units: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     return [ranges[i] for i in rng.permutation(len(ranges))]
 
 
-def hot_loops(kernel: Kernel) -> list[list[str]]:
-    """The assembly of the innermost loops that multiply and add vectors, as lists of lines."""
-    lines = callback(kernel)._library.get_asm_str().splitlines()
+def hot_loops(kernel: Kernel, cpu: str | None = None) -> list[list[str]]:
+    """
+    The assembly of the innermost loops that multiply and add vectors, as lists of lines.
+
+    It is that of this machine, or of another x86-64 `cpu`.
+    """
+    library = callback(kernel)._library
+    text = library.get_asm_str() if cpu is None else _assembly_for(cpu, library.get_llvm_str())
+    lines = text.splitlines()
     places = {line[:-1]: i for i, line in enumerate(lines) if re.match(r"\.?L\w+:$", line)}
     loops = []
     for end, line in enumerate(lines):
@@ -119,6 +126,13 @@ def hot_loops(kernel: Kernel) -> list[list[str]]:
             if inner and multiplications(body):
                 loops.append(body)
     return loops
+
+
+def _assembly_for(cpu: str, text: str) -> str:
+    """The assembly of optimised LLVM IR for another CPU than it says."""
+    module = binding.parse_assembly(re.sub(r'"target-(cpu|features)"="[^"]*"', "", text))
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu, opt=3).emit_assembly(module)
 
 
 def multiplications(lines: list[str]) -> int:

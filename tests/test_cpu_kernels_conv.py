@@ -1,5 +1,6 @@
 """The convolution kernels against the defining sum, for every shape, batch and split of work."""
 
+import platform
 import re
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 
+AVX512 = Target("znver4", (), lanes=16, registers=32)
 HOST = tiles(Target.host())
 OTHERS = (Tile(4, 2, 4), Tile(3, 1, 16))  # lanes of NEON, of AVX-512
 
@@ -128,6 +130,16 @@ def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
     (loop,) = hot_loops(call.kernel)
     assert multiplications(loop) == tile.pixels * tile.vectors
     assert not [line for line in loop if "rsp" in line or "[sp" in line]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86-64 assembly")
+@pytest.mark.parametrize("tile", tiles(AVX512))
+def test_the_inner_loop_keeps_to_the_registers_of_avx512(tile):
+    call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(how=tile)(1)
+    (loop,) = hot_loops(call.kernel, cpu="znver4")
+    assert multiplications(loop) == tile.pixels * tile.vectors
+    assert any("zmm" in line for line in loop)
+    assert not [line for line in loop if "rsp" in line]
 
 
 @settings(deadline=None, max_examples=40)

@@ -67,7 +67,7 @@ def lower_conv_depthwise(
     """`y = conv(x)` with `weight` [maps, 1, kh, kw], each output map reading its input map."""
     lanes = lanes or Target.host().lanes
     vectors = max(1, min(CACHE_LINE // lanes, 2))
-    pixels = 6 if vectors > 1 else 12
+    pixels = 6 if vectors > 1 else 8
     maps, (height, width), (kh, kw) = shape.out_maps, shape.size, shape.kernel
     padded = ceil(maps / (vectors * lanes)) * vectors * lanes
     weights = np.zeros((kh * kw, padded), np.float32)
