@@ -95,14 +95,13 @@ def _op(
     if operator is None:
         return None
     complete = _check_groups(operator, values, report)
-    for attribute in attributes_of(operator):
-        if attribute.required and attribute.name not in values.given:
-            complete = False
-            # Behind a column or an option that nobody knows, it may have been meant.
-            if attribute.name not in values.refused and not values.unknown:
-                _miss(line, operator, columns, attribute, report)
+    missing = [a for a in attributes_of(operator) if a.required and a.name not in values.given]
+    # Behind a column or an option that nobody knows, an attribute may have been meant.
+    unsaid = [a for a in missing if a.name not in values.refused and not values.unknown]
+    if unsaid:
+        _miss(line, operator, columns, unsaid, report)
     own = {attribute.name for attribute in attributes_of(operator)}
-    if not complete or values.unknown or own & values.refused:
+    if missing or not complete or values.unknown or own & values.refused:
         return None
     return operator(**{name: g.value for name, g in values.given.items() if name in own})
 
@@ -128,19 +127,20 @@ def _miss(
     line: RowLine,
     operator: type[Op],
     columns: tuple[Column, ...],
-    attribute: Attribute,
+    attributes: list[Attribute],
     report: RowReport,
 ) -> None:
-    names = (attribute.name, *attribute.aliases)
-    column = next((c.word.text for c in columns if c.name in names), None)
-    where = f"in column {column}" if column else f"as {attribute.name}=..."
-    report.error(
-        "E107",
-        f"{operator.row_type} needs {attribute.name}: {attribute.doc}",
-        row_span(line),
-        column,
-        [f"write it {where}: {attribute.kind.expects}"],
-    )
+    """Say which attributes must be given, and where they can be."""
+    fixes: list[str] = []
+    column = None
+    for attribute in attributes:
+        names = (attribute.name, *attribute.aliases)
+        column = next((c.word.text for c in columns if c.name in names), None)
+        place = f"in column {column}" if column else f"as {attribute.name}=..."
+        fixes.append(f"write {attribute.name} {place}: {attribute.kind.expects}")
+    needs = " and ".join(f"{attribute.name} ({attribute.doc})" for attribute in attributes)
+    only = column if len(attributes) == 1 else None
+    report.error("E107", f"{operator.row_type} needs {needs}", row_span(line), only, fixes)
 
 
 def _activation(given: Given | None, operator: type[Op] | None) -> Activation | None:

@@ -41,10 +41,9 @@ def check_document(
     if not rows:
         end = document.lines[-1].span
         findings.error("E114", "the table has no rows", end)
-    if all(row.sources is not None for row in rows):
-        for warning in unread(rows):
-            findings.add(warning)
     findings.raise_errors()
+    for warning in unread(rows):
+        findings.add(warning)
     return outline, table
 
 
