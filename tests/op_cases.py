@@ -8,20 +8,24 @@ here.
 import numpy as np
 from hypothesis import strategies as st
 from op_strategies import CASES as PLAIN_CASES
-from op_strategies import Case
+from op_strategies import Case, accepted, paddings, pairs, windows
 
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.base import Op, Param
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.conv_transpose import ConvTranspose
+from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.function_kind import format_call
 from cnndsl.ops.functions import FUNCTIONS
 from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
+from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.mul import Mul
 from cnndsl.ops.prelu import Prelu
+from cnndsl.ops.separable import Separable
 from cnndsl.types import TensorType, f32
 
 SIDES = st.integers(1, 7)
@@ -74,9 +78,51 @@ def group_norms(draw: st.DrawFn) -> Case:
     return GroupNorm(groups, draw(EPSILONS), draw(st.booleans()), draw(st.booleans())), (x,)
 
 
+@st.composite
+def depthwise(draw: st.DrawFn) -> Case:
+    x = draw(IMAGES)
+    op = Depthwise(**draw(windows(x)), multiplier=draw(st.integers(1, 3)), bias=draw(st.booleans()))
+    return op, (x,)
+
+
+@st.composite
+def separable(draw: st.DrawFn) -> Case:
+    x = draw(IMAGES)
+    multiplier, bias = draw(st.integers(1, 2)), draw(st.booleans())
+    return Separable(draw(MAPS), **draw(windows(x)), multiplier=multiplier, bias=bias), (x,)
+
+
+@st.composite
+def transposed(draw: st.DrawFn) -> Case:
+    kernel, stride, dilation = draw(pairs(1, 4)), draw(pairs(1, 3)), draw(pairs(1, 2))
+    groups = draw(st.integers(1, 3))
+    padding = draw(paddings(2))
+    most = [max(pair) - 1 for pair in zip(stride, dilation, strict=True)]
+    extra = (0, 0)
+    if padding.mode == "explicit":
+        extra = (draw(st.integers(0, most[0])), draw(st.integers(0, most[1])))
+    x = f32(draw(st.integers(1, 5)), draw(st.integers(1, 5)), groups * draw(st.integers(1, 2)))
+    maps, bias = groups * draw(st.integers(1, 2)), draw(st.booleans())
+    op = ConvTranspose(maps, kernel, stride, padding, extra, dilation, groups, bias)
+    return op, (x,)
+
+
+@st.composite
+def lp_pools(draw: st.DrawFn) -> Case:
+    x = draw(IMAGES)
+    p = draw(st.sampled_from([1.0, 2.0, 3.0, 2.5]))
+    rounding = draw(st.sampled_from(["floor", "ceil"]))
+    return LpPool(**draw(windows(x, most_padding=1)), rounding=rounding, p=p), (x,)
+
+
 def of_one(ops: st.SearchStrategy[Op], operand: st.SearchStrategy[TensorType]):
     """Operators that take every operand of their kind."""
     return st.tuples(ops, st.tuples(operand))
+
+
+def takes(case: Case) -> bool:
+    op, operands = case
+    return accepted(op, *operands)
 
 
 BOTH = st.sampled_from(["maps", "image"])
@@ -92,6 +138,10 @@ CASES: dict[str, st.SearchStrategy[Case]] = PLAIN_CASES | {
     "layernorm": of_one(
         st.builds(LayerNorm, EPSILONS, BOTH, st.booleans(), st.booleans()), TENSORS
     ),
+    "depthwise": depthwise(),
+    "separable": separable(),
+    "convtranspose": transposed().filter(takes),
+    "lppool": lp_pools().filter(takes),
     "prelu": of_one(st.builds(Prelu, st.sampled_from(["map", "one", "cell"])), TENSORS),
 }
 """For each row type operators with the types of their operands."""

@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 import plain_cells
+import plain_filters
 import plain_places
 
 
@@ -124,6 +125,22 @@ def subsample(op, x, weight, bias):
     return y, y[0].size
 
 
+def lppool(op, x):
+    return pooled(
+        op, x, lambda values, places, c: sum(abs(v) ** op.p for v in values) ** (1 / op.p)
+    )
+
+
+def depthwise(op, x, weight, bias=None):
+    axes = [cells_of_axis(op, x.shape[1:3], axis) for axis in (0, 1)]
+    return plain_filters.depthwise(op, x, weight, bias, axes=axes)
+
+
+def separable(op, x, **weights):
+    axes = [cells_of_axis(op, x.shape[1:3], axis) for axis in (0, 1)]
+    return plain_filters.separable(op, x, axes=axes, **weights)
+
+
 def globalavgpool(op, x):
     batch, height, width, maps = x.shape
     y = np.zeros((batch, 1, 1, maps))
@@ -207,6 +224,10 @@ DEFINITIONS = {
     "maxpool": maxpool,
     "avgpool": avgpool,
     "subsample": subsample,
+    "lppool": lppool,
+    "depthwise": depthwise,
+    "separable": separable,
+    "convtranspose": plain_filters.convtranspose,
     "globalavgpool": globalavgpool,
     "globalmaxpool": globalmaxpool,
     "lrn": lrn,

@@ -42,6 +42,51 @@ IMAGE, VECTOR = f32(8, 6, 4), f32(12)
             "over",
             "frameworks normalize different cells of an image together: name which",
         ),
+        (
+            "convtranspose maps=2 kernel=2 stride=3",
+            (IMAGE,),
+            "padding",
+            "frameworks read `valid` differently where the stride is larger than the kernel",
+        ),
+        (
+            "convtranspose maps=2 kernel=2 stride=3 padding=same",
+            (IMAGE,),
+            "padding",
+            "with a kernel smaller than the stride, or output_padding, write cells",
+        ),
+        (
+            "convtranspose maps=2 kernel=3 padding=same_lower stride=2 output_padding=1",
+            (IMAGE,),
+            "padding",
+            "same_lower makes the output 2x2 times as large by itself",
+        ),
+        (
+            "convtranspose maps=2 kernel=3 stride=2 padding=same",
+            (IMAGE,),
+            "padding",
+            "frameworks read `same` differently here: an odd number of cells is cut off",
+        ),
+        (
+            "convtranspose maps=2 kernel=3 stride=2 padding=1 output_padding=2",
+            (IMAGE,),
+            "output_padding",
+            "output_padding must be smaller than the stride or the dilation",
+        ),
+        (
+            "convtranspose maps=2 kernel=3 padding=6",
+            (IMAGE,),
+            "padding",
+            "the padding cuts off all of the output: 8x6 through 3x3 transposed stride 1 padding 6 "
+            "is -2x-4: (8 - 1) * 1 + 3 - 6 - 6 = -2; (6 - 1) * 1 + 3 - 6 - 6 = -4",
+        ),
+        (
+            "convtranspose maps=2 kernel=3 groups=3",
+            (IMAGE,),
+            "groups",
+            "4 input maps do not divide",
+        ),
+        ("depthwise kernel=9", (IMAGE,), "kernel", "a 9x9 window does not fit into 8x6"),
+        ("separable maps=2 kernel=9", (IMAGE,), "kernel", "a 9x9 window does not fit into 8x6"),
         ("concat axis=width", (VECTOR, VECTOR), "axis", "a vector has no width"),
     ],
 )
@@ -50,6 +95,21 @@ def test_an_operator_refuses_what_it_cannot_do(op, operands, column, message):
         parse_op(op).infer(*operands)
     assert message in caught.value.diagnostics[0].message
     assert caught.value.diagnostics[0].column == column
+
+
+def test_what_reads_images_refuses_vectors():
+    for row_type, options in {
+        "depthwise": "kernel=1",
+        "separable": "maps=1 kernel=1",
+        "convtranspose": "maps=1 kernel=1",
+        "lppool": "kernel=1 stride=1",
+        "groupnorm": "groups=1 epsilon=1",
+        "instancenorm": "affine=no epsilon=1",
+    }.items():
+        with pytest.raises(CnnError) as caught:
+            parse_op(f"{row_type} {options}").infer(VECTOR)
+        message = f"{row_type} reads an image, and 12 features is a vector"
+        assert caught.value.diagnostics[0].message == message
 
 
 @pytest.mark.parametrize(

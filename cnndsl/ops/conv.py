@@ -9,19 +9,20 @@ import numpy as np
 
 from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import Count, Extent, Flag, Pair, Step, attribute
-from cnndsl.ops.base import Array, Op, Param
+from cnndsl.ops.base import Array, Param
 from cnndsl.ops.connections import (
     Connections,
     ConnectionsKind,
     connection_mask,
     count_links,
 )
+from cnndsl.ops.rescalable import Rescalable
 from cnndsl.ops.window import Padding, PaddingKind, Window
 from cnndsl.types import TensorType, f32
 
 
 @dataclass(frozen=True)
-class Conv(Op):
+class Conv(Rescalable):
     """
     Cross-correlate images with filters (what deep learning calls convolution).
 

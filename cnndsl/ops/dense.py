@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.ops.attributes import Count, Flag, attribute
-from cnndsl.ops.base import Array, Op, Param
+from cnndsl.ops.base import Array, Param
 from cnndsl.ops.flatten import ORDER
+from cnndsl.ops.rescalable import Rescalable
 from cnndsl.types import TensorType, f32
 
 
 @dataclass(frozen=True)
-class Dense(Op):
+class Dense(Rescalable):
     """`y[o] = bias[o] + sum over k of x[k] * weight[o, k]`. An image before it is flattened."""
 
     row_type = "dense"

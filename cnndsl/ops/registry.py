@@ -9,7 +9,9 @@ from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
+from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
@@ -17,11 +19,13 @@ from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.input import Input
 from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
+from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
 from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
+from cnndsl.ops.separable import Separable
 from cnndsl.ops.subsample import Subsample
 
 _OPERATORS: tuple[type[Op], ...] = (
@@ -46,6 +50,10 @@ _OPERATORS: tuple[type[Op], ...] = (
     InstanceNorm,
     LayerNorm,
     Prelu,
+    Depthwise,
+    Separable,
+    ConvTranspose,
+    LpPool,
 )
 
 OPERATORS: dict[str, type[Op]] = {op.row_type: op for op in _OPERATORS}
