@@ -97,6 +97,9 @@ def test_arrays_of_floats_are_the_networks_input_and_of_bytes_are_pictures(cli):
     ("array", "message"),
     [
         (np.zeros((3, 5), np.float32), "reads [n, 2, 2, 1]"),
+        (np.zeros((1, 3, 2, 2, 1), np.float32), "batches of batches"),
+        (np.zeros((2, 2, 2, 5), np.uint8), "is no picture"),
+        (np.float32(1), "reads [n, 2, 2, 1]"),
         (np.array(["a"]), "the network reads float32"),
         (np.array([None]), "it cannot be read"),
     ],

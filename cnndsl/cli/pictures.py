@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError, FileError, InputError, MissingExtra
-from cnndsl.pictures import FloatArray, preprocess
+from cnndsl.pictures import preprocess
 
 if TYPE_CHECKING:
     from cnndsl.model import Model
@@ -34,7 +34,7 @@ class Sample:
 
     file: Path
     index: int | None
-    image: FloatArray
+    image: NDArray[Any]
 
     @property
     def name(self) -> str:
@@ -66,13 +66,14 @@ def read_samples(file: Path, model: Model) -> Iterator[Sample]:
     """
     try:
         if file.suffix.lower() != ARRAY:
-            yield Sample(file, None, preprocess(read_picture(file), model)[0])
+            yield Sample(file, None, preprocess([read_picture(file)], model)[0])
             return
-        images, single = _images(read_array(file), model)
-    except (InputError, FileError) as error:
+        array = read_array(file)
+        single = _is_one(array, model)
+        for index, image in enumerate([array] if single else array):
+            yield Sample(file, None if single else index, _image(image, model))
+    except InputError as error:
         raise _named(error, file) from None
-    for index, image in enumerate(images):
-        yield Sample(file, None if single else index, image)
 
 
 def read_array(file: Path) -> NDArray[Any]:
@@ -133,20 +134,25 @@ def _pixels(picture: Any) -> NDArray[np.uint8]:
     return cells[..., None] if grey else cells
 
 
-def _images(array: NDArray[Any], model: Model) -> tuple[NDArray[Any], bool]:
-    """
-    An array's images, and whether it is one without a batch axis.
+def _is_one(array: NDArray[Any], model: Model) -> bool:
+    """Whether an array is one image, without a batch axis."""
+    if array.dtype == np.uint8:
+        return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
+    return array.ndim == 0 or array.shape == model.input_shape
 
-    Cells of uint8 are pictures; all others are taken as the input row's numbers already.
+
+def _image(array: NDArray[Any], model: Model) -> NDArray[Any]:
+    """
+    One image as the model reads it.
+
+    Cells of uint8 are a picture's; all others are taken as the input row's numbers already.
     """
     if array.dtype == np.uint8:
-        single = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
-        return preprocess(array, model), single
-    if array.shape == model.input_shape:
-        return array[None], True
-    if array.shape[1:] != model.input_shape or array.dtype.kind not in "fib":
-        model(array[:1])  # raises what is wrong with it
-    return array, False
+        return preprocess([array], model)[0]
+    if array.shape != model.input_shape or array.dtype.kind not in "fiub":
+        model(array)  # says best what is wrong with it
+        raise InputError(f"it holds batches of batches of images: {list(array.shape)} in each")
+    return array
 
 
 def _named(error: CnnError, file: Path) -> CnnError:
