@@ -100,7 +100,7 @@ class FixSearch:
             message += f", which asks for a change in {', '.join(harmed[:3])} too"
         edit = set_value(row, failure, text, claim=True)
         # Of edits of the same size the claim's comes first: it changes no network.
-        far = distance(_number(claim.value), _number(value)) * 0.99
+        far = max(map(distance, _numbers(claim.value), _numbers(value))) * 0.99
         return [(far + bool(harmed), Fix(message, (edit,)))]
 
     def _searches(self, place: int, failure: str) -> Iterator[Iterator[_Candidate]]:
@@ -146,9 +146,9 @@ class FixSearch:
         outcome, claim = self.table.verdicts[place].outcome, self.table.rows[place].claims
         if outcome is None or failure not in claim or failure == "size":
             return 1.0
-        return _number(claim[failure].value) / max(1, _number(actual(failure, outcome)))
+        return claim[failure].value / max(1, *_numbers(actual(failure, outcome)))
 
 
-def _number(value: Pair | int | None) -> int:
-    """A claim's value as one number."""
-    return value[0] * value[1] if isinstance(value, tuple) else value or 0
+def _numbers(value: Pair | int | None) -> Pair:
+    """A claim's value as two numbers."""
+    return value if isinstance(value, tuple) else (value or 0, value or 0)
