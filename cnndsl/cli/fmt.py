@@ -51,8 +51,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             changed += _finish(source, text, args, terminal)
         except CnnError as error:
             findings += error.diagnostics
-    if findings:
-        terminal.report(findings, args.format)
+    terminal.report(findings, args.format)
     dry = args.check or args.diff
     return int(bool(findings) or (dry and changed > 0))
 

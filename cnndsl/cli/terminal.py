@@ -87,9 +87,12 @@ class Terminal:
         """
         Write findings: for people to standard error or, if they are the `result`, to output.
 
-        Those for programs (`json`, `github`) always go to standard output.
+        Those for programs (`json`, `github`) always go to standard output. Where there are none,
+        only a result says so.
         """
         found = list(diagnostics)
+        if not found and not result:
+            return
         if format == "json":
             self.json({"diagnostics": [as_json(diagnostic) for diagnostic in found]})
         elif format == "github":
