@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnndsl.backends.cpu.lowering.conv import choose_conv
 from cnndsl.errors import TargetError
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
@@ -25,7 +26,8 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
     """How to run a node. Raises `TargetError` for an operator without a kernel."""
     match node.op:
         case Conv() as conv:
-            return _choose_conv(conv, operands[0])
+            height, width = operands[0].height_width
+            return choose_conv(conv, (height, width, operands[0].maps))
         case Dense():
             return Choice("dense", contiguous=True)
         case MaxPool() | GlobalMaxPool():
@@ -52,12 +54,3 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
             raise TargetError(
                 f"the target cpu has no kernel for {op.row_type}", span=node.span, row=node.row
             )
-
-
-def _choose_conv(conv: Conv, x: TensorType) -> Choice:
-    window, image = conv.window, x.height_width
-    if conv.kernel == image and conv.groups == 1 and not window.overhangs(image):
-        # One window that is the whole image: each output is a product with all of its cells.
-        return Choice("dense", contiguous=True)
-    (top, bottom), (left, right) = window.grown_sides(image)
-    return Choice("conv_direct", halo=(top, bottom, left, right))

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.lowering.call import Lowered
 from cnndsl.backends.cpu.lowering.combine import lower_add, lower_multiply
-from cnndsl.backends.cpu.lowering.conv_direct import lower_conv_direct
-from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, lower_conv
 from cnndsl.backends.cpu.lowering.copy import lower_copy, lower_permute, lower_zero_halo
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
@@ -26,7 +25,6 @@ from cnndsl.backends.cpu.lowering.softmax import lower_log_softmax, lower_softma
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.concat import Concat
-from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.pool import Pool
@@ -44,41 +42,16 @@ def lower_step(step: Step, params: Params) -> list[Lowered]:
     return several(step) if several else [_LOWERINGS[step.kernel](step, params)]
 
 
-def _conv_direct(step: Step, params: Params) -> Lowered:
+def _conv(step: Step, params: Params) -> Lowered:
     assert isinstance(step.op, Conv)
-    conv, (x,) = step.op, step.x
-    height, width, maps = x.image
-    (top, _), (left, _) = conv.window.sides((height, width))
-    shape = ConvShape(
-        size=conv.window.output((height, width)),
-        in_maps=maps,
-        out_maps=conv.maps,
-        kernel=conv.kernel,
-        stride=conv.stride,
-        padding=(top, left),
-        dilation=conv.dilation,
-        groups=conv.groups,
-    )
-    weight = _filters(conv, params)
-    return lower_conv_direct(shape, x, step.y, _epilogue(step), weight, params.get("bias"))
+    weight, bias = params["weight"], params.get("bias")
+    return lower_conv(step.kernel, step.op, step.x[0], step.y, _epilogue(step), weight, bias)
 
 
 def _dense(step: Step, params: Params) -> Lowered:
-    (x,) = step.x
-    weight = params["weight"]
     if isinstance(step.op, Conv):
-        # A convolution of one window: its filters in the order of the image's cells.
-        filters = _filters(step.op, params).transpose(0, 2, 3, 1)
-        weight = np.ascontiguousarray(filters).reshape(len(filters), -1)
-    return lower_dense(x, step.y, _epilogue(step), weight, params.get("bias"))
-
-
-def _filters(conv: Conv, params: Params) -> NDArray[np.float32]:
-    """A convolution's weights, zero where maps are not connected."""
-    weight = params["weight"]
-    if not conv.connect:
-        return weight
-    return np.where(connection_mask(conv.connect, weight.shape), weight, np.float32(0))
+        return _conv(step, params)
+    return lower_dense(step.x[0], step.y, _epilogue(step), params["weight"], params.get("bias"))
 
 
 def _max_pool(step: Step, params: Params) -> Lowered:
@@ -186,7 +159,7 @@ def _epilogue(step: Step) -> Epilogue:
 
 
 _LOWERINGS: dict[str, Callable[[Step, Params], Lowered]] = {
-    "conv_direct": _conv_direct,
+    **dict.fromkeys(ALGORITHMS, _conv),
     "dense": _dense,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,

@@ -1,0 +1,87 @@
+"""Convolutions of a graph: by which algorithm each is computed, and its call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
+from cnndsl.backends.cpu.lowering.conv_direct import lower_conv_direct
+from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
+from cnndsl.backends.cpu.lowering.conv_winograd import POINTS, WinogradConv, lower_conv_winograd
+from cnndsl.backends.cpu.lowering.dense import lower_dense
+from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.target import Target
+from cnndsl.ops.connections import connection_mask
+from cnndsl.ops.conv import Conv
+from cnndsl.plan.plan import Buffer
+from cnndsl.plan.strategy import Choice
+
+# Winograd's transforms cost about half as much again as its products: measured on layers of 8 to
+# 512 maps, it was faster from here on, but for images of fewer squares than a tile has.
+LEAST_SAVING = 1.5
+LEAST_SQUARES = 4
+
+_LOWERINGS = {
+    "conv_depthwise": lower_conv_depthwise,
+    "conv_direct": lower_conv_direct,
+    "conv_winograd": lower_conv_winograd,
+}
+ALGORITHMS = ("dense", *_LOWERINGS)
+"""The names of `choose_conv`'s choices."""
+
+
+def choose_conv(conv: Conv, x: tuple[int, int, int]) -> Choice:
+    """The fastest algorithm for a convolution of images of height, width and maps `x`."""
+    window, image = conv.window, (x[0], x[1])
+    (top, bottom), (left, right) = window.grown_sides(image)
+    halo = (top, bottom, left, right)
+    if conv.kernel == image and conv.groups == 1 and not any(halo):
+        # One window that is the whole image: each output is a product with all of its cells.
+        return Choice("dense", contiguous=True)
+    if conv.groups == conv.maps == x[2]:
+        return Choice("conv_depthwise", halo=halo)
+    shape, machine = conv_shape(conv, x), Target.host()
+    if WinogradConv.fits(shape, machine):
+        winograd = WinogradConv.of(shape, machine)
+        squares = winograd.grid[0] * winograd.grid[1]
+        saving = shape.pixels * conv.kernel[0] * conv.kernel[1] / (squares * POINTS)
+        if saving >= LEAST_SAVING and squares >= LEAST_SQUARES:
+            return Choice("conv_winograd", halo=winograd.halo(image))
+    return Choice("conv_direct", halo=halo)
+
+
+def lower_conv(
+    algorithm: str,
+    conv: Conv,
+    x: Buffer,
+    y: Buffer,
+    epilogue: Epilogue,
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+) -> Lowered:
+    """`y = conv(x)` by one of `ALGORITHMS`."""
+    if conv.connect:
+        weight = np.where(connection_mask(conv.connect, weight.shape), weight, np.float32(0))
+    if algorithm == "dense":
+        # The filters in the order of the image's cells.
+        rows = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
+        return lower_dense(x, y, epilogue, rows, bias)
+    return _LOWERINGS[algorithm](conv_shape(conv, x.image), x, y, epilogue, weight, bias)
+
+
+def conv_shape(conv: Conv, x: tuple[int, int, int]) -> ConvShape:
+    """What a convolution of images of height, width and maps `x` computes."""
+    image: Pair = (x[0], x[1])
+    (top, _), (left, _) = conv.window.sides(image)
+    return ConvShape(
+        size=conv.window.output(image),
+        in_maps=x[2],
+        out_maps=conv.maps,
+        kernel=conv.kernel,
+        stride=conv.stride,
+        padding=(top, left),
+        dilation=conv.dilation,
+        groups=conv.groups,
+    )
