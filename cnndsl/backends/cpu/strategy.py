@@ -11,6 +11,7 @@ from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
+from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.lrn import Lrn
@@ -26,8 +27,9 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
     """How to run a node. Raises `TargetError` for an operator without a kernel."""
     match node.op:
         case Conv() as conv:
-            height, width = operands[0].height_width
-            return choose_conv(conv, (height, width, operands[0].maps))
+            return _choose_conv(conv, operands[0])
+        case Depthwise() as depthwise:
+            return _choose_conv(depthwise.as_conv(operands[0].maps), operands[0])
         case Dense():
             return Choice("dense", contiguous=True)
         case MaxPool() | GlobalMaxPool():
@@ -54,3 +56,8 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
             raise TargetError(
                 f"the target cpu has no kernel for {op.row_type}", span=node.span, row=node.row
             )
+
+
+def _choose_conv(conv: Conv, x: TensorType) -> Choice:
+    height, width = x.height_width
+    return choose_conv(conv, (height, width, x.maps))

@@ -26,6 +26,8 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.dense import Dense
+from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.rbf import Rbf
@@ -43,13 +45,15 @@ def lower_step(step: Step, params: Params) -> list[Lowered]:
 
 
 def _conv(step: Step, params: Params) -> Lowered:
-    assert isinstance(step.op, Conv)
+    (x,) = step.x
+    conv = step.op.as_conv(x.image[2]) if isinstance(step.op, Depthwise) else step.op
+    assert isinstance(conv, Conv)
     weight, bias = params["weight"], params.get("bias")
-    return lower_conv(step.kernel, step.op, step.x[0], step.y, _epilogue(step), weight, bias)
+    return lower_conv(step.kernel, conv, x, step.y, _epilogue(step), weight, bias)
 
 
 def _dense(step: Step, params: Params) -> Lowered:
-    if isinstance(step.op, Conv):
+    if not isinstance(step.op, Dense):
         return _conv(step, params)
     return lower_dense(step.x[0], step.y, _epilogue(step), params["weight"], params.get("bias"))
 
