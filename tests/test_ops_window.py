@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from op_strategies import paddings, pairs
 from plain_definitions import cells_of_axis, inside, same_sides
 
-from cnndsl.errors import ConventionError, ShapeError
+from cnndsl.errors import ConventionError, ShapeError, ValueRefused
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.text import parse_op
 from cnndsl.ops.window import Padding, Window
@@ -206,6 +206,12 @@ def test_an_average_whose_windows_overhang_must_name_its_divisor():
     assert caught.value.code == "E205"
     # Padding that no window touches makes no difference.
     assert parse_op("avgpool kernel=2 stride=2 padding=0+1").infer(f32(4, 4, 1)) == f32(2, 2, 1)
+
+
+def test_padding_has_a_largest_amount():
+    assert parse_op("conv maps=1 kernel=1 padding=1000000").padding.sides[0] == (10**6, 10**6)
+    with pytest.raises(ValueRefused):
+        parse_op("conv maps=1 kernel=1 padding=1000001")
 
 
 def test_a_giant_window_is_answered_in_integers():

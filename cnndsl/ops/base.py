@@ -120,7 +120,11 @@ class Op(ABC):
         return False
 
     def operand_size(self, *operands: Any, **_: Any) -> int:
-        """Elements of its operands for one image, with the padding that it reads around them."""
+        """
+        Elements of its operands for one image, with the padding that it reads around them.
+
+        The memory limit counts them, so an operator that needs more on its way says so here.
+        """
         return sum(operand.size for operand in operands)
 
     def require_image(self, x: TensorType) -> None:

@@ -114,6 +114,12 @@ class ConvTranspose(Rescalable):
     def macs(self, x: TensorType) -> int:
         return x.size * self.maps // self.groups * prod(self.kernel)
 
+    def operand_size(self, x: TensorType) -> int:
+        # The output before anything is cut off it, which the padding may make much larger.
+        sizes = zip(x.height_width, self.stride, self.reach, strict=True)
+        uncut = prod((size - 1) * stride + reach for size, stride, reach in sizes)
+        return max(x.size, uncut * self.maps)
+
     def conventions(self, x: TensorType) -> tuple[str, ...]:
         if not self.padding.mode.startswith("same"):
             return ()
