@@ -24,8 +24,14 @@ from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.pad import Pad
 from cnndsl.ops.prelu import Prelu
+from cnndsl.ops.reshape import Reshape
+from cnndsl.ops.resize import Resize
+from cnndsl.ops.sampling import COORDINATES, ROUNDINGS
 from cnndsl.ops.separable import Separable
+from cnndsl.ops.shuffle import Shuffle
+from cnndsl.ops.slice import Part, Slice
 from cnndsl.types import TensorType, f32
 
 SIDES = st.integers(1, 7)
@@ -115,6 +121,60 @@ def lp_pools(draw: st.DrawFn) -> Case:
     return LpPool(**draw(windows(x, most_padding=1)), rounding=rounding, p=p), (x,)
 
 
+@st.composite
+def pads(draw: st.DrawFn) -> Case:
+    mode = draw(st.sampled_from(["zeros", "constant", "reflect", "edge"]))
+    value = draw(st.sampled_from([0.0, -1.5])) if mode == "constant" else None
+    return Pad(draw(st.tuples(pairs(0, 3), pairs(0, 3))), mode, value), (draw(IMAGES),)
+
+
+@st.composite
+def parts(draw: st.DrawFn, size: int) -> Part:
+    begin = draw(st.integers(0, size - 1))
+    end = draw(st.integers(begin + 1, size))
+    from_end = draw(st.booleans())
+    return Part(
+        draw(st.sampled_from([begin, begin - size] if begin else [None, 0, -size])),
+        (end - size if from_end else end) if end < size else draw(st.sampled_from([None, size])),
+        draw(st.sampled_from([1, 1, 2, 3])),
+    )
+
+
+@st.composite
+def slices(draw: st.DrawFn) -> Case:
+    x = draw(TENSORS)
+    names = ["row_range", "column_range", "map_range"][-len(x.shape) :]
+    return Slice(**{n: draw(parts(size)) for n, size in zip(names, x.shape, strict=True)}), (x,)
+
+
+@st.composite
+def shuffles(draw: st.DrawFn) -> Case:
+    groups = draw(st.integers(1, 4))
+    return Shuffle(groups), (f32(draw(SIDES), draw(SIDES), groups * draw(st.integers(1, 4))),)
+
+
+@st.composite
+def reshapes(draw: st.DrawFn) -> Case:
+    before, after = draw(st.permutations([2, 3, 4])), draw(st.permutations([4, 2, 3]))
+    shapes = [tuple(before), tuple(after), (24,), (1, 4, 6)]
+    x, to = draw(st.sampled_from(shapes)), draw(st.sampled_from(shapes))
+    return Reshape(to, draw(st.sampled_from(["hwc", "chw"]))), (f32(*x),)
+
+
+@st.composite
+def resizes(draw: st.DrawFn) -> Case:
+    mode = draw(st.sampled_from(["nearest", "bilinear"]))
+    coordinates = draw(st.sampled_from([None, *COORDINATES]))
+    rounding = None
+    if mode == "nearest" and coordinates is not None:
+        rounding = draw(st.sampled_from([None, *ROUNDINGS]))
+    size = draw(st.sampled_from(["factor", "to"]))
+    extent = draw(pairs(1, 3) if size == "factor" else pairs(1, 9))
+    return Resize(mode, coordinates=coordinates, rounding=rounding, **{size: extent}), (
+        draw(IMAGES),
+    )
+
+
 def of_one(ops: st.SearchStrategy[Op], operand: st.SearchStrategy[TensorType]):
     """Operators that take every operand of their kind."""
     return st.tuples(ops, st.tuples(operand))
@@ -142,6 +202,11 @@ CASES: dict[str, st.SearchStrategy[Case]] = PLAIN_CASES | {
     "separable": separable(),
     "convtranspose": transposed().filter(takes),
     "lppool": lp_pools().filter(takes),
+    "pad": pads().filter(takes),
+    "slice": slices(),
+    "shuffle": shuffles(),
+    "reshape": reshapes(),
+    "resize": resizes().filter(takes),
     "prelu": of_one(st.builds(Prelu, st.sampled_from(["map", "one", "cell"])), TENSORS),
 }
 """For each row type operators with the types of their operands."""

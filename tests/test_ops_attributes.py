@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from op_cases import functions
+from op_cases import functions, parts
 
 from cnndsl.errors import CnnError, ValueRefused
 from cnndsl.ops.attributes import (
@@ -24,7 +24,10 @@ from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.connections import MOST_LINKS, ConnectionsKind
 from cnndsl.ops.function_kind import FunctionKind
 from cnndsl.ops.norm_kind import NormKind
+from cnndsl.ops.pad import SidesKind
 from cnndsl.ops.registry import OPERATORS
+from cnndsl.ops.reshape import ShapeKind
+from cnndsl.ops.slice import PartKind
 from cnndsl.ops.text import parse_op
 from cnndsl.ops.window import Padding, PaddingKind
 
@@ -53,6 +56,9 @@ VALUES = [
     ),
     (ConnectionsKind(), st.lists(LINKS, min_size=1).map(tuple)),
     (FunctionKind(), functions().map(lambda op: op.activation)),
+    (SidesKind(), st.tuples(SIDES, SIDES)),
+    (PartKind(), st.integers(1, 9).flatmap(parts)),
+    (ShapeKind(), st.tuples(COUNTS, COUNTS, COUNTS) | st.tuples(COUNTS)),
     (NormKind(), st.builds(BatchNorm, st.floats(0, 1, exclude_min=True))),
 ]
 ATTRIBUTES = [
@@ -140,6 +146,13 @@ def test_texts_that_people_write_are_read(kind, text, value):
         (PaddingKind(), "1+2+3", "'1+2+3' is not valid, same"),
         (Choice(("relu", "tanh")), "rleu", "'rleu' is not one of relu, tanh"),
         (ConnectionsKind(), "2-1", "('2-1' names no maps)"),
+        (SidesKind(), "same", "'same' is not cells such as 2, 2x1 or 0+1x0+1 (begin+end)"),
+        (PartKind(), "3", "'3' is not a part such as 0:32 (the first 32), 2:-2, 16: or ::2"),
+        (PartKind(), "0:9:0", "(the step must be positive)"),
+        (PartKind(), f"0:{10**15}", "(a place is too large)"),
+        (ShapeKind(), "7x7", "'7x7' is not a shape such as 7x7x30 (height x width x maps) or 1470"),
+        (ShapeKind(), "0", "'0' is not a shape"),
+        (ShapeKind(), "1x2x2000000000", "(each side must lie in 1..1000000000)"),
         (NormKind(), "batch", "write batch(epsilon): epsilon is added to the variance: 1e-5 in"),
         (NormKind(), "batch(0)", "'0' is not a number such as 0.75 or 2e-5 (it must be greater"),
         (NormKind(), "layer(1)", "is not a normalization with its epsilon such as batch(1e-5)"),

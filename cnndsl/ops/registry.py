@@ -23,9 +23,14 @@ from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.pad import Pad
 from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
+from cnndsl.ops.reshape import Reshape
+from cnndsl.ops.resize import Resize
 from cnndsl.ops.separable import Separable
+from cnndsl.ops.shuffle import Shuffle
+from cnndsl.ops.slice import Slice
 from cnndsl.ops.subsample import Subsample
 
 _OPERATORS: tuple[type[Op], ...] = (
@@ -54,6 +59,11 @@ _OPERATORS: tuple[type[Op], ...] = (
     Separable,
     ConvTranspose,
     LpPool,
+    Pad,
+    Slice,
+    Shuffle,
+    Reshape,
+    Resize,
 )
 
 OPERATORS: dict[str, type[Op]] = {op.row_type: op for op in _OPERATORS}
