@@ -5,6 +5,7 @@ from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
+from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
 from cnndsl.backends.cpu.lowering.conv_direct import ConvDirectFields, Panel, Run
 from cnndsl.backends.cpu.memory import constant, entry, read_fields, set_entry
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
@@ -91,25 +92,15 @@ class _Conv:
     def sums(self, number: Int, pixel: Int, x: Value) -> list[list[Vector]]:
         """The bias and all products, [pixels][vectors]."""
         code, f, width = self.code, self.f, self.width
-        starts = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
+        rows = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
         bias = self.load(code.pointer(f.bias + number * (width * _FLOAT)))
-        weights = code.pointer(f.weights + number * f.reduction * (width * _FLOAT))
+        panel = code.pointer(f.weights + number * f.reduction * (width * _FLOAT))
+        tile = RegisterTile.begin(code, rows, panel, f.reduction, pixel, bias)
 
-        def add_run(r: Value, state: list[Any]) -> list[Any]:
-            offset, length = self.run(r)
-            return code.loop(offset, offset + length, 1, state, multiply)
+        def add_run(number: Value, state: list[Any]) -> list[Any]:
+            return tile.restored(state).add(*self.run(number)).state
 
-        def multiply(k: Value, state: list[Any]) -> list[Any]:
-            weights, *sums = state
-            row = self.load(weights)
-            after: list[Any] = [code.at(weights, width)]
-            for i, start in enumerate(starts):
-                value = code.broadcast(start, k)
-                mine = sums[i * self.vectors : (i + 1) * self.vectors]
-                after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
-            return after
-
-        _, *sums = code.loop(0, f.run_count, 1, [weights, *bias * len(starts)], add_run)
+        sums = tile.restored(code.loop(0, f.run_count, 1, tile.state, add_run)).sums
         return [sums[i : i + self.vectors] for i in range(0, len(sums), self.vectors)]
 
     def load(self, place: Value) -> list[Vector]:

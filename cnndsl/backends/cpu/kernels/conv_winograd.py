@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
+from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
 from cnndsl.backends.cpu.lowering.conv_winograd import PAD, POINTS, SIDE, ConvWinogradFields
 from cnndsl.backends.cpu.memory import call, read_fields
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
@@ -185,20 +186,10 @@ class _Unit:
         tile = range(self.squares.spare)
         rows = [self.input_at(point, (square + i).min(count - 1)) for i in tile]
         number = (point * f.panel_count + panel) * f.in_maps
-        weights = code.pointer(f.weights + number * (width * _FLOAT))
-
-        def add(k: Value, state: list[Any]) -> list[Any]:
-            weights, *sums = state
-            row = [code.load(weights, j * code.lanes) for j in range(self.vectors)]
-            after: list[Any] = [code.at(weights, width)]
-            for i in tile:
-                value = code.broadcast(rows[i], k)
-                mine = sums[i * self.vectors : (i + 1) * self.vectors]
-                after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
-            return after
-
-        zeros = [code.vector(0.0)] * (len(tile) * self.vectors)
-        _, *sums = code.loop(0, f.in_maps, 1, [weights, *zeros], add)
+        panel_start = code.pointer(f.weights + number * (width * _FLOAT))
+        zeros = [code.vector(0.0)] * self.vectors
+        first = RegisterTile.begin(code, rows, panel_start, f.in_maps, square, zeros)
+        sums = first.add(code.integer(0), f.in_maps).sums
         for i in tile:
             product = code.at(self.product_at(point, square + i), place * width)
             for j in range(self.vectors):

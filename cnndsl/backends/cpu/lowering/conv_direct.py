@@ -110,11 +110,11 @@ def tiles(machine: Target) -> tuple[Tile, ...]:
     The tiles that suit a machine's registers, the one preferred first.
 
     A tile of p pixels and v vectors keeps p * v sums, v weights and one value in vector registers,
-    p addresses in others, and loads p + v values for p * v multiply-adds.
+    p + 3 addresses and counts in others, and loads p + v values for p * v multiply-adds.
     """
     shapes = [(6, 2, 0.95), (5, 2, 0.94), (8, 1, 0.7)]
     if machine.registers >= 32:
-        shapes = [(8, 3, 0.95), (12, 2, 0.94), (12, 1, 0.7)]
+        shapes = [(8, 3, 0.95), (10, 2, 0.94), (10, 1, 0.7)]
     return tuple(Tile(p, v, machine.lanes, e) for p, v, e in shapes)
 
 
