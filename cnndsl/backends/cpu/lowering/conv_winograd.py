@@ -32,9 +32,7 @@ SIDE = 6  # inputs of a square in each direction, and points
 POINTS = SIDE * SIDE
 ROOTS = (0.0, 1.0, -1.0, 2.0, -2.0)  # the points but infinity
 PAD = 16  # floats between points: none two of them fall on the same lines of the cache
-FLOATS_IN_CACHE = 3 << 15  # most of a 512 KiB second-level cache
-LEAST_SQUARES, MOST_SQUARES = 12, 60
-WEIGHTS_IN_CACHE = 1 << 22  # floats of transformed weights that may be read again and again
+MOST_SQUARES = 30  # of a unit: more leave the second-level cache, fewer read weights more often
 UNIT_MACS = 1 << 22  # the least work of a unit
 UNITS_OF_IMAGE = 4  # work units an image is split into, at the least
 
@@ -142,21 +140,10 @@ class WinogradConv:
 
     @property
     def unit_squares(self) -> int:
-        """
-        Squares of a unit: whole tiles.
-
-        Few, so that all their points stay in the second-level cache; many where the weights do not
-        stay in any cache, so that they are read seldom.
-        """
+        """Squares of a unit: whole tiles."""
         down, across = self.grid
-        maps = self.shape.in_maps + self.shape.out_maps
-        fitting = FLOATS_IN_CACHE // (POINTS * maps)
-        if POINTS * self.shape.in_maps * self.shape.out_maps > WEIGHTS_IN_CACHE:
-            fitting = MOST_SQUARES
-        most = max(LEAST_SQUARES, min(fitting, MOST_SQUARES))
-        strips = ceil(down * across / most)
-        even = ceil(down * across / strips)
-        squares = most if strips == 1 else even
+        strips = ceil(down * across / MOST_SQUARES)
+        squares = MOST_SQUARES if strips == 1 else ceil(down * across / strips)
         return ceil(squares / self.tile.pixels) * self.tile.pixels
 
     @property
