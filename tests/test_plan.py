@@ -3,16 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from graphs import graph_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnndsl.ir.node import Folded
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.conv import Conv
 from cnndsl.plan.arena import Lifetime, assign_offsets
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
 from cnndsl.plan.strategy import Choice
 from cnndsl.plan.text import format_plan, plan_from_json, plan_to_json
+from cnndsl.types import f32
 
 
 def strategy(node, operands):
@@ -23,6 +27,9 @@ def strategy(node, operands):
     return {
         "dense": Choice("dense", contiguous=True),
         "activation": Choice("activation", in_place=True),
+        "add": Choice("add", in_place=True),
+        "mul": Choice("mul", in_place=True),
+        "reshape": Choice("", view=True),
     }.get(node.op.row_type, Choice(node.op.row_type))
 
 
@@ -110,6 +117,26 @@ def test_an_activation_takes_its_operand_s_memory_unless_another_reads_it():
     assert len(set(writes)) == 3
 
 
+def test_a_sum_takes_its_first_operand_s_memory_and_a_gate_smaller_than_its_result_does_not():
+    rows = [("In", "input maps=2 size=4", ""), ("P", "maxpool kernel=2 stride=2", "In")]
+    last = ("L", "lrn r=2 alpha=1 beta=1 k=1", "A")
+    plan = plan_of(*rows, ("Q", "avgpool kernel=2 stride=2", "In"), ("A", "add", "P Q"), last)
+    assert plan.steps[2].x[0].offset == plan.steps[2].y.offset != plan.steps[2].x[1].offset
+    plan = plan_of(*rows, ("G", "globalavgpool", "P"), ("A", "mul", "G P"), last)
+    assert len({buffer.offset for buffer in (*plan.steps[2].x, plan.steps[2].y)}) == 3
+
+
+def test_a_view_costs_nothing_unless_its_reader_wants_a_halo():
+    rows = [("In", "input maps=8 size=1", ""), ("C1", "conv maps=8 kernel=1", "In")]
+    view = ("R", "reshape to=2x2x2", "C1")
+    free = plan_of(*rows, view, ("C2", "conv maps=3 kernel=2", "R"))
+    assert [step.kernel for step in free.steps] == ["conv", "conv"]
+    assert free.steps[1].x[0].shape == (2, 2, 2)
+    assert free.steps[1].x[0].offset == free.steps[0].y.offset
+    padded = plan_of(*rows, view, ("C2", "conv maps=3 kernel=3 padding=1", "R"))
+    assert [step.kernel for step in padded.steps] == ["conv", ZERO_HALO, COPY, "conv"]
+
+
 def test_nchw_images_come_and_go_through_a_copy():
     plan = plan_of(
         ("In", "input maps=2 size=4 layout=nchw", ""), ("P", "maxpool kernel=2 stride=2", "In")
@@ -128,6 +155,25 @@ def test_a_plan_survives_json():
         ("D", "dense maps=5", "F"),
     )
     assert plan_from_json(plan_to_json(plan)) == plan
+
+
+def test_a_plan_carries_what_is_folded_into_parameters():
+    graph = graph_of(("In", "input maps=3 size=8", ""), ("C1", "conv maps=4 kernel=3", "In"))
+    folded = (Folded("B1", BatchNorm(1e-5)), Folded("C1.norm", BatchNorm(1e-3, scale=False)))
+    conv = replace(graph["C1"], part="pointwise", folded=folded)
+    plan = make_plan(replace(graph, nodes=(graph.nodes[0], conv)), strategy)
+    (step,) = plan.steps
+    assert (step.prefix, step.folded, step.operands) == ("C1.pointwise", folded, (f32(8, 8, 3),))
+    assert plan_from_json(plan_to_json(plan)) == plan
+    assert format_plan(plan).endswith("C1[6x6x4]@output <- In[8x8x3]@input * B1 * C1.norm")
+
+
+def test_only_a_normalization_can_be_folded():
+    graph = graph_of(("In", "input maps=3 size=8", ""), ("C1", "conv maps=4 kernel=3", "In"))
+    conv = replace(graph["C1"], folded=(Folded("B1", BatchNorm(1e-5)),))
+    text = plan_to_json(make_plan(replace(graph, nodes=(graph.nodes[0], conv)), strategy))
+    with pytest.raises(ValueError, match="globalavgpool cannot be folded"):
+        plan_from_json(text.replace("batchnorm epsilon=1e-05", "globalavgpool"))
 
 
 def test_a_plan_reads_as_text():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnndsl.errors import LimitError
+from cnndsl.ir.bind import declared_params
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import Types, operand_types
 from cnndsl.ir.node import Node
@@ -18,8 +19,7 @@ FLOAT = 4
 
 def node_params(node: Node, types: Types) -> dict[str, Param]:
     """A node's parameters by their full name, `C1.weight`."""
-    params = node.op.params(*operand_types(node, types))
-    return {f"{node.row}.{param.name}": param for param in params}
+    return declared_params(node, operand_types(node, types))
 
 
 def graph_params(graph: Graph, types: Types) -> dict[str, Param]:

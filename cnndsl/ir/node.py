@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.ops.base import Op
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """
+    A batch normalization that a pass has drawn into the parameters of the node before it.
+
+    Its own parameters are called `<prefix>.<param>`, as they were.
+    """
+
+    prefix: str
+    op: BatchNorm
 
 
 @dataclass(frozen=True)
@@ -13,8 +26,10 @@ class Node:
     """
     `name = op(*inputs)`, then each operator of `epilogue` in turn on the result.
 
-    `row` is the table row that it comes from. Its parameters are called `<row>.<param>`. The
-    epilogue holds elementwise operators that a pass has drawn in.
+    `row` is the table row that it comes from, and `part` which part of that row's operator it is,
+    where the row has become several nodes with parameters. `folded` are normalizations behind the
+    operator, before the epilogue: `ir.bind` computes the numbers that do for both. The epilogue
+    holds elementwise operators that a pass has drawn in.
     """
 
     name: str
@@ -23,3 +38,10 @@ class Node:
     row: str
     span: Span | None = None
     epilogue: tuple[Op, ...] = ()
+    part: str = ""
+    folded: tuple[Folded, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """What its parameters' full names begin with: `C1`, or of a part, `S1.depthwise`."""
+        return f"{self.row}.{self.part}" if self.part else self.row

@@ -9,11 +9,16 @@ from cnndsl.ops.text import format_op
 
 
 def format_node(node: Node) -> str:
-    """One node: `C1 = conv(In) maps=6 kernel=5x5 |> activation activation=tanh`."""
+    """
+    One node: `C1 = conv(In) maps=6 kernel=5x5 |> activation activation=tanh`.
+
+    Behind `*` stands what is folded into its parameters, behind `|>` its epilogue.
+    """
     row_type, _, options = format_op(node.op).partition(" ")
     call = f"{row_type}({', '.join(node.inputs)})"
+    folded = [f"* {folded.prefix}: {format_op(folded.op)}" for folded in node.folded]
     epilogue = [f"|> {format_op(op)}" for op in node.epilogue]
-    return f"{node.name} = {' '.join(filter(None, [call, options, *epilogue]))}"
+    return f"{node.name} = {' '.join(filter(None, [call, options, *folded, *epilogue]))}"
 
 
 def format_graph(graph: Graph) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types
 from cnndsl.ops.activation import Activation
+from cnndsl.ops.rescalable import Rescalable
 
 
 class InvalidGraph(Exception):
@@ -23,6 +24,8 @@ def verify(graph: Graph) -> None:
         for op in node.epilogue:
             if not (isinstance(op, Activation) and op.function.elementwise):
                 raise InvalidGraph(f"{node.name} has an epilogue that is not elementwise")
+        if node.folded and not isinstance(node.op, Rescalable):
+            raise InvalidGraph(f"nothing can be folded into {node.name}")
         seen.add(node.name)
     if not graph.outputs or not set(graph.outputs) <= seen:
         raise InvalidGraph("the outputs are missing or undefined")

@@ -71,7 +71,7 @@ class Separable(Op):
         return self.depthwise.arithmetic(x)
 
     def operand_size(self, x: TensorType) -> int:
-        return self.depthwise.operand_size(x)
+        return self.depthwise.operand_size(x) + self.depthwise.infer(x).size
 
     def evaluate(self, x: Array, **params: Array) -> Array:
         middle = self.depthwise.evaluate(x, weight=params["depthwise.weight"])

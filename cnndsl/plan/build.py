@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types, operand_types
-from cnndsl.ir.node import Node
+from cnndsl.ir.node import Folded, Node
 from cnndsl.ops.base import Op
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.input import Input
@@ -58,6 +58,8 @@ class _Draft:
     x: tuple[_Value, ...]
     y: _Value
     epilogue: tuple[Op, ...] = ()
+    part: str = ""
+    folded: tuple[Folded, ...] = ()
 
 
 @dataclass
@@ -96,12 +98,15 @@ class _Planner:
         if isinstance(node.op, Flatten):
             return self._flattened(node, node.op)
         choice = self.choices[node.name]
+        if choice.view:
+            return self._viewed(node)
         x = tuple(self._operand(name, choice) for name in node.inputs)
         if choice.in_place and self._may_overwrite(node, x[0]):
             y = replace(x[0], name=node.name)
         else:
             y = self._fresh(node.name, self.types[node.name].shape, self.halos[node.name])
-        self.drafts.append(_Draft(choice.kernel, node, node.op, x, y, node.epilogue))
+        extras = node.epilogue, node.part, node.folded
+        self.drafts.append(_Draft(choice.kernel, node, node.op, x, y, *extras))
         return y
 
     def _input(self, node: Node, op: Input) -> _Value:
@@ -122,6 +127,13 @@ class _Planner:
             x = self._copied(node, x, replace(turned, layout="nchw"))
         x.storage.tenants += 1
         return _Value(node.name, shape, x.storage)
+
+    def _viewed(self, node: Node) -> _Value:
+        """The operand's memory in another shape, or a copy with a halo where one is wanted."""
+        x, halo = self._compact(node.inputs[0]), self.halos[node.name]
+        x.storage.tenants += 1
+        y = _Value(node.name, self.types[node.name].shape, x.storage)
+        return y if halo == NO_HALO else self._copied(node, y, self._fresh(y.name, y.shape, halo))
 
     def _operand(self, name: str, choice: Choice) -> _Value:
         return self._compact(name) if choice.contiguous else self.values[name]
@@ -151,6 +163,7 @@ class _Planner:
         return (
             x.storage.place == "arena"
             and x.storage.tenants == 1
+            and x.shape == self.types[node.name].shape
             and x.storage.halo == self.halos[node.name]
             and len(self.readers[name]) == 1
             and name not in self.graph.outputs
@@ -195,6 +208,8 @@ class _Planner:
                 tuple(map(buffer, draft.x)),
                 buffer(draft.y),
                 draft.epilogue,
+                draft.part,
+                draft.folded,
             )
             for draft in drafts
         )

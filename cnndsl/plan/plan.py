@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cnndsl.ir.node import Folded
 from cnndsl.ops.base import Op
 from cnndsl.plan.strategy import NO_HALO, Halo
+from cnndsl.types import TensorType, f32
 
 Place = Literal["input", "output", "arena"]
 Layout = Literal["nhwc", "nchw"]
@@ -77,9 +79,10 @@ class Step:
     """
     One kernel's work: `y = op(*x)`, then `epilogue`, by the algorithm `kernel`.
 
-    `node` names the graph's node and `row` the table's row. Two kernels belong to no operator of
-    the graph: `copy` moves x into y's layout and halo, and `zero_halo` writes zeros around y's
-    image, whose cells a later step writes.
+    `node` names the graph's node, `row` the table's row and `part` the part of it that has its own
+    parameters; what they are together with those `folded` into them, `ir.bind` says. Two kernels
+    belong to no operator of the graph: `copy` moves x into y's layout and halo, and `zero_halo`
+    writes zeros around y's image, whose cells a later step writes.
     """
 
     kernel: str
@@ -89,6 +92,18 @@ class Step:
     x: tuple[Buffer, ...]
     y: Buffer
     epilogue: tuple[Op, ...] = ()
+    part: str = ""
+    folded: tuple[Folded, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """What its parameters' full names begin with."""
+        return f"{self.row}.{self.part}" if self.part else self.row
+
+    @property
+    def operands(self) -> tuple[TensorType, ...]:
+        """The types of what it reads."""
+        return tuple(f32(*x.shape) for x in self.x)
 
 
 COPY = "copy"

@@ -6,10 +6,12 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from cnndsl.ir.node import Folded
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.text import format_op, parse_op
 from cnndsl.plan.plan import Buffer, Plan, Step
 
-FORMAT = 1
+FORMAT = 2
 
 
 def format_plan(plan: Plan) -> str:
@@ -24,8 +26,9 @@ def format_plan(plan: Plan) -> str:
     for i, step in enumerate(plan.steps):
         operands = ", ".join(_format_buffer(x) for x in step.x)
         line = f"{i:3} {step.kernel:{width}} {_format_buffer(step.y)} <- {operands or 'zeros'}"
+        folded = "".join(f" * {folded.prefix}" for folded in step.folded)
         epilogue = "".join(f" |> {format_op(op)}" for op in step.epilogue)
-        lines.append(f"{line}{epilogue}")
+        lines.append(f"{line}{folded}{epilogue}")
     return "\n".join(lines)
 
 
@@ -54,6 +57,8 @@ def plan_to_json(plan: Plan) -> str:
                     "x": [asdict(x) for x in step.x],
                     "y": asdict(step.y),
                     "epilogue": [format_op(op) for op in step.epilogue],
+                    "part": step.part,
+                    "folded": [[folded.prefix, format_op(folded.op)] for folded in step.folded],
                 }
                 for step in plan.steps
             ],
@@ -82,7 +87,16 @@ def _step(data: Any) -> Step:
         tuple(_buffer(x) for x in data["x"]),
         _buffer(data["y"]),
         tuple(parse_op(op) for op in data["epilogue"]),
+        str(data["part"]),
+        tuple(_folded(prefix, op) for prefix, op in data["folded"]),
     )
+
+
+def _folded(prefix: str, text: str) -> Folded:
+    op = parse_op(text)
+    if not isinstance(op, BatchNorm):
+        raise ValueError(f"not a plan: {text} cannot be folded")
+    return Folded(prefix, op)
 
 
 def _buffer(data: Any) -> Buffer:

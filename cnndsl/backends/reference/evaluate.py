@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnndsl.ir.bind import bound_params
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types, operand_types
 from cnndsl.ops.base import Array
@@ -34,11 +35,9 @@ def evaluate_all(
         if isinstance(node.op, Input):
             value = x.astype(np.float64)
         else:
-            params = {
-                param.name: weights[f"{node.row}.{param.name}"].astype(np.float64)
-                for param in node.op.params(*operand_types(node, types))
-            }
-            value = node.op.evaluate(*(values[name] for name in node.inputs), **params)
+            params = bound_params(node, operand_types(node, types), weights)
+            wide = {name: array.astype(np.float64) for name, array in params.items()}
+            value = node.op.evaluate(*(values[name] for name in node.inputs), **wide)
         for op in node.epilogue:
             value = op.evaluate(value)
         values[node.name] = value
