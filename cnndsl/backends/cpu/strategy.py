@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from cnndsl.backends.cpu.lowering.conv import choose_conv
+from cnndsl.backends.cpu.lowering.conv import as_conv, choose_conv
+from cnndsl.backends.cpu.lowering.transposed import transposed_halo
 from cnndsl.errors import TargetError
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
+from cnndsl.ops.group_norm import GroupNorm
+from cnndsl.ops.instance_norm import InstanceNorm
+from cnndsl.ops.layer_norm import LayerNorm
+from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.pad import Pad
+from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
+from cnndsl.ops.reshape import Reshape
+from cnndsl.ops.resize import Resize
+from cnndsl.ops.separable import Separable
+from cnndsl.ops.shuffle import Shuffle
+from cnndsl.ops.slice import Slice
 from cnndsl.ops.subsample import Subsample
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import TensorType
@@ -26,10 +40,13 @@ from cnndsl.types import TensorType
 def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
     """How to run a node. Raises `TargetError` for an operator without a kernel."""
     match node.op:
-        case Conv() as conv:
-            return _choose_conv(conv, operands[0])
-        case Depthwise() as depthwise:
-            return _choose_conv(depthwise.as_conv(operands[0].maps), operands[0])
+        case Conv() | Depthwise() | Separable() as op:
+            height, width = operands[0].height_width
+            conv = as_conv(op, operands[0].maps)
+            assert conv is not None
+            return choose_conv(conv, (height, width, operands[0].maps))
+        case ConvTranspose() as op:
+            return Choice("conv_transpose", halo=transposed_halo(op, operands[0].height_width))
         case Dense():
             return Choice("dense", contiguous=True)
         case MaxPool() | GlobalMaxPool():
@@ -38,6 +55,20 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
             return Choice("avg_pool")
         case Subsample():
             return Choice("subsample")
+        case LpPool():
+            return Choice("lp_pool")
+        case BatchNorm():
+            return Choice("affine", in_place=True)
+        case Prelu():
+            return Choice("prelu", in_place=True)
+        case LayerNorm(over="image") if operands[0].is_image:
+            return Choice("normalise_groups", in_place=True)
+        case LayerNorm():
+            return Choice("normalise_pixels", in_place=True)
+        case GroupNorm() | InstanceNorm():
+            return Choice("normalise_groups", in_place=True)
+        case Pad() | Slice() | Shuffle() | Reshape() | Resize():
+            return Choice("move")
         case Lrn():
             return Choice("lrn")
         case Rbf():
@@ -56,8 +87,3 @@ def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
             raise TargetError(
                 f"the target cpu has no kernel for {op.row_type}", span=node.span, row=node.row
             )
-
-
-def _choose_conv(conv: Conv, x: TensorType) -> Choice:
-    height, width = x.height_width
-    return choose_conv(conv, (height, width, x.maps))

@@ -77,12 +77,18 @@ def _largest(cells: _Cells, span: Span) -> list[Vector]:
     return _fold(span.code, cells.rows, start, turn)
 
 
-def _total(cells: _Cells, span: Span) -> list[Vector]:
-    """The sum of all cells, row by row, which keeps rounding errors of large windows small."""
+def _total(
+    cells: _Cells, span: Span, function: Callable[[Vector], Vector] = lambda x: x
+) -> list[Vector]:
+    """
+    The sum of all cells, or of a function of them.
+
+    Summed row by row, which keeps rounding errors of large windows small.
+    """
     zeros = [span.code.vector(0.0)] * span.vectors
 
     def turn(row: Index, state: list[Vector]) -> list[Vector]:
-        sums = cells.fold_row(row, span, zeros, lambda total, x: total + x)
+        sums = cells.fold_row(row, span, zeros, lambda total, x: total + function(x))
         return [total + s for total, s in zip(state, sums, strict=True)]
 
     return _fold(span.code, cells.rows, zeros, turn)
@@ -163,3 +169,22 @@ def avg_pool(rows: int, columns: int) -> Any:
 def subsample(rows: int, columns: int) -> Any:
     """The kernel that takes a multiple of the sum of each window's cells, plus a bias."""
     return _pooling(_total, _weighted, rows, columns)
+
+
+def lp_pool(rows: int, columns: int, p: float) -> Any:
+    """The kernel that takes the p-norm of each window."""
+
+    def total(cells: _Cells, span: Span) -> list[Vector]:
+        return _total(cells, span, lambda x: _power(x.abs(), p))
+
+    def root(cells: _Cells, span: Span, vectors: list[Vector], divisor: Vector) -> list[Vector]:
+        return [_power(total, 1.0 / p) for total in vectors]
+
+    return _pooling(total, root, rows, columns)
+
+
+def _power(x: Vector, exponent: float) -> Vector:
+    """x ^ exponent, for x of at least 0."""
+    if exponent in (1.0, 2.0):
+        return x if exponent == 1.0 else x * x
+    return x.sqrt() if exponent == 0.5 else x.code.call("llvm.pow", x, exponent)

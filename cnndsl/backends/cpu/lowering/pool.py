@@ -100,6 +100,12 @@ def lower_avg_pool(
     return _lower("avg_pool", window, x, y, epilogue, {"weight": 0, "bias": 0}, padded=padded)
 
 
+def lower_lp_pool(window: Window, p: float, x: Buffer, y: Buffer, epilogue: Epilogue) -> Lowered:
+    """`y[i, j, c] = sum(|window|^p) ^ (1 / p)`."""
+    numbers = {"weight": 0, "bias": 0}
+    return _lower("lp_pool", window, x, y, epilogue, numbers, padded=False, of=(p,))
+
+
 def lower_subsample(
     window: Window,
     x: Buffer,
@@ -122,12 +128,13 @@ def _lower(
     numbers: dict[str, Any],
     *,
     padded: bool,
+    of: tuple[float, ...] = (),
 ) -> Lowered:
     height, width, maps = x.image
     rows, columns = window.output((height, width))
     tables = [axis_windows(window, (height, width), axis, padded=padded) for axis in (0, 1)]
     common = window.kernel in COMMON_WINDOWS and not window.overhangs((height, width))
-    kernel = Kernel("pool", function, window.kernel if common else ANY_WINDOW)
+    kernel = Kernel("pool", function, (*(window.kernel if common else ANY_WINDOW), *of))
     unit_floats = columns * maps * (1 + window.kernel[0] * window.kernel[1])
 
     def call(batch: int) -> Call:

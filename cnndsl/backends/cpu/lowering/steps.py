@@ -9,28 +9,53 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.lowering.call import Lowered
 from cnndsl.backends.cpu.lowering.combine import lower_add, lower_multiply
-from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, lower_conv
+from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, as_conv, conv_params, lower_conv
 from cnndsl.backends.cpu.lowering.copy import lower_copy, lower_permute, lower_zero_halo
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.lrn import lower_lrn
+from cnndsl.backends.cpu.lowering.moves import (
+    lower_concat,
+    lower_pad,
+    lower_reshape,
+    lower_resize,
+    lower_shuffle,
+    lower_slice,
+)
+from cnndsl.backends.cpu.lowering.normalise import (
+    Affine,
+    lower_normalise_groups,
+    lower_normalise_pixels,
+)
 from cnndsl.backends.cpu.lowering.pool import (
     lower_avg_pool,
+    lower_lp_pool,
     lower_max_pool,
     lower_subsample,
     whole_image,
 )
 from cnndsl.backends.cpu.lowering.rbf import lower_rbf
+from cnndsl.backends.cpu.lowering.scale import lower_affine, lower_prelu
 from cnndsl.backends.cpu.lowering.softmax import lower_log_softmax, lower_softmax
+from cnndsl.backends.cpu.lowering.transposed import lower_conv_transpose
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
-from cnndsl.ops.conv import Conv
+from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
-from cnndsl.ops.depthwise import Depthwise
+from cnndsl.ops.group_norm import GroupNorm
+from cnndsl.ops.instance_norm import InstanceNorm
+from cnndsl.ops.layer_norm import LayerNorm
+from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.lrn import Lrn
+from cnndsl.ops.pad import Pad
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.rbf import Rbf
+from cnndsl.ops.reshape import Reshape
+from cnndsl.ops.resize import Resize
+from cnndsl.ops.shuffle import Shuffle
+from cnndsl.ops.slice import Slice
 from cnndsl.ops.window import Window
 from cnndsl.plan.plan import COPY, ZERO_HALO, Buffer, Step
 
@@ -41,14 +66,14 @@ Params = Mapping[str, NDArray[np.float32]]
 def lower_step(step: Step, params: Params) -> list[Lowered]:
     """The kernel calls of a step in order, its weights packed."""
     several = _OF_SEVERAL_CALLS.get(step.kernel)
-    return several(step) if several else [_LOWERINGS[step.kernel](step, params)]
+    return several(step, params) if several else [_LOWERINGS[step.kernel](step, params)]
 
 
 def _conv(step: Step, params: Params) -> Lowered:
     (x,) = step.x
-    conv = step.op.as_conv(x.image[2]) if isinstance(step.op, Depthwise) else step.op
-    assert isinstance(conv, Conv)
-    weight, bias = params["weight"], params.get("bias")
+    conv = as_conv(step.op, x.image[2])
+    assert conv is not None
+    weight, bias = conv_params(step.op, params)
     return lower_conv(step.kernel, conv, x, step.y, _epilogue(step), weight, bias)
 
 
@@ -70,6 +95,11 @@ def _avg_pool(step: Step, params: Params) -> Lowered:
 def _subsample(step: Step, params: Params) -> Lowered:
     weight, bias = params["weight"], params["bias"]
     return lower_subsample(_window(step), step.x[0], step.y, _epilogue(step), weight, bias)
+
+
+def _lp_pool(step: Step, params: Params) -> Lowered:
+    assert isinstance(step.op, LpPool)
+    return lower_lp_pool(_window(step), step.op.p, step.x[0], step.y, _epilogue(step))
 
 
 def _window(step: Step) -> Window:
@@ -116,11 +146,53 @@ def _zero_halo(step: Step, params: Params) -> Lowered:
     return lower_zero_halo(step.y)
 
 
-def _add(step: Step) -> list[Lowered]:
+def _move(step: Step, params: Params) -> Lowered:
+    x, y, epilogue = step.x[0], step.y, _epilogue(step)
+    match step.op:
+        case Pad() as op:
+            return lower_pad(op, x, y, epilogue)
+        case Slice() as op:
+            return lower_slice(op, x, y, epilogue)
+        case Shuffle() as op:
+            return lower_shuffle(op, x, y, epilogue)
+        case Reshape() as op:
+            return lower_reshape(op, x, y, epilogue)
+        case op:
+            assert isinstance(op, Resize)
+            return lower_resize(op, x, y, epilogue)
+
+
+def _batch_norm(step: Step, params: Params) -> Lowered:
+    assert isinstance(step.op, BatchNorm)
+    numbers = {name: array.astype(np.float64) for name, array in params.items()}
+    scale, shift = step.op.scale_and_shift(**numbers)
+    return lower_affine(scale, shift, step.x[0], step.y, _epilogue(step))
+
+
+def _prelu(step: Step, params: Params) -> Lowered:
+    return lower_prelu(params["weight"], step.x[0], step.y, _epilogue(step))
+
+
+def _normalise_pixels(step: Step, params: Params) -> Lowered:
+    assert isinstance(step.op, LayerNorm)
+    affine = Affine(params.get("weight"), params.get("bias"))
+    return lower_normalise_pixels(step.op.epsilon, affine, step.x[0], step.y, _epilogue(step))
+
+
+def _normalise_groups(step: Step, params: Params) -> Lowered:
+    op, x = step.op, step.x[0]
+    assert isinstance(op, GroupNorm | InstanceNorm | LayerNorm)
+    affine = Affine(params.get("weight"), params.get("bias"))
+    groups = op.groups if isinstance(op, GroupNorm) else 1
+    groups = x.image[2] if isinstance(op, InstanceNorm) else groups
+    return lower_normalise_groups(groups, op.epsilon, affine, x, step.y, _epilogue(step))
+
+
+def _add(step: Step, params: Params) -> list[Lowered]:
     return _from_left_to_right(step, lower_add)
 
 
-def _multiply(step: Step) -> list[Lowered]:
+def _multiply(step: Step, params: Params) -> list[Lowered]:
     return _from_left_to_right(step, lower_multiply)
 
 
@@ -137,21 +209,15 @@ def _from_left_to_right(
     return [*lowered, lower(first, last, step.y, _epilogue(step))]
 
 
-def _concat(step: Step) -> list[Lowered]:
-    """Each operand to its own place in y."""
+def _concat(step: Step, params: Params) -> list[Lowered]:
     assert isinstance(step.op, Concat)
-    y = step.y
-    stride, side = {
-        "height": (y.row_stride, 0),
-        "width": (y.pixel_stride, 1),
-        "maps": (y.map_stride, 2),
-    }[step.op.axis]
-    lowered: list[Lowered] = []
-    before = 0
-    for x in step.x:
-        lowered.append(lower_copy(x, y, _epilogue(step), before * stride))
-        before += x.image[side]
-    return lowered
+    return lower_concat(step.op, step.x, step.y, _epilogue(step))
+
+
+def _conv_transpose(step: Step, params: Params) -> list[Lowered]:
+    assert isinstance(step.op, ConvTranspose)
+    weight, bias = params["weight"], params.get("bias")
+    return lower_conv_transpose(step.op, step.x[0], step.y, _epilogue(step), weight, bias)
 
 
 def _epilogue(step: Step) -> Epilogue:
@@ -169,7 +235,13 @@ _LOWERINGS: dict[str, Callable[[Step, Params], Lowered]] = {
     "avg_pool": _avg_pool,
     "subsample": _subsample,
     "lrn": _lrn,
+    "lp_pool": _lp_pool,
     "rbf": _rbf,
+    "affine": _batch_norm,
+    "prelu": _prelu,
+    "normalise_pixels": _normalise_pixels,
+    "normalise_groups": _normalise_groups,
+    "move": _move,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "elementwise": _elementwise,
@@ -177,8 +249,9 @@ _LOWERINGS: dict[str, Callable[[Step, Params], Lowered]] = {
     ZERO_HALO: _zero_halo,
 }
 
-_OF_SEVERAL_CALLS: dict[str, Callable[[Step], list[Lowered]]] = {
+_OF_SEVERAL_CALLS: dict[str, Callable[[Step, Params], list[Lowered]]] = {
     "add": _add,
     "multiply": _multiply,
     "concat": _concat,
+    "conv_transpose": _conv_transpose,
 }
