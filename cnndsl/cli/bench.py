@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
 
 import numpy as np
 
 from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positives
+from cnndsl.cli.layers import LayerTimes, measure_layers, print_layers
 from cnndsl.cli.models import add_machine, add_weights, open_model
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import LimitError
@@ -20,10 +21,17 @@ EPILOG = """\
 examples:
   cnndsl bench alexnet
   cnndsl bench lenet5.cnnm --batch 1,16 --threads 1,2 --json
+  cnndsl bench alexnet --layers --threads 1
 
 Images and, where none are named, weights are random. The median is of the calls that fit into
 --seconds, at least five; the spread is from their first quartile to their third. A
-multiply-accumulate counts as two operations, and nothing else is counted."""
+multiply-accumulate counts as two operations, and nothing else is counted.
+
+--layers times each step as part of whole runs. Its GB/s count weights, operands and result once.
+The roof is what the same threads reach with nothing but multiply-adds, and with nothing but
+reading memory; a step is compared with the nearer of the two. More than 100% is no mistake:
+Winograd's algorithm needs fewer multiplications than are counted, and caches are faster than
+memory."""
 
 _LEAST_CALLS = 5
 _HEADINGS = ("batch", "threads", "calls", "median ms", "spread ms", "images/s", "GFLOP/s")
@@ -65,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=seconds, default=1.0, help="how long to measure each (default: 1)"
     )
+    parser.add_argument(
+        "--layers", action="store_true", help="time each step, against the machine's roof"
+    )
     add_machine(parser, several=True)
     add_format(parser, result=True)
     add_limits(parser)
@@ -74,18 +85,39 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Measure every batch size on every number of threads."""
     if args.weights is None and args.seed is None and not args.model.endswith(COMPILED):
         args.seed = 0
-    measurements: list[Measurement] = []
+    if args.layers:
+        layers = [
+            times
+            for model in _models(args)
+            for times in measure_layers(model, args.batch, args.seconds)
+        ]
+        if args.format == "json":
+            _write_json(args, terminal, layers)
+        else:
+            print_layers(layers, terminal)
+        return 0
+    whole = [measure(model, batch, args.seconds) for model in _models(args) for batch in args.batch]
+    if args.format == "json":
+        _write_json(args, terminal, whole)
+    else:
+        terminal.table(_HEADINGS, [m.cells for m in whole], _HEADINGS)
+    return 0
+
+
+def _write_json(
+    args: argparse.Namespace, terminal: Terminal, found: Sequence[Measurement | LayerTimes]
+) -> None:
+    data = [asdict(measurement) for measurement in found]
+    terminal.json({"model": args.model, "target": args.target, "measurements": data})
+
+
+def _models(args: argparse.Namespace) -> Iterator[Model]:
+    """The model, for one number of threads after the other."""
     for threads in args.threads or [None]:
         args.threads = threads
         model = open_model(args)
         _check_memory(model, max(args.batch), args.max_memory)
-        measurements += [measure(model, batch, args.seconds) for batch in args.batch]
-    if args.format == "json":
-        found = [asdict(measurement) for measurement in measurements]
-        terminal.json({"model": args.model, "target": args.target, "measurements": found})
-    else:
-        terminal.table(_HEADINGS, [m.cells for m in measurements], _HEADINGS)
-    return 0
+        yield model
 
 
 def _check_memory(model: Model, batch: int, limit: int) -> None:

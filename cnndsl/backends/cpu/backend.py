@@ -9,8 +9,10 @@ from cnndsl.backends.cpu.executable import CpuExecutable
 from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.library import shared_library
+from cnndsl.backends.cpu.lowering.call import Lowered
 from cnndsl.backends.cpu.lowering.steps import Params, lower_step
 from cnndsl.backends.cpu.strategy import choose
+from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import Plan, Step
@@ -34,14 +36,9 @@ class CpuBackend:
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""
-        lowered = [
-            call
-            for step in request.plan.steps
-            for call in lower_step(step, _params(step, request.weights))
-        ]
         return CpuExecutable(
             request.plan,
-            lowered,
+            [call for step in _lowered(request) for call in step],
             threads=request.threads,
             library=shared_library(),
             helpers=shared_helpers(),
@@ -50,6 +47,30 @@ class CpuBackend:
     def emit(self, plan: Plan, stage: str) -> str:
         """The stage `python`, `llvm` or `asm` of a plan."""
         return emit(plan, stage)
+
+    def step_timer(self, request: Request) -> StepTimer:
+        """Make a plan ready to be timed."""
+        # Imported here, as below: a process that only runs models measures nothing.
+        from cnndsl.backends.cpu.timing import CpuStepTimer
+
+        return CpuStepTimer(
+            request.plan,
+            _lowered(request),
+            threads=request.threads,
+            library=shared_library(),
+            helpers=shared_helpers(),
+        )
+
+    def roof(self, threads: int) -> Roof:
+        """Measure what that many threads can do here and now."""
+        from cnndsl.backends.cpu.roof import measure_roof
+
+        return measure_roof(threads, shared_library(), shared_helpers())
+
+
+def _lowered(request: Request) -> list[list[Lowered]]:
+    """Each step's kernel calls, in order."""
+    return [lower_step(step, _params(step, request.weights)) for step in request.plan.steps]
 
 
 def _params(step: Step, weights: Weights) -> Params:
