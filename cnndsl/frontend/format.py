@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cnndsl.frontend.columns import slot_of
 from cnndsl.frontend.fill import fill_text
@@ -95,17 +96,17 @@ class _Formatter:
         """A header or a row as what is to be placed."""
         if isinstance(line, KeywordLine):
             words = [line.keyword, *line.words]
-            return TableLine(tuple(Piece(_raw(word).lower(), _start(word)) for word in words))
+            return TableLine(tuple(_piece(_raw(word).lower(), word) for word in words))
         assert isinstance(line, RowLine)
         operator = OPERATORS.get(line.cells[0].text.lower()) if line.cells else None
-        cells = [Piece(_raw(line.name), _start(line.name))]
+        cells = [_piece(_raw(line.name), line.name)]
         cells += [
-            Piece(self._cell(word, column, operator), _start(word))
+            _piece(self._cell(word, column, operator), word)
             for column, word in enumerate(line.cells)
         ]
-        tail = [(piece.text, piece.start) for piece in cells[self.columns :]]
-        tail += [(_option(option, operator), _start(option.key)) for option in line.options]
-        behind = Piece(" ".join(text for text, _ in tail), tail[0][1]) if tail else None
+        tail = cells[self.columns :]
+        tail += [_piece(_option(option, operator), option.key) for option in line.options]
+        behind = replace(tail[0], text=" ".join(piece.text for piece in tail)) if tail else None
         return TableLine(tuple(cells[: self.columns]), behind)
 
     def _cell(self, word: Word, column: int, operator: type[Op] | None) -> str:
@@ -180,8 +181,18 @@ def _raw(word: Word) -> str:
     return word.span.text
 
 
+def _piece(text: str, word: Word) -> Piece:
+    """`text`, to be placed instead of a word."""
+    before = _before(word)
+    return Piece(text, text_cells(before), len(before) - len(before.rstrip()))
+
+
 def _start(word: Word) -> int:
     """Where a word stands in its line, in terminal cells."""
+    return text_cells(_before(word))
+
+
+def _before(word: Word) -> str:
+    """What stands before a word in its line."""
     text, start = word.span.source.text, word.span.start
-    line = text[text.rfind("\n", 0, start) + 1 : start]
-    return text_cells(line.removeprefix("\ufeff"))
+    return text[text.rfind("\n", 0, start) + 1 : start].removeprefix("\ufeff")

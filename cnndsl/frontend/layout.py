@@ -31,10 +31,13 @@ Stops: TypeAlias = "list[int | None]"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text that stands at `start` in its line now, counted in terminal cells."""
+    """
+    A text, with the blanks `before` it now and where it starts, both counted in terminal cells.
+    """
 
     text: str
     start: int
+    before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ def align(block: Sequence[TableLine], columns: int, above: Stops) -> tuple[list[
     `columns` counts name and type too. `above` are the stops of the block above, empty for the
     first.
 
-    >>> rows = [TableLine((Piece("layer", 0), Piece("type", 6))),
-    ...         TableLine((Piece("C1", 0), Piece("conv", 3)), Piece("bias=no", 8))]
+    >>> rows = [TableLine((Piece("layer", 0, 0), Piece("type", 6, 1))),
+    ...         TableLine((Piece("C1", 0, 0), Piece("conv", 3, 1)), Piece("bias=no", 8, 1))]
     >>> align(rows, 2, [])
     (['layer  type', 'C1     conv  bias=no'], [0, 7, 13])
     """
@@ -90,8 +93,9 @@ def _stop(pieces: list[Piece], ends: list[int], inherited: int | None) -> int:
     """Where pieces begin whose lines are filled up to `ends`."""
     start, count = Counter(piece.start for piece in pieces).most_common(1)[0]
     agreed = 2 * count > len(pieces) and (len(pieces) > 1 or inherited is None)
-    stop = start if agreed else inherited
-    # Where all ends are the same, one blank is no sign of a column.
+    # A single blank separates words; more of them show that somebody aligned columns.
+    aligned = any(piece.before >= GAP for piece in pieces if piece.start == start)
+    stop = start if agreed and aligned else inherited
     if stop is not None and stop > max(ends) and stop >= min(ends) + GAP:
         return stop
     return max(ends) + GAP

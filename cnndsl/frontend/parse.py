@@ -117,7 +117,7 @@ def parse_line(span: Span, findings: Findings, limits: Limits | None = None) -> 
     except UnexpectedInput as error:
         _explain(span, error, findings)
         return bad
-    return _line(span, tree, findings)
+    return _line(span, tree, findings) or bad
 
 
 def _check_size(source: Source, limits: Limits) -> None:
@@ -133,8 +133,8 @@ def _check_size(source: Source, limits: Limits) -> None:
         )
 
 
-def _line(span: Span, tree: LarkTree, findings: Findings) -> Line:
-    """A parsed line as its dataclass: keyword, words, options, comment."""
+def _line(span: Span, tree: LarkTree, findings: Findings) -> Line | None:
+    """A parsed line as its dataclass; None where a cell stands behind an option."""
     comment: Word | None = None
     statement: LarkTree | None = None
     for child in tree.children:
@@ -161,6 +161,7 @@ def _line(span: Span, tree: LarkTree, findings: Findings) -> Line:
                 words[0].span,
                 fixes=["cells stand in the columns, options as key=value behind them"],
             )
+            return None
     kind = str(statement.data)
     if kind == "options":
         return OptionsLine(span, tuple(options), comment)
