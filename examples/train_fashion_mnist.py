@@ -5,8 +5,11 @@ Train the Keras Sequential network of the book (1,413,834 parameters) on Fashion
     python examples/train_fashion_mnist.py --output fashion_mnist.safetensors
 
 The file is 5.7 MB in float32 and 2.8 MB in float16, too large to ship; this command is the way to
-it. An epoch is 12 minutes of one core, and two of them are enough for a useful network. Rows are
-named as in `specs/fashion_mnist.cnn`. PyTorch trains here; nothing else of the project needs it.
+it. An epoch is about eight minutes of one core. The three epochs of the default reached 89.56% of
+the test pictures; the book trains longer, for its "over 92%".
+
+Rows are named as in `specs/fashion_mnist.cnn`. PyTorch trains here; nothing else of the project
+needs it.
 """
 
 import argparse

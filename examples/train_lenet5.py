@@ -115,7 +115,7 @@ def loss_of(squared: Tensor, labels: Tensor) -> Tensor:
 
 
 def train(digits: Digits, epochs: int, seed: int, batch: int = 64) -> nn.Sequential:
-    """Train on one thread; the same seed and the same PyTorch give the same weights."""
+    """Train on one thread, so that one machine and one seed always give the same weights."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     model = lenet5()
