@@ -6,7 +6,7 @@ Train the Keras Sequential network of the book (1,413,834 parameters) on Fashion
 
 The file is 5.7 MB in float32 and 2.8 MB in float16, too large to ship; this command is the way to
 it. An epoch is about eight minutes of one core. The three epochs of the default reached 89.56% of
-the test pictures; the book trains longer, for its "over 92%".
+the test pictures; the book reports "over 92%", which more epochs may bring.
 
 Rows are named as in `specs/fashion_mnist.cnn`. PyTorch trains here; nothing else of the project
 needs it.
