@@ -117,13 +117,6 @@ def test_the_best_tile_fits_the_maps():
     assert best_tile(many, host).vectors > 1
 
 
-def test_kernel_rows_of_plain_convolutions_are_single_runs():
-    plain = Problem(ConvShape((5, 5), 7, 8, (3, 3)), 1).lower()(1)
-    dilated = Problem(ConvShape((5, 5), 7, 8, (3, 3), dilation=(2, 2)), 1).lower()(1)
-    whole = Problem(ConvShape((1, 1), 7, 8, (3, 3)), 1).lower()(1)
-    assert [call.fields.run_count for call in (plain, dilated, whole)] == [3, 9, 1]
-
-
 @pytest.mark.parametrize("tile", HOST)
 def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
     call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(how=tile)(1)

@@ -6,7 +6,7 @@ from typing import Any
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
-from cnndsl.backends.cpu.lowering.conv_direct import ConvDirectFields, Panel, Run
+from cnndsl.backends.cpu.lowering.conv_direct import ConvDirectFields, Panel
 from cnndsl.backends.cpu.memory import constant, entry, read_fields, set_entry
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
@@ -67,11 +67,6 @@ class _Conv:
             *[constant(self.code, self.f.panels, number * words + i) for i in range(words)]
         )
 
-    def run(self, number: Value) -> Run:
-        """An entry of the table of runs."""
-        start, words = self.code.integer(number) * len(Run._fields), range(len(Run._fields))
-        return Run(*[constant(self.code, self.f.runs, start + i) for i in words])
-
     def compute(self, number: Int, pixel: Int) -> None:
         """Compute one tile: the outputs of panel `number` for the pixels from `pixel` on."""
         code, f = self.code, self.f
@@ -97,10 +92,7 @@ class _Conv:
         panel = code.pointer(f.weights + number * f.reduction * (width * _FLOAT))
         tile = RegisterTile.begin(code, rows, panel, f.reduction, pixel, bias)
 
-        def add_run(number: Value, state: list[Any]) -> list[Any]:
-            return tile.restored(state).add(*self.run(number)).state
-
-        sums = tile.restored(code.loop(0, f.run_count, 1, tile.state, add_run)).sums
+        sums = tile.add_listed(f.offsets, f.reduction)
         return [sums[i : i + self.vectors] for i in range(0, len(sums), self.vectors)]
 
     def load(self, place: Value) -> list[Vector]:

@@ -189,7 +189,7 @@ class _Unit:
         panel_start = code.pointer(f.weights + number * (width * _FLOAT))
         zeros = [code.vector(0.0)] * self.vectors
         first = RegisterTile.begin(code, rows, panel_start, f.in_maps, square, zeros)
-        sums = first.add(code.integer(0), f.in_maps).sums
+        sums = first.add(f.in_maps)
         for i in tile:
             product = code.at(self.product_at(point, square + i), place * width)
             for j in range(self.vectors):

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.memory import constant
 from cnndsl.backends.cpu.vectors import Code, Vector
+
+_WORD = 8  # bytes
 
 PARTS = 4  # tiles that ask for a quarter each of the panel of weights that comes next
 
@@ -49,35 +52,42 @@ class RegisterTile:
         The first `PARTS` tiles of a panel, told by their `pixel`, ask for the next panel, which
         lies behind it: else each panel's first tile would wait for memory.
         """
-        width = len(start) * code.lanes
-        whole = length * width
+        whole = length * (len(start) * code.lanes)
         each = whole // (PARTS * len(rows))
         next_part = (whole + pixel * each).where(pixel.is_("<", PARTS * len(rows)), 0)
         return RegisterTile(code, rows, panel, code.at(panel, next_part), start * len(rows))
 
-    def add(self, offset: Int, length: Int) -> "RegisterTile":
-        """The tile after `length` inputs of each pixel, from `offset` on."""
-        code = self.code
+    def add(self, length: Int) -> list[Vector]:
+        """The sums after the first `length` inputs of each pixel."""
 
         def turn(k: Value, state: list[Any]) -> list[Any]:
-            weights, ahead, *sums = state
-            row = [code.load(weights, j * code.lanes) for j in range(self.vectors)]
-            code.prefetch(ahead)
-            after: list[Any] = [code.at(weights, self.width), code.at(ahead, self.width // PARTS)]
-            for i, start in enumerate(self.rows):
-                value = code.broadcast(start, k)
-                mine = sums[i * self.vectors : (i + 1) * self.vectors]
-                after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
-            return after
+            return self._after(k, state)
 
-        return self.restored(code.loop(offset, offset + length, 1, self.state, turn))
+        return self.code.loop(0, length, 1, self._state, turn)[2:]
+
+    def add_listed(self, offsets: Int, count: Int) -> list[Vector]:
+        """The sums after the inputs of each pixel whose offsets are in a table of int64."""
+
+        def turn(place: Value, state: list[Any]) -> list[Any]:
+            return self._after(constant(self.code, place, 0), state)
+
+        # Counted in addresses: a count beside them would be one register more than there are.
+        return self.code.loop(offsets, offsets + count * _WORD, _WORD, self._state, turn)[2:]
 
     @property
-    def state(self) -> list[Any]:
-        """What changes from one turn of a loop to the next."""
+    def _state(self) -> list[Any]:
         return [self.weights, self.ahead, *self.sums]
 
-    def restored(self, state: list[Any]) -> "RegisterTile":
-        """The tile in another state."""
+    def _after(self, k: "Value | Int", state: list[Any]) -> list[Any]:
+        """The state after input `k` of each pixel."""
+        code = self.code
         weights, ahead, *sums = state
-        return RegisterTile(self.code, self.rows, weights, ahead, sums)
+        if self.vectors > 1:  # a panel of one vector has no next one
+            code.prefetch(ahead)
+        row = [code.load(weights, j * code.lanes) for j in range(self.vectors)]
+        after: list[Any] = [code.at(weights, self.width), code.at(ahead, self.width // PARTS)]
+        for i, start in enumerate(self.rows):
+            value = code.broadcast(start, k)
+            mine = sums[i * self.vectors : (i + 1) * self.vectors]
+            after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
+        return after

@@ -1,11 +1,11 @@
 """
 Direct convolution: its fields, its packed weights, its tiles and work units.
 
-In channels-last memory a kernel row of an image is one run of `kw * maps` contiguous floats (with
-dilation or groups, a run is one tap). A tile computes `pixels` times `maps` outputs in registers:
-for every float of every run it multiplies one value a pixel with one row of packed weights.
-Kernel sizes, strides, groups and image borders are all in tables of offsets, and padding is a halo
-of zeros around the image: nothing is gathered or copied, and there is one kernel for all of them.
+A tile computes `pixels` times `maps` outputs in registers: for every float that a pixel reads, it
+multiplies that float of each pixel with one row of packed weights. Where those floats lie is a
+table of offsets, the same for every pixel, and where a pixel's first one lies is another table.
+So window sizes, strides, dilations, groups and image borders are no concern of the kernel; padding
+is a halo of zeros around the image; nothing is gathered or copied.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class ConvDirectFields(NamedTuple):
 
     `x` is the address of the first float that pixel (0, 0) of the first output image reads, halo
     included; `x_down` and `x_right` lead from there to what the pixel below and the next one read.
-    `weights` is [panels, reduction, width] and `bias` [panels, width]; `runs` and `panels` are
-    tables of `Run` and `Panel`.
+    `weights` is [panels, reduction, width] and `bias` [panels, width]; `offsets` and `panels` are
+    tables of int64, of where each float that a pixel reads is, and of `Panel`s.
     """
 
     batch: Any
@@ -51,8 +51,7 @@ class ConvDirectFields(NamedTuple):
     weights: Any
     bias: Any
     reduction: Any
-    runs: Any
-    run_count: Any
+    offsets: Any
     panels: Any
     panel_count: Any
     unit_pixels: Any
@@ -63,13 +62,6 @@ class ConvDirectFields(NamedTuple):
     y_pixel: Any
     low: Any
     activation: Any
-
-
-class Run(NamedTuple):
-    """Contiguous floats that a pixel reads, `offset` after the first that it reads."""
-
-    offset: Any
-    length: Any
 
 
 class Panel(NamedTuple):
@@ -110,11 +102,11 @@ def tiles(machine: Target) -> tuple[Tile, ...]:
     The tiles that suit a machine's registers, the one preferred first.
 
     A tile of p pixels and v vectors keeps p * v sums, v weights and one value in vector registers,
-    p + 3 addresses and counts in others, and loads p + v values for p * v multiply-adds.
+    p + 5 addresses in general ones, and loads p + v values for p * v multiply-adds.
     """
     shapes = [(6, 2, 0.95), (5, 2, 0.94), (8, 1, 0.7)]
     if machine.registers >= 32:
-        shapes = [(8, 3, 0.95), (10, 2, 0.94), (10, 1, 0.7)]
+        shapes = [(8, 3, 0.95), (8, 2, 0.93), (10, 1, 0.7)]
     return tuple(Tile(p, v, machine.lanes, e) for p, v, e in shapes)
 
 
@@ -141,7 +133,7 @@ def lower_conv_direct(
     """`y = conv(x)` with `weight` [out, in/groups, kh, kw], of any shape."""
     conv = DirectConv(shape, tile or best_tile(shape, Target.host()))
     height, width = shape.size
-    runs, panels = conv.runs(x), conv.panels()
+    panels = conv.panels()
     numbers = {
         "height": height,
         "width": width,
@@ -151,8 +143,7 @@ def lower_conv_direct(
         "weights": conv.pack_weights(weight),
         "bias": conv.pack_bias(bias),
         "reduction": shape.reduction,
-        "runs": runs,
-        "run_count": len(runs),
+        "offsets": conv.offsets(x),
         "panels": panels,
         "panel_count": len(panels),
         "unit_pixels": conv.unit_pixels,
@@ -202,16 +193,17 @@ class DirectConv:
             packed[:, : shape.group_out] = bias.reshape(shape.groups, -1)
         return packed.reshape(-1, width)
 
-    def runs(self, x: Buffer) -> NDArray[np.int64]:
-        """What a pixel of the output reads of `x`, in the order of the packed weights: `Run`s."""
-        (kh, kw), (dh, dw) = self.shape.kernel, self.shape.dilation
-        rows, taps, length = range(0, kh * dh, dh), range(0, kw * dw, dw), self.shape.group_in
-        if dw == 1 and length == x.pixel_stride:
-            taps, length = range(1), kw * length
-        if len(taps) == 1 and dh == 1 and length == x.row_stride:
-            rows, length = range(1), kh * length
-        runs = [Run(u * x.row_stride + v * x.pixel_stride, length) for u in rows for v in taps]
-        return np.array(runs, np.int64)
+    def offsets(self, x: Buffer) -> NDArray[np.int64]:
+        """
+        What a pixel of the output reads of `x`, in the order of the packed weights: int64.
+
+        Each float's distance from the first one, [reduction].
+        """
+        (kh, kw), (down, right) = self.shape.kernel, self.shape.dilation
+        rows = np.arange(kh) * down * x.row_stride
+        columns = np.arange(kw) * right * x.pixel_stride
+        maps = np.arange(self.shape.group_in)
+        return (rows[:, None, None] + columns[:, None] + maps).reshape(-1)
 
     def panels(self) -> NDArray[np.int64]:
         """The panels of all groups, in the order of the packed weights: `Panel`s."""
