@@ -299,15 +299,6 @@ def test_a_batch_large_enough_to_share_has_the_same_bits_with_two_threads():
     np.testing.assert_array_equal(executable(2)(x), executable(1)(x))
 
 
-def test_every_call_can_be_timed_and_the_result_stays():
-    run, x = executable(1), images(2)
-    expected = run(x)
-    seconds = run.seconds_by_call(x, 3)
-    assert len(seconds) == len(run.calls(2))
-    assert all(0 < s < 60 for s in seconds)
-    np.testing.assert_array_equal(run(x), expected)
-
-
 class Unheard(Op):
     row_type = "unheard"
     summary = "an operator that no kernel computes"

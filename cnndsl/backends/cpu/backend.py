@@ -14,8 +14,9 @@ from cnndsl.backends.cpu.lowering.steps import Params, lower_step
 from cnndsl.backends.cpu.strategy import choose
 from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
+from cnndsl.ir.bind import bound_params
 from cnndsl.ir.node import Node
-from cnndsl.plan.plan import Plan, Step
+from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import TensorType
 
@@ -74,10 +75,7 @@ def _lowered(request: Request) -> list[list[Lowered]]:
 
 
 def _params(step: Step, weights: Weights) -> Params:
-    """The parameters of a step's row by their short names."""
-    prefix = f"{step.row}."
-    return {
-        name.removeprefix(prefix): array
-        for name, array in weights.items()
-        if name.startswith(prefix)
-    }
+    """What a step computes with, by short names; what only moves memory has no parameters."""
+    if step.kernel in (COPY, ZERO_HALO):
+        return {}
+    return bound_params(step, step.operands, weights)

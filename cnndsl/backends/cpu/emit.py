@@ -7,8 +7,7 @@ import numpy as np
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Address, Call, Field
 from cnndsl.backends.cpu.lowering.steps import Params, lower_step
-from cnndsl.plan.plan import Plan, Step
-from cnndsl.types import f32
+from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 
 
 def emit(plan: Plan, stage: str) -> str:
@@ -68,7 +67,10 @@ def _title(kernel: Kernel, stage: str) -> str:
 
 def _blank_params(step: Step) -> Params:
     """Zeros in the place of a step's weights, which its text does not depend on."""
-    shapes = [f32(*x.shape) for x in step.x]
-    if not shapes:
+    if step.kernel in (COPY, ZERO_HALO):
         return {}
-    return {param.name: np.zeros(param.shape, np.float32) for param in step.op.params(*shapes)}
+    params = step.op.params(*step.operands)
+    blank = {param.name: np.zeros(param.shape, np.float32) for param in params}
+    if step.folded and "bias" not in blank:  # what is folded in brings a bias
+        blank["bias"] = np.zeros(step.y.image[2], np.float32)
+    return blank

@@ -88,17 +88,6 @@ class CpuExecutable:
         """The kernel calls for a batch of that size, in order."""
         return [lower(batch) for lower in self._lowered]
 
-    def seconds_by_call(self, x: FloatArray, repeats: int) -> list[float]:
-        """The least time that each of `calls` takes one thread, of so many runs of it on `x`."""
-        batch = self._prepared(x.shape[0])
-        session = Session(batch.program, 1, self._helpers)
-        pointers = Pointers(x, np.empty(batch.output_shape, _FLOAT32))
-        session.run(*pointers.places)
-        return [
-            min(session.seconds_of(step) for _ in range(repeats))
-            for step in range(len(batch.program.table))
-        ]
-
     def _prepared(self, size: int) -> _Batch:
         program = assemble(self.calls(size), self._plan.arena * size, self._library)
         if len(self._batches) >= BATCH_SIZES_KEPT:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.addresses import address
 from cnndsl.backends.cpu.helpers import Helpers, Job
 from cnndsl.backends.cpu.program import Program
-from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES, ROW_WORDS
+from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES
 
 _FLOAT, _WORD = 4, 8  # bytes
 # Plain pointers are the arguments that ctypes converts fastest.
@@ -44,7 +43,6 @@ class Session:
         self._pointing = address(pointing)
         self._counters = ctypes.c_int64 * ((steps * COUNTER_BYTES + CACHE_LINE) // _WORD)
         self._memory = program, arena, scratch, table, records, pointing
-        self._table, self._scratch = address(table), address(scratch[0])
 
     def run(self, x: int, y: int) -> None:
         """
@@ -62,15 +60,6 @@ class Session:
         for record in self._others:
             self._helpers.offer(Job(self._run, (record, 0, 0, state), (self, counters)))
         self._run(self._own, 0, 0, state)
-
-    def seconds_of(self, step: int) -> float:
-        """How long one step takes, run again by this thread alone on what the last run left."""
-        row = self._table + step * ROW_WORDS * _WORD
-        record = np.array([row, self._scratch, 1, 0, 0], np.int64)
-        place = address(record)
-        start = perf_counter()
-        self._run(place, 0, 0, 0)
-        return perf_counter() - start
 
 
 def aligned_floats(count: int) -> NDArray[np.float32]:

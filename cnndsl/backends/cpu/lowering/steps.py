@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,9 @@ from cnndsl.backends.cpu.lowering.scale import lower_affine, lower_prelu
 from cnndsl.backends.cpu.lowering.softmax import lower_log_softmax, lower_softmax
 from cnndsl.backends.cpu.lowering.transposed import lower_conv_transpose
 from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv_transpose import ConvTranspose
@@ -65,8 +68,28 @@ Params = Mapping[str, NDArray[np.float32]]
 
 def lower_step(step: Step, params: Params) -> list[Lowered]:
     """The kernel calls of a step in order, its weights packed."""
+    own = len(step.operands)
+    first, *added = _at_sums(step.epilogue)
+    itself = replace(step, x=step.x[:own], epilogue=first)
     several = _OF_SEVERAL_CALLS.get(step.kernel)
-    return several(step, params) if several else [_LOWERINGS[step.kernel](step, params)]
+    if several is not None:
+        lowered = several(itself, params)
+    else:
+        lowered = [_LOWERINGS[step.kernel](itself, params)]
+    for functions, other in zip(added, step.x[own:], strict=True):
+        lowered.append(lower_add(step.y, other, step.y, _functions(functions)))
+    return lowered
+
+
+def _at_sums(epilogue: tuple[Op, ...]) -> list[tuple[Op, ...]]:
+    """An epilogue's functions: those before its first sum, and those behind each of its sums."""
+    parts: list[tuple[Op, ...]] = [()]
+    for op in epilogue:
+        if isinstance(op, Add):
+            parts.append(())
+        else:
+            parts[-1] = (*parts[-1], op)
+    return parts
 
 
 def _conv(step: Step, params: Params) -> Lowered:
@@ -221,8 +244,12 @@ def _conv_transpose(step: Step, params: Params) -> list[Lowered]:
 
 
 def _epilogue(step: Step) -> Epilogue:
-    """What is fused into a step: at most one activation function."""
-    for op in step.epilogue:
+    return _functions(step.epilogue)
+
+
+def _functions(ops: tuple[Op, ...]) -> Epilogue:
+    """What is fused into a call: at most one activation function."""
+    for op in ops:
         assert isinstance(op, Activation)
         return Epilogue.of(op.activation)
     return Epilogue()
