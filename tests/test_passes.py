@@ -1,4 +1,4 @@
-"""Each pass keeps the meaning to the bit, and does what its docstring says."""
+"""The pipeline keeps the meaning to the bit, and fuses what it says."""
 
 import numpy as np
 import pytest

@@ -52,15 +52,19 @@ class Graph:
         `dropped` maps a name to the one that its readers read from now on.
         """
         dropped = dropped or {}
+        nodes = [replaced.get(n.name, n) for n in self.nodes if n.name not in dropped]
+        return Graph(tuple(nodes), self.outputs).renamed(dropped)
+
+    def renamed(self, names: Mapping[str, str]) -> Graph:
+        """This graph where whoever reads one of `names` reads what it maps to, however often."""
 
         def kept(name: str) -> str:
-            while name in dropped:
-                name = dropped[name]
+            while name in names:
+                name = names[name]
             return name
 
-        nodes = [replaced.get(n.name, n) for n in self.nodes if n.name not in dropped]
         return Graph(
-            tuple(replace(node, inputs=tuple(map(kept, node.inputs))) for node in nodes),
+            tuple(replace(node, inputs=tuple(map(kept, node.inputs))) for node in self.nodes),
             tuple(map(kept, self.outputs)),
         )
 

@@ -14,8 +14,8 @@ Types = Mapping[str, TensorType]
 
 
 def operand_types(node: Node, types: Types) -> tuple[TensorType, ...]:
-    """The types of what a node reads."""
-    return tuple(types[name] for name in node.inputs)
+    """The types of what a node's operator reads."""
+    return tuple(types[name] for name in node.own_inputs)
 
 
 def infer_node(node: Node, types: Types, limits: Limits | None = None) -> TensorType:

@@ -21,6 +21,11 @@ class Folded:
     op: BatchNorm
 
 
+def extra_operands(epilogue: tuple[Op, ...]) -> int:
+    """How many tensors an epilogue reads besides the result that it changes."""
+    return sum(op.operands - 1 for op in epilogue)
+
+
 @dataclass(frozen=True)
 class Node:
     """
@@ -29,7 +34,8 @@ class Node:
     `row` is the table row that it comes from, and `part` which part of that row's operator it is,
     where the row has become several nodes with parameters. `folded` are normalizations behind the
     operator, before the epilogue: `ir.bind` computes the numbers that do for both. The epilogue
-    holds elementwise operators that a pass has drawn in.
+    holds elementwise operators that a pass has drawn in; those that read more than the result, as
+    an add does, read the last of `inputs`.
     """
 
     name: str
@@ -40,6 +46,11 @@ class Node:
     epilogue: tuple[Op, ...] = ()
     part: str = ""
     folded: tuple[Folded, ...] = ()
+
+    @property
+    def own_inputs(self) -> tuple[str, ...]:
+        """What its operator reads, without what only the epilogue does."""
+        return self.inputs[: len(self.inputs) - extra_operands(self.epilogue)]
 
     @property
     def prefix(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types
 from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
+from cnndsl.ops.base import Op
 from cnndsl.ops.rescalable import Rescalable
 
 
@@ -21,9 +23,8 @@ def verify(graph: Graph) -> None:
         unknown = [name for name in node.inputs if name not in seen]
         if unknown:
             raise InvalidGraph(f"{node.name} reads {', '.join(unknown)}, not defined before it")
-        for op in node.epilogue:
-            if not (isinstance(op, Activation) and op.function.elementwise):
-                raise InvalidGraph(f"{node.name} has an epilogue that is not elementwise")
+        if not all(map(_is_elementwise, node.epilogue)):
+            raise InvalidGraph(f"{node.name} has an epilogue that is not elementwise")
         if node.folded and not isinstance(node.op, Rescalable):
             raise InvalidGraph(f"nothing can be folded into {node.name}")
         seen.add(node.name)
@@ -31,4 +32,12 @@ def verify(graph: Graph) -> None:
         raise InvalidGraph("the outputs are missing or undefined")
     if not graph.inputs:
         raise InvalidGraph("the graph has no input")
-    infer_types(graph)
+    types = infer_types(graph)
+    for node in graph.nodes:
+        extras = node.inputs[len(node.own_inputs) :]
+        if any(types[name] != types[node.name] for name in extras):
+            raise InvalidGraph(f"{node.name} has an epilogue that reads tensors of another shape")
+
+
+def _is_elementwise(op: Op) -> bool:
+    return isinstance(op, Add) or (isinstance(op, Activation) and op.function.elementwise)

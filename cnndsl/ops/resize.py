@@ -82,6 +82,9 @@ class Resize(Op):
             return Sampling(coordinates, "floor")
         raise _differ("rounding", [("", rounding, "") for rounding in ROUNDINGS])
 
+    def passes_on(self, x: TensorType) -> bool:
+        return self.infer(x) == x
+
     def conventions(self, x: TensorType) -> tuple[str, ...]:
         sampling = self.sampling(x)
         rounding = f", rounding {sampling.rounding}" if sampling.rounding else ""

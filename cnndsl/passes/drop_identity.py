@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnndsl.ir.graph import Graph
+from cnndsl.ir.infer import Types, infer_types, operand_types
 from cnndsl.ir.node import Node
-from cnndsl.ops.activation import Activation
-from cnndsl.ops.dropout import Dropout
 from cnndsl.passes.base import Pass
 
 
@@ -18,19 +17,21 @@ class DropIdentity(Pass):
     Spare a copy.
 
     rewrite:
-        y = dropout(x); z = op(y)   or   y = linear(x); z = op(y)
+        y = op(x); z = other(y)
           -->
-        z = op(x)
-    exact: yes, at inference both are the identity.
+        z = other(x)
+    where op passes its operand on at inference: dropout, linear, a pad of nothing, a slice of
+    everything, a shuffle of one group, a reshape to the same shape, a resize to the same size.
+    exact: yes, the cells are the same.
     """
 
     name: ClassVar[str] = "drop-identity"
 
     def run(self, graph: Graph) -> Graph:
-        dropped = {node.name: node.inputs[0] for node in graph.nodes if _is_identity(node)}
+        types = infer_types(graph)
+        dropped = {node.name: node.inputs[0] for node in graph.nodes if _is_identity(node, types)}
         return graph.rewritten({}, dropped) if dropped else graph
 
 
-def _is_identity(node: Node) -> bool:
-    linear = isinstance(node.op, Activation) and node.op.activation == "linear"
-    return (linear or isinstance(node.op, Dropout)) and not node.epilogue
+def _is_identity(node: Node, types: Types) -> bool:
+    return not node.epilogue and node.op.passes_on(*operand_types(node, types))

@@ -8,8 +8,6 @@ from typing import ClassVar
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
-from cnndsl.ops.flatten import Flatten
-from cnndsl.ops.input import Input
 from cnndsl.passes.base import Pass
 
 
@@ -22,8 +20,8 @@ class FuseActivation(Pass):
         y = op(x); z = activation(y), nobody else reading y
           -->
         y = op(x) |> activation
-    where op computes (an input or a flatten only names memory), the activation looks at one cell at
-    a time, and op has no epilogue yet.
+    where op computes (an input, a flatten or a concat only moves cells), the activation looks at
+    one cell at a time, and op has no activation in its epilogue yet.
     exact: yes, the same function of the same cells.
     """
 
@@ -40,7 +38,7 @@ class FuseActivation(Pass):
             producer = nodes[node.inputs[0]]
             read_once = len(readers[producer.name]) == 1 and producer.name not in graph.outputs
             if read_once and _takes_epilogue(producer):
-                fused[producer.name] = replace(producer, epilogue=(node.op,))
+                fused[producer.name] = replace(producer, epilogue=(*producer.epilogue, node.op))
                 dropped[node.name] = producer.name
         return graph.rewritten(fused, dropped) if fused else graph
 
@@ -50,4 +48,5 @@ def _is_elementwise(node: Node) -> bool:
 
 
 def _takes_epilogue(node: Node) -> bool:
-    return not (isinstance(node.op, Input | Flatten | Activation) or node.epilogue)
+    has_one = any(isinstance(op, Activation) for op in (node.op, *node.epilogue))
+    return not (node.op.moves or has_one)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from cnndsl.ir.graph import Graph
 from cnndsl.passes.base import Pass
+from cnndsl.passes.drop_dead import DropDead
 from cnndsl.passes.drop_identity import DropIdentity
+from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
+from cnndsl.passes.merge_common import MergeCommon
 
-PASSES: tuple[Pass, ...] = (DropIdentity(), FuseActivation())
+PASSES: tuple[Pass, ...] = (
+    DropDead(),
+    DropIdentity(),
+    FoldPad(),
+    MergeCommon(),
+    FuseActivation(),
+)
 
 
 def optimised(graph: Graph, passes: tuple[Pass, ...] = PASSES) -> Graph:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cnndsl.ir.node import Folded
+from cnndsl.ir.node import Folded, extra_operands
 from cnndsl.ops.base import Op
 from cnndsl.plan.strategy import NO_HALO, Halo
 from cnndsl.types import TensorType, f32
@@ -102,8 +102,9 @@ class Step:
 
     @property
     def operands(self) -> tuple[TensorType, ...]:
-        """The types of what it reads."""
-        return tuple(f32(*x.shape) for x in self.x)
+        """The types of what its operator reads, without what only the epilogue does."""
+        own = len(self.x) - extra_operands(self.epilogue)
+        return tuple(f32(*x.shape) for x in self.x[:own])
 
 
 COPY = "copy"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.ir.bind import bound_params
+from cnndsl.ir.bind import bound_params, declared_params
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types, operand_types
 from cnndsl.ops.base import Array
@@ -35,10 +35,13 @@ def evaluate_all(
         if isinstance(node.op, Input):
             value = x.astype(np.float64)
         else:
-            params = bound_params(node, operand_types(node, types), weights)
-            wide = {name: array.astype(np.float64) for name, array in params.items()}
-            value = node.op.evaluate(*(values[name] for name in node.inputs), **wide)
+            operands = operand_types(node, types)
+            names = declared_params(node, operands)
+            wide = {name: weights[name].astype(np.float64) for name in names}
+            params = bound_params(node, operands, wide)
+            value = node.op.evaluate(*(values[name] for name in node.own_inputs), **params)
+        extras = iter(node.inputs[len(node.own_inputs) :])
         for op in node.epilogue:
-            value = op.evaluate(value)
+            value = op.evaluate(value, *(values[next(extras)] for _ in range(op.operands - 1)))
         values[node.name] = value
     return values

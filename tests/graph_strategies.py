@@ -1,0 +1,175 @@
+"""
+Random small graphs: images of about 6x6 with few maps.
+
+They are drawn piece by piece, a piece being what stands together in networks, so that passes find
+what they look for.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import strategies as st
+from op_cases import random_weights
+
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.infer import infer_types, operand_types
+from cnndsl.ir.node import Node
+from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
+from cnndsl.ops.base import Op
+from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.concat import Concat
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.conv_transpose import ConvTranspose
+from cnndsl.ops.dense import Dense
+from cnndsl.ops.depthwise import Depthwise
+from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.flatten import Flatten
+from cnndsl.ops.global_pool import GlobalAvgPool
+from cnndsl.ops.input import Input
+from cnndsl.ops.layer_norm import LayerNorm
+from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.mul import Mul
+from cnndsl.ops.pad import Pad
+from cnndsl.ops.prelu import Prelu
+from cnndsl.ops.reshape import Reshape
+from cnndsl.ops.resize import Resize
+from cnndsl.ops.separable import Separable
+from cnndsl.ops.shuffle import Shuffle
+from cnndsl.ops.slice import Part, Slice
+from cnndsl.ops.window import Padding
+from cnndsl.types import TensorType
+
+FUNCTIONS = ["relu", "relu6", "leaky_relu(0.1)", "silu", "sigmoid", "linear", "softmax"]
+SIDES = st.sampled_from([((0, 0), (0, 0)), ((1, 1), (1, 1)), ((0, 1), (1, 0))])
+EPSILONS = st.sampled_from([1e-3, 0.1])
+
+
+@dataclass
+class Draft:
+    """A graph as it grows."""
+
+    draw: st.DrawFn
+    nodes: list[Node] = field(default_factory=list[Node])
+    types: dict[str, TensorType] = field(default_factory=dict[str, TensorType])
+
+    def put(self, op: Op, *inputs: str) -> str:
+        name = f"N{len(self.nodes)}"
+        self.types[name] = op.infer(*(self.types[i] for i in inputs))
+        self.nodes.append(Node(name, op, inputs, name))
+        return name
+
+    def maybe(self, op: Op, x: str) -> str:
+        return self.put(op, x) if self.draw(st.booleans()) else x
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    draft = Draft(draw)
+    size = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    last = draft.put(Input(draw(st.integers(1, 4)), size))
+    for _ in range(draw(st.integers(1, 4))):
+        x = draw(st.sampled_from([*[last] * 12, *draft.types]))
+        grow = draw(st.sampled_from([layer, layer, layer, residual, twins, gate, join, other]))
+        last = grow(draft, x)
+    return Graph(tuple(draft.nodes), (last,))
+
+
+def layer(draft: Draft, x: str) -> str:
+    """A filter with what stands around it in networks."""
+    draw, x_type = draft.draw, draft.types[x]
+    if not x_type.is_image:
+        return followers(draft, draft.put(Dense(draw(st.integers(1, 6)), draw(st.booleans())), x))
+    if draw(st.booleans()):
+        x = draft.put(Pad(draw(SIDES), draw(st.sampled_from(["zeros", "zeros", "edge"]))), x)
+    return followers(draft, draft.put(draw(filters(draft.types[x])), x))
+
+
+def filters(x: TensorType) -> st.SearchStrategy[Op]:
+    kernel = st.tuples(*(st.integers(1, min(3, side)) for side in x.height_width))
+    padding = st.sampled_from([Padding("valid"), Padding("same_upper")]) | st.builds(
+        Padding, st.just("explicit"), SIDES
+    )
+    maps, common = st.integers(1, 4), {"padding": padding, "bias": st.booleans()}
+    conv = st.builds(Conv, maps, kernel, **common)
+    # The output grows with each transposed convolution, so only a small image gets one.
+    grows = max(x.height_width) < 4
+    return st.one_of(
+        conv,
+        st.builds(Conv, maps, kernel, st.just((2, 1)), **common),
+        st.builds(Depthwise, kernel, multiplier=st.integers(1, 2), **common),
+        st.builds(Separable, maps, kernel, **common),
+        st.builds(ConvTranspose, maps, kernel, bias=st.booleans()) if grows else conv,
+    )
+
+
+def followers(draft: Draft, y: str) -> str:
+    """Perhaps a normalization, a function and dropout."""
+    draw = draft.draw
+    y = draft.maybe(BatchNorm(draw(EPSILONS), draw(st.booleans()), draw(st.booleans())), y)
+    y = draft.maybe(Activation(draw(st.sampled_from(FUNCTIONS))), y)
+    return draft.maybe(Dropout(0.5), y)
+
+
+def residual(draft: Draft, x: str) -> str:
+    """A filter that keeps the shape, and its operand added."""
+    x_type = draft.types[x]
+    op: Op = Dense(x_type.size)
+    if x_type.is_image:
+        op = Conv(x_type.maps, (3, 3), padding=Padding("same"))
+    y = draft.maybe(BatchNorm(1e-3), draft.put(op, x))
+    return followers(draft, draft.put(Add(), *draft.draw(st.permutations([x, y]))))
+
+
+def twins(draft: Draft, x: str) -> str:
+    """The same computed twice, and joined."""
+    op = draft.draw(plain(draft.types[x]))
+    a, b = draft.put(op, x), draft.put(op, x)
+    return draft.put(draft.draw(st.sampled_from([Add(), Mul(), Concat()])), a, b)
+
+
+def gate(draft: Draft, x: str) -> str:
+    """Squeeze and excite, more or less."""
+    if not draft.types[x].is_image:
+        return draft.put(Mul(), x, draft.put(Activation("sigmoid"), x))
+    pooled = draft.put(GlobalAvgPool(), x)
+    if draft.draw(st.booleans()):
+        pooled = draft.put(Flatten(), pooled)
+    return draft.put(Mul(), x, followers(draft, pooled))
+
+
+def join(draft: Draft, x: str) -> str:
+    """Maps or features behind those of another value."""
+    sizes = {name: y.shape[:-1] for name, y in draft.types.items()}
+    beside = [name for name, size in sizes.items() if size == sizes[x] and name != x]
+    return draft.put(Concat(), x, draft.draw(st.sampled_from(beside or [x])))
+
+
+def other(draft: Draft, x: str) -> str:
+    return followers(draft, draft.put(draft.draw(plain(draft.types[x])), x))
+
+
+def plain(x: TensorType) -> st.SearchStrategy[Op]:
+    """Operators that are no filters."""
+    ops: list[Op] = [Activation("relu"), Prelu("map"), Dropout(0.5), Reshape(x.shape), Slice()]
+    if x.is_image:
+        ops += [MaxPool((1, 1), (1, 1)), Slice(Part(0, 1)), Shuffle(1), Shuffle(x.maps)]
+        ops += [LayerNorm(1e-3, "maps"), Resize("nearest", factor=(1, 1)), Reshape((x.size,))]
+        ops += [MaxPool((1, 1), (2, 2)), Pad(((0, 0), (0, 0))), Flatten("chw")]
+    return st.sampled_from(ops)
+
+
+def weights_of(graph: Graph, seed: int) -> dict[str, np.ndarray]:
+    """Random float64 weights for all parameters of a graph."""
+    rng, types = np.random.default_rng(seed), infer_types(graph)
+    return {
+        f"{node.prefix}.{name}": array
+        for node in graph.nodes
+        for name, array in random_weights(node.op.params(*operand_types(node, types)), rng).items()
+    }
+
+
+def images_of(graph: Graph, batch: int, seed: int) -> np.ndarray:
+    """Random images for a graph's input."""
+    (node,) = graph.inputs
+    return np.random.default_rng(seed + 1).standard_normal((batch, *node.op.infer().shape))
