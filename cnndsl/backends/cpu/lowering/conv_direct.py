@@ -178,12 +178,13 @@ class DirectConv:
 
     def pack_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """`weight` [out, in/groups, kh, kw] as [panels, reduction, width]."""
-        shape, width = self.shape, self.tile.width
-        packed = np.zeros((shape.groups, self._group_panels * width, shape.reduction), np.float32)
-        in_runs = weight.transpose(0, 2, 3, 1).reshape(shape.groups, shape.group_out, -1)
-        packed[:, : shape.group_out] = in_runs
-        panels = packed.reshape(self._panel_count, width, shape.reduction)
-        return np.ascontiguousarray(panels.transpose(0, 2, 1))
+        shape, width, each = self.shape, self.tile.width, self._group_panels
+        taps = shape.kernel[0] * shape.kernel[1]
+        padded = np.zeros((shape.groups, each * width, shape.group_in, taps), np.float32)
+        padded[:, : shape.group_out] = weight.reshape(shape.groups, -1, shape.group_in, taps)
+        panels = padded.reshape(self._panel_count, width, shape.group_in, taps)
+        packed = np.ascontiguousarray(panels.transpose(0, 3, 2, 1))
+        return packed.reshape(self._panel_count, shape.reduction, width)
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """`bias` [out], or zeros, as [panels, width]."""

@@ -33,6 +33,7 @@ POINTS = SIDE * SIDE
 ROOTS = (0.0, 1.0, -1.0, 2.0, -2.0)  # the points but infinity
 PAD = 16  # floats between points: none two of them fall on the same lines of the cache
 MOST_SQUARES = 30  # of a unit: more leave the second-level cache, fewer read weights more often
+COLUMNS = 1 << 9  # weights transformed at a time: too few for BLAS to start threads over them
 UNIT_MACS = 1 << 22  # the least work of a unit
 UNITS_OF_IMAGE = 4  # work units an image is split into, at the least
 
@@ -114,17 +115,19 @@ class WinogradConv:
 
     def transform_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """`weight` [out, in, r, r] at the points, as [points, panels, in, width]."""
-        in_maps, r = weight.shape[1], weight.shape[2]
+        out_maps, in_maps, r, _ = weight.shape
+        panels, width = self.panel_count, self.tile.width
+        padded = np.zeros((panels * width, in_maps, r * r), np.float32)
+        padded[:out_maps] = weight.reshape(out_maps, in_maps, r * r)
+        taps = padded.reshape(panels, width, in_maps, r * r).transpose(3, 0, 2, 1)
+        taps = np.ascontiguousarray(taps).reshape(r * r, -1)
         matrix = weight_matrix(r)
-        both = np.einsum("ai,bj->abij", matrix, matrix).reshape(POINTS, r * r)
-        width = self.tile.width
-        packed = np.zeros((POINTS, self.panel_count, in_maps, width), np.float32)
-        for panel in range(self.panel_count):
-            filters = weight[panel * width : (panel + 1) * width].astype(np.float64)
-            maps = len(filters)
-            values = both @ filters.transpose(2, 3, 1, 0).reshape(r * r, in_maps * maps)
-            packed[:, panel, :, :maps] = values.reshape(POINTS, in_maps, maps)
-        return packed
+        both = np.einsum("ai,bj->abij", matrix, matrix).reshape(POINTS, r * r).astype(np.float32)
+        values = np.empty((POINTS, taps.shape[1]), np.float32)
+        for start in range(0, taps.shape[1], COLUMNS):
+            part = slice(start, start + COLUMNS)
+            np.matmul(both, taps[:, part], out=values[:, part])
+        return values.reshape(POINTS, panels, in_maps, width)
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """`bias` [out], or zeros, as [panels, width]."""
