@@ -42,13 +42,18 @@ EVERY_KERNEL = [
     *(Kernel("activations", "activation", (name,)) for name in ("tanh", "mish", "gelu_erf")),
     *(Kernel("combine", name, (0, 1)) for name in ("add", "multiply")),
     *(Kernel("copy", name) for name in ("copy", "permute", "zero_halo")),
+    *(Kernel("gather", f"gather_{name}") for name in ("pixels", "maps", "cells")),
     *(Kernel("lrn", "lrn", (exponent,)) for exponent in range(4)),
+    *(Kernel("normalise", f"normalise_{name}") for name in ("pixels", "groups")),
     *(
         Kernel("pool", name, (k, k))
         for name in ("max_pool", "avg_pool", "subsample")
         for k in (0, 2)
     ),
+    Kernel("pool", "lp_pool", (0, 0, 2.5)),
     *(Kernel("rbf", name) for name in ("squared_distance", "euclidean_distance")),
+    Kernel("resample", "resample"),
+    *(Kernel("scale", name) for name in ("affine", "prelu")),
     *(Kernel("softmax", name) for name in ("softmax", "log_softmax")),
 ]
 
