@@ -93,7 +93,7 @@ def convolutions(draw: st.DrawFn, x: TensorType, most_maps: int = MOST_MAPS) -> 
     groups = draw(st.sampled_from([g for g in (1, 1, 2, 3, x.maps) if x.maps % g == 0]))
     maps = groups * draw(st.integers(1, max(1, most_maps // groups)))
     connect: Any = ()
-    if groups == 1 and draw(st.integers(0, 4)) == 0:
+    if groups == 1 and draw(st.booleans()):
         maps = min(maps, 6)
         links = st.lists(st.integers(0, x.maps - 1), min_size=1, unique=True)
         connect = tuple(tuple(sorted(draw(links))) for _ in range(maps))

@@ -12,6 +12,7 @@ from strategies import ON_IMAGES, ON_VECTORS, TO_VECTORS
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.text import format_op, parse_op
+from cnndsl.types import f32
 
 COMPUTING = sorted(set(OPERATORS) - {"input"})
 each_operator = pytest.mark.parametrize("row_type", sorted(OPERATORS))
@@ -110,6 +111,15 @@ def test_an_operator_documents_itself(row_type):
             assert attribute.kind.parse(attribute.kind.format(attribute.default)) == (
                 attribute.default
             )
+
+
+def test_the_connections_of_lenets_c3_are_counted_as_the_paper_counts_them():
+    """LeCun et al. 1998, section II.B: 1,516 parameters, 151,600 connections with the biases'."""
+    threes, fours = "0-2,1-3,2-4,3-5,0+4-5,0-1+5", "0-3,1-4,2-5,0+3-5,0-1+4-5,0-2+5"
+    table = f"{threes},{fours},0-1+3-4,1-2+4-5,0+2-3+5,0-5"
+    conv, s2 = parse_op(f"conv maps=16 kernel=5 connect={table}"), f32(14, 14, 6)
+    assert sum(param.count for param in conv.params(s2)) == 1516
+    assert conv.macs(s2) + conv.infer(s2).size == 151_600
 
 
 def test_sigmoid_keeps_the_digits_of_small_results_and_overflows_nowhere():
