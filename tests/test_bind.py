@@ -65,11 +65,9 @@ def test_what_is_not_folded_is_the_given_array_itself():
 
 
 def test_folding_rounds_once():
-    """Float32 weights are folded in float64: each result is the nearest float32 to the exact one."""
-    node, x = (
-        Node("C1", Conv(8, (3, 3)), ("In",), "C1", folded=(Folded("B1", BatchNorm(1e-5)),)),
-        (f32(5, 5, 3),),
-    )
+    """Float32 weights are folded in float64: a result is the nearest float32 to the exact one."""
+    folded = (Folded("B1", BatchNorm(1e-5)),)
+    node, x = Node("C1", Conv(8, (3, 3)), ("In",), "C1", folded=folded), (f32(5, 5, 3),)
     weights = {name: a.astype(np.float32) for name, a in arrays(node, x).items()}
     exact = bound_params(node, x, {name: a.astype(np.float64) for name, a in weights.items()})
     for name, array in bound_params(node, x, weights).items():

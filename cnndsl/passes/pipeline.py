@@ -6,15 +6,19 @@ from cnndsl.ir.graph import Graph
 from cnndsl.passes.base import Pass
 from cnndsl.passes.drop_dead import DropDead
 from cnndsl.passes.drop_identity import DropIdentity
+from cnndsl.passes.fold_batch_norm import FoldBatchNorm
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
 from cnndsl.passes.merge_common import MergeCommon
+from cnndsl.passes.split_separable import SplitSeparable
 
 PASSES: tuple[Pass, ...] = (
     DropDead(),
     DropIdentity(),
+    SplitSeparable(),
     FoldPad(),
     MergeCommon(),
+    FoldBatchNorm(),
     FuseActivation(),
 )
 
