@@ -1,0 +1,155 @@
+"""One case after the other: open everybody, compare outputs, then take the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import Case, FloatArray, Problem, open_problem
+from benchmarks.contest import ALLOWED, Call, disagreement, interleaved
+from benchmarks.figures import Quartiles, Ratio, best_ratio
+from benchmarks.peers import Exports, Peer
+from cnndsl.api import compile
+
+OURS = "cnndsl"
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    What came of a case.
+
+    `rounds` are a call's seconds for each contestant, round by round. `differences` are the largest
+    of each peer's outputs from ours, relative to the largest output; `refused` says why a peer was
+    not timed.
+    """
+
+    case: Case
+    rounds: dict[str, list[float]]
+    differences: dict[str, float] = field(default_factory=dict[str, float])
+    refused: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def milliseconds(self) -> dict[str, Quartiles]:
+        """Each contestant's quartiles of a call's milliseconds."""
+        return {name: Quartiles.of(times).scaled(1e3) for name, times in self.rounds.items()}
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """The best peer's time over ours."""
+        return best_ratio(self.rounds, OURS)
+
+
+def run_cases(
+    cases: Sequence[Case], peers: Sequence[Peer], seconds: float, note: Note
+) -> Iterator[Result]:
+    """
+    The results of the cases, in order. A contestant gets about so many seconds in each.
+
+    Neighbours of the same network share what is made of it. Raises `CnnError` where a network
+    cannot be read or compiled by us.
+    """
+    for (name, side), neighbours in groupby(cases, key=lambda case: (case.network, case.side)):
+        problem = open_problem(name, side)
+        with TemporaryDirectory(prefix="cnndsl-bench-") as folder:
+            exports = Exports(problem, Path(folder))
+            for case in neighbours:
+                yield run_case(case, problem, exports, peers, seconds, note)
+
+
+def run_case(
+    case: Case,
+    problem: Problem,
+    exports: Exports,
+    peers: Sequence[Peer],
+    seconds: float,
+    note: Note,
+) -> Result:
+    """Measure one case. Peers that fail or disagree are noted and left out."""
+    images = problem.images(case.batch)
+    calls = {OURS: open_ours(problem, images, case.threads)}
+    ours = channels_first(calls[OURS](), problem)
+    result = Result(case, {})
+    for peer in peers:
+        try:
+            call = peer.open(exports, images, case.threads)
+            y = call()
+        except Exception as error:  # whatever a runtime raises, the others can still be compared
+            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            result.refused[peer.name] = reason
+            note(f"{describe(case)}: {peer.name} cannot run it: {reason}")
+            continue
+        difference = disagreement(y, ours, classifies=problem.classifies)
+        result.differences[peer.name] = difference
+        if difference <= ALLOWED:
+            calls[peer.name] = call
+        else:
+            reason = f"its output is {difference:.1e} from ours; allowed are {ALLOWED:.0e}"
+            result.refused[peer.name] = reason
+            note(f"{describe(case)}: {peer.name} is not timed: {reason}")
+    result.rounds.update(interleaved(calls, seconds))
+    return result
+
+
+def open_ours(problem: Problem, images: FloatArray, threads: int) -> Call:
+    """Our own contestant, which reads the images in the layout that its table says."""
+    model = compile(problem.network, problem.weights, threads=threads)
+    nhwc = problem.network.input.layout == "nhwc"
+    x = np.ascontiguousarray(images.transpose(0, 2, 3, 1)) if nhwc else images
+    return lambda: model(x)
+
+
+def channels_first(y: FloatArray, problem: Problem) -> FloatArray:
+    """Our output as the others have it."""
+    is_image = y.ndim == 4 and problem.network.input.layout == "nhwc"
+    return y.transpose(0, 3, 1, 2) if is_image else y
+
+
+def describe(case: Case) -> str:
+    """
+    A case in words.
+
+    >>> describe(Case("alexnet", 16, 2))
+    'alexnet, batch 16, threads 2'
+    """
+    side = f", side {case.side}" if case.side is not None else ""
+    return f"{case.network}{side}, batch {case.batch}, threads {case.threads}"
+
+
+def as_data(result: Result) -> dict[str, Any]:
+    """The result for a JSON file."""
+    ratio = result.ratio
+    case = result.case
+    return {
+        "network": case.network,
+        "side": case.side,
+        "batch": case.batch,
+        "threads": case.threads,
+        "milliseconds": {
+            name: {
+                "median": quartiles.median,
+                "quartiles": [quartiles.low, quartiles.high],
+                "rounds": [round(1e3 * time, 6) for time in result.rounds[name]],
+            }
+            for name, quartiles in result.milliseconds.items()
+        },
+        "best_peer": ratio.best if ratio else None,
+        "ratio": (
+            {
+                "median": ratio.quartiles.median,
+                "quartiles": [ratio.quartiles.low, ratio.quartiles.high],
+            }
+            if ratio
+            else None
+        ),
+        "differences": result.differences,
+        "refused": result.refused,
+    }
