@@ -1,0 +1,129 @@
+"""A network as an ONNX model: ONNX's checker takes it, and ONNX Runtime computes the same."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from op_cases import CASES, random_weights
+from strategies import networks
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from graph_strategies import graphs, weights_of
+from onnx_calls import relative_error, run_onnx
+
+from cnndsl.backends.reference.evaluate import evaluate
+from cnndsl.frontend.load import load_network
+from cnndsl.interop.onnx.exporting import export_onnx
+from cnndsl.interop.weights import seeded_weights
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.network import Network
+from cnndsl.ir.node import Node
+from cnndsl.ops.input import Input
+from cnndsl.ops.registry import OPERATORS
+from cnndsl.source import Source
+
+pytestmark = pytest.mark.peers
+
+CLOSE = 2e-5
+"""Of the largest output: float32 against float64, through a few layers."""
+
+
+def images(network, seed=1):
+    shape = network.types[network.ir.inputs[0].name].shape
+    return np.random.default_rng(seed).standard_normal((2, *shape)).astype(np.float32)
+
+
+def assert_runs_equally(network, weights, close=CLOSE):
+    model = export_onnx(network, weights)
+    x = images(network)
+    expected = evaluate(network.ir, weights, x)
+    turned = network.input.layout == "nchw"
+    y = run_onnx(model, x.transpose(0, 3, 1, 2) if turned else x)[0]
+    if turned and y.ndim == 4:
+        y = y.transpose(0, 2, 3, 1)
+    assume(np.abs(expected).max() < 1e20)
+    assert relative_error(y, expected) < close
+
+
+@given(network=networks())
+def test_a_random_network_gives_the_same_in_onnx_runtime(network):
+    assert_runs_equally(network, seeded_weights(network.param_table, 3))
+
+
+@given(graph=graphs())
+def test_a_random_graph_gives_the_same_in_onnx_runtime(graph):
+    network = Network("Drawn", (), graph, Source("drawn", ""))
+    weights = {name: w.astype(np.float32) for name, w in weights_of(graph, 5).items()}
+    assert_runs_equally(network, weights, 1e-4)
+
+
+def of_one_operator(op, operands):
+    """A network of one operator whose operands are parts of the image."""
+    from cnndsl.ops.reshape import Reshape
+    from cnndsl.ops.slice import Part, Slice
+
+    total = sum(operand.size for operand in operands)
+    nodes = [Node("In", Input(total, (1, 1)), (), "In")]
+    begin = 0
+    for i, operand in enumerate(operands):
+        end = begin + operand.size
+        nodes.append(Node(f"part{i}", Slice(Part(begin, end)), ("In",), f"part{i}"))
+        nodes.append(Node(f"x{i}", Reshape(operand.shape), (f"part{i}",), f"x{i}"))
+        begin = end
+    inputs = tuple(f"x{i}" for i in range(len(operands)))
+    nodes.append(Node("y", op, inputs, "y"))
+    return Network("One", (), Graph(tuple(nodes), ("y",)), Source("one", ""))
+
+
+@pytest.mark.parametrize("row_type", sorted(set(OPERATORS) - {"input"}))
+@settings(max_examples=15)
+@given(data=st.data())
+def test_an_operator_gives_the_same_in_onnx_runtime(row_type, data):
+    op, operands = data.draw(CASES[row_type])
+    network = of_one_operator(op, operands)
+    params = op.params(*operands)
+    drawn = random_weights(params, np.random.default_rng(2))
+    weights = {f"y.{name}": array.astype(np.float32) for name, array in drawn.items()}
+    assert_runs_equally(network, weights, 2e-4)
+
+
+TABLE = """\
+cnn 1
+network Doc
+layer  type     maps  size   kernel  stride  padding  activation
+In     input    1     28x28
+C1     conv     4     24x24  5x5     1       valid    relu
+Out    dense    10    -      -       -       -        softmax
+"""
+
+
+@pytest.fixture
+def exported():
+    network = load_network(Source("doc.cnn", TABLE))
+    return export_onnx(network, seeded_weights(network.param_table, 0))
+
+
+def test_the_model_takes_any_batch_in_the_input_rows_layout(exported):
+    (value,) = exported.graph.input
+    sides = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+    assert sides == ["batch", 28, 28, 1]
+    assert run_onnx(exported, np.zeros((5, 28, 28, 1), np.float32))[0].shape == (5, 10)
+
+
+def test_a_node_says_its_row_and_line(exported):
+    nodes = {node.name: node for node in exported.graph.node}
+    assert nodes["C1"].doc_string.startswith("row C1, line 5: C1     conv")
+    assert nodes["C1.relu"].doc_string.startswith("row C1, line 5")
+
+
+def test_every_value_has_its_shape(exported):
+    graph = exported.graph
+    typed = {v.name for v in [*graph.value_info, *graph.input, *graph.output]}
+    assert {name for node in graph.node for name in node.output} <= typed
+
+
+def test_weights_keep_their_names(exported):
+    names = {tensor.name for tensor in exported.graph.initializer}
+    assert {"C1.weight", "C1.bias", "Out.weight", "Out.bias"} <= names
