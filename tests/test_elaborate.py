@@ -167,7 +167,6 @@ def test_a_row_that_nobody_reads_is_a_warning():
         ("C1 dense 4 - 3x3", "E109"),
         ("In conv 4 6x6 3x3", "E106"),
         ("1C conv 4 6x6 3x3", "E106"),
-        ("end conv 4 6x6 3x3", "E106"),
         ("C1 conv 4 6x6 3x3 from=In2", "E111"),
         ("C1 conv 4 6x6 3x3 from=C1", "E111"),
         ("C1 conv 4 6x6 3x3 from=In,In", "E201"),
@@ -235,6 +234,17 @@ def test_a_text_must_name_version_1(first):
     with pytest.raises(SpecError) as caught:
         load_network(Source("t.cnn", text))
     assert [d.code for d in caught.value.diagnostics] == ["E101"]
+
+
+def test_a_dash_may_stand_for_what_an_option_gives_also_where_cells_are_left_out():
+    header = "layer type maps bias size kernel"
+    row = "N1 lrn 1 - n=3 alpha=1 beta=1 k=1"  # bias is another name of k
+    assert codes("In input 1 - 8x8", row, header=header) == []
+
+
+def test_a_row_named_like_the_row_that_it_reads_is_checked_all_the_same():
+    rows = ["In input 1 8x8", "S maxpool 1 4x4 2x2 2", "S maxpool 1 4x4 2x2 2"]
+    assert codes(*rows) == ["E106", "E202"]
 
 
 def test_a_network_larger_than_the_memory_limit_is_refused_at_its_largest_row():

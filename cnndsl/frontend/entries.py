@@ -9,7 +9,7 @@ from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.columns import Slot, option_names, slot_of, types_with
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.header import Column
-from cnndsl.frontend.shifted import find_shift
+from cnndsl.frontend.shifted import Expected, find_shift
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, RowLine, Word
 from cnndsl.ops.attributes import shown
@@ -75,7 +75,12 @@ def _cells(
 ) -> list[Entry]:
     words: list[Word | None] = list(line.cells[1:])
     slots = [None if c.name is None else slot_of(operator, c.name, column=True) for c in columns]
-    shift = find_shift(line, columns, slots) if operator is not None else None
+    options = {slot_of(operator, option.key.text, column=False) for option in line.options}
+    expected = [
+        Expected(column, slot, by_option=slot is not None and slot in options)
+        for column, slot in zip(columns, slots, strict=True)
+    ]
+    shift = find_shift(line, expected) if operator is not None else None
     if shift is not None:
         words = shift.words
         report.error(shift.code, shift.message, shift.span, shift.column, shift.fixes)

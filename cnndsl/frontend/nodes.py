@@ -10,7 +10,7 @@ from cnndsl.errors import CnnError, Diagnostic, Fix
 from cnndsl.frontend.edits import set_value
 from cnndsl.frontend.typed_row import TypedRow
 from cnndsl.ir.cost import node_macs, node_params
-from cnndsl.ir.infer import infer_node
+from cnndsl.ir.infer import infer_node, operand_types
 from cnndsl.ir.node import Node
 from cnndsl.limits import Limits
 from cnndsl.ops.base import Op, Param
@@ -63,18 +63,21 @@ def make_outcome(row: TypedRow, operands: Operands, limits: Limits) -> Outcome:
         span = row.cells.get(column, row.span)
         nodes.append(Node(f"{row.name}.{name}", op, (nodes[-1].name,), row.name, span))
     types = dict(operands)
+    read: tuple[TensorType, ...] = ()
+    params: dict[str, Param] = {}
+    macs = 0
     try:
         for node in nodes:
-            types[node.name] = infer_node(node, types, limits)
+            result = infer_node(node, types, limits)
+            params |= node_params(node, types)
+            macs += node_macs(node, types)
+            if node.name == row.name:
+                read = operand_types(node, types)
+            # Last: a row may read one of its own name, which is an error elsewhere.
+            types[node.name] = result
     except CnnError as error:
         raise type(error).of(_at_cell(d, row) for d in error.diagnostics) from None
-    return Outcome(
-        tuple(nodes),
-        tuple(types[name] for name in inputs),
-        types[nodes[-1].name],
-        {name: param for node in nodes for name, param in node_params(node, types).items()},
-        sum(node_macs(node, types) for node in nodes),
-    )
+    return Outcome(tuple(nodes), read, types[nodes[-1].name], params, macs)
 
 
 def _flatten(op: Op) -> Flatten:

@@ -30,37 +30,60 @@ class Shift:
     fixes: list[Fix]
 
 
-def find_shift(
-    line: RowLine, columns: tuple[Column, ...], slots: Sequence[Slot | None]
-) -> Shift | None:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a column expects of a row: a value of `slot`, unless an option gives it already."""
+
+    column: Column
+    slot: Slot | None
+    by_option: bool
+
+    def takes(self, word: Word | None) -> bool:
+        """Whether a cell can stand there. A missing cell can everywhere."""
+        if word is None or self.column.name is None:
+            return True
+        slot = self.slot
+        if slot is None:
+            return word.is_dash
+        if word.is_question:
+            return slot.role == "claim"
+        if word.is_dash:
+            needed = slot.attribute is not None and slot.attribute.required
+            return self.by_option or not (needed or default_text(slot))
+        try:
+            slot.kind.parse(word.text)
+        except ValueRefused:
+            return False
+        return True
+
+
+def find_shift(line: RowLine, expected: Sequence[Expected]) -> Shift | None:
     """The one cell without which, or with one more of which, all cells fit their columns."""
     words = list(line.cells[1:])
-    if not words or (len(words) <= len(slots) and _fit(words, columns, slots)):
+    if not words or _fit(words, expected):
         return None
-    if len(words) < len(slots):
-        return _missing(words, columns, slots)
-    if len(words) == len(slots) + 1:
-        return _extra(words, columns, slots)
+    if len(words) < len(expected):
+        return _missing(words, expected)
+    if len(words) == len(expected) + 1:
+        return _extra(words, expected)
     return None
 
 
-def _missing(
-    words: list[Word], columns: tuple[Column, ...], slots: Sequence[Slot | None]
-) -> Shift | None:
-    places = [i for i in range(len(words)) if _fit([*words[:i], None, *words[i:]], columns, slots)]
+def _missing(words: list[Word], expected: Sequence[Expected]) -> Shift | None:
+    places = [i for i in range(len(words)) if _fit([*words[:i], None, *words[i:]], expected)]
     if not places:
         return None
     # The later it is missing, the more cells stand where they should: the likeliest comes first.
     places.reverse()
-    names = [columns[i].word.text for i in places]
+    names = [expected[i].column.word.text for i in places]
     fixes: list[Fix] = []
     for i, name in zip(places, names, strict=True):
-        text, at = _blank(slots[i]), words[i].span
+        text, at = _blank(expected[i].slot), words[i].span
         if text is not None:
             edit = Edit(Span(at.source, at.start, at.start), f"{text}  ")
             fixes.append(Fix(f"write {text} in column {name}", (edit,)))
     # What stands before the first place that is possible has its meaning in any case.
-    unsure: list[Word | None] = [None] * (len(slots) - places[-1])
+    unsure: list[Word | None] = [None] * (len(expected) - places[-1])
     return Shift(
         "E107",
         f"a cell seems to be missing, in column {' or '.join(names)}: with it the rest would fit",
@@ -71,12 +94,10 @@ def _missing(
     )
 
 
-def _extra(
-    words: list[Word], columns: tuple[Column, ...], slots: Sequence[Slot | None]
-) -> Shift | None:
-    for i, word in enumerate(words):
+def _extra(words: list[Word], expected: Sequence[Expected]) -> Shift | None:
+    for i, word in reversed(list(enumerate(words))):
         rest: list[Word | None] = [*words[:i], *words[i + 1 :]]
-        if not _fit(rest, columns, slots):
+        if not _fit(rest, expected):
             continue
         end = words[i + 1].span.start if i + 1 < len(words) else word.span.end
         start = word.span.start if i + 1 < len(words) else words[i - 1].span.end
@@ -86,27 +107,10 @@ def _extra(
     return None
 
 
-def _fit(
-    words: Sequence[Word | None], columns: tuple[Column, ...], slots: Sequence[Slot | None]
-) -> bool:
-    return len(words) <= len(slots) and all(
-        column.name is None or word is None or _fits(slot, word)
-        for word, column, slot in zip(words, columns, slots, strict=False)
+def _fit(words: Sequence[Word | None], expected: Sequence[Expected]) -> bool:
+    return len(words) <= len(expected) and all(
+        column.takes(word) for word, column in zip(words, expected, strict=False)
     )
-
-
-def _fits(slot: Slot | None, word: Word) -> bool:
-    if slot is None:
-        return word.is_dash
-    if word.is_question:
-        return slot.role == "claim"
-    if word.is_dash:
-        return slot.attribute is None or not (slot.attribute.required or default_text(slot))
-    try:
-        slot.kind.parse(word.text)
-    except ValueRefused:
-        return False
-    return True
 
 
 def _blank(slot: Slot | None) -> str | None:
