@@ -8,10 +8,7 @@ from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import Types, operand_types
 from cnndsl.ir.node import Node
 from cnndsl.limits import Limits, format_bytes
-from cnndsl.ops.activation import Activation
 from cnndsl.ops.base import Param
-from cnndsl.ops.dropout import Dropout
-from cnndsl.ops.flatten import Flatten
 
 FLOAT = 4
 """Bytes of a float32."""
@@ -36,8 +33,8 @@ def peak_activations(graph: Graph, types: Types) -> int:
     """
     The largest sum of elements of values alive at one step, for one image.
 
-    It is a lower bound of what a plan needs. An operator that renames or changes each cell by
-    itself takes the memory of an operand that nobody reads later, so it counts nothing.
+    It is a lower bound of what a plan needs. An operator that works in place takes the memory of
+    its first operand where nobody reads that later, so it counts nothing.
     """
     last_read = {node.name: i for i, node in enumerate(graph.nodes)}
     for i, node in enumerate(graph.nodes):
@@ -46,18 +43,14 @@ def peak_activations(graph: Graph, types: Types) -> int:
     alive: dict[str, int] = {}
     peak = 0
     for i, node in enumerate(graph.nodes):
-        if _works_in_place(node) and last_read[node.inputs[0]] == i:
-            del alive[node.inputs[0]]
-        alive[node.name] = types[node.name].size
+        size = types[node.name].size
+        first = node.inputs[0] if node.inputs and node.op.in_place else None
+        if first is not None and last_read[first] == i and types[first].size == size:
+            del alive[first]
+        alive[node.name] = size
         peak = max(peak, sum(alive.values()))
         alive = {name: size for name, size in alive.items() if last_read[name] > i}
     return peak
-
-
-def _works_in_place(node: Node) -> bool:
-    if isinstance(node.op, Activation):
-        return node.op.function.elementwise
-    return isinstance(node.op, Dropout) or (isinstance(node.op, Flatten) and node.op.order == "hwc")
 
 
 def check_memory(graph: Graph, types: Types, limits: Limits) -> None:

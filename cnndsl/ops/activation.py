@@ -51,6 +51,10 @@ class Activation(Op):
     def passes_on(self, x: TensorType) -> bool:
         return self.name == "linear"
 
+    @property
+    def in_place(self) -> bool:
+        return self.function.elementwise
+
     def evaluate(self, x: Array) -> Array:
         return self.function.evaluate(x, *self.numbers)
 

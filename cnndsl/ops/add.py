@@ -37,6 +37,10 @@ class Add(Op):
                 )
         return first
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(self, *operands: Array) -> Array:
         return reduce(np.add, operands)
 

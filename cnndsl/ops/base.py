@@ -119,6 +119,11 @@ class Op(ABC):
         """Whether the result, at inference, is its only operand as it stands."""
         return False
 
+    @property
+    def in_place(self) -> bool:
+        """Whether its result, where it is as large, can take its first operand's memory."""
+        return False
+
     def operand_size(self, *operands: Any, **_: Any) -> int:
         """
         Elements of its operands for one image, with the padding that it reads around them.

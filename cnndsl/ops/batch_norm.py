@@ -43,6 +43,10 @@ class BatchNorm(Op):
             Param("variance", (x.maps,), "ones", trainable=False),
         )
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(
         self,
         x: Array,

@@ -33,6 +33,10 @@ class Dropout(Op):
     def passes_on(self, x: TensorType) -> bool:
         return True
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(self, x: Array) -> Array:
         return x
 

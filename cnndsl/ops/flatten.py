@@ -34,6 +34,10 @@ class Flatten(Op):
     def infer(self, x: TensorType) -> TensorType:
         return f32(x.size)
 
+    @property
+    def in_place(self) -> bool:
+        return self.order == "hwc"
+
     def evaluate(self, x: Array) -> Array:
         if self.order == "chw" and x.ndim == 4:
             x = x.transpose(0, 3, 1, 2)

@@ -46,6 +46,10 @@ class GroupNorm(Op):
     def params(self, x: TensorType) -> tuple[Param, ...]:
         return affine_params((x.maps,), weight=self.scale, bias=self.bias)
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(
         self, x: Array, *, weight: Array | None = None, bias: Array | None = None
     ) -> Array:

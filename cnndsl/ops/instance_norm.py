@@ -39,6 +39,10 @@ class InstanceNorm(Op):
     def params(self, x: TensorType) -> tuple[Param, ...]:
         return affine_params((x.maps,), weight=self.affine, bias=self.affine)
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(
         self, x: Array, *, weight: Array | None = None, bias: Array | None = None
     ) -> Array:

@@ -61,6 +61,10 @@ class LayerNorm(Op):
         shape = x.shape if self.over == "image" else (x.maps,)
         return affine_params(shape, weight=self.scale, bias=self.bias)
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(
         self, x: Array, *, weight: Array | None = None, bias: Array | None = None
     ) -> Array:

@@ -42,6 +42,10 @@ class Mul(Op):
                 )
         return f32(*result)
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(self, *operands: Array) -> Array:
         rank = max(operand.ndim for operand in operands)
         return reduce(np.multiply, [x if x.ndim == rank else x[:, None, None] for x in operands])

@@ -35,6 +35,10 @@ class Prelu(Op):
         shape = {"map": (x.maps,), "one": (1,), "cell": x.shape}[self.slopes]
         return (Param("weight", shape, "quarter"),)
 
+    @property
+    def in_place(self) -> bool:
+        return True
+
     def evaluate(self, x: Array, *, weight: Array) -> Array:
         return np.maximum(x, 0.0) + weight * np.minimum(x, 0.0)
 

@@ -69,6 +69,10 @@ class Reshape(Op):
     def passes_on(self, x: TensorType) -> bool:
         return self.to == x.shape
 
+    @property
+    def in_place(self) -> bool:
+        return self.order == "hwc"
+
     def evaluate(self, x: Array) -> Array:
         turned = self.order == "chw"
         if turned and x.ndim == 4:
