@@ -260,18 +260,24 @@ class Code(Control):
         return Vector(self, self.builder.call(function, operands))
 
     def store_first(self, vector: Vector, pointer: Value, offset: Index, count: Index) -> None:
+        """Write the first `count` lanes (0 to all) to `pointer + offset`, and nothing beyond."""
+        self.store_first_of([vector], [self.at(pointer, offset)], count)
+
+    def store_first_of(
+        self, vectors: Sequence[Vector], places: Sequence[Value], count: Index
+    ) -> None:
         """
-        Write the first `count` lanes (0 to all) to `pointer + offset`, and nothing beyond.
+        Write the first `count` lanes (0 to all) of each vector to its place, and nothing beyond.
 
         In pieces of a power of two: a masked store costs some AMD cores a dozen cycles.
         """
-        count, place = raw(count), self.at(pointer, offset)
-        whole = self.builder.icmp_signed("==", count, I64(self.lanes))
+        whole = self.builder.icmp_signed("==", raw(count), I64(self.lanes))
         with self.builder.if_else(whole) as (then, otherwise):
             with then:
-                self.store(vector, place)
+                for vector, place in zip(vectors, places, strict=True):
+                    self.store(vector, place)
             with otherwise:
-                self._store_pieces(vector.value, place, count)
+                self._store_pieces([v.value for v in vectors], list(places), raw(count))
 
     def prefetch(self, pointer: Value, offset: Index = 0) -> None:
         """Ask for the cache line of `pointer + offset`, to be read soon. Any address will do."""
@@ -285,16 +291,18 @@ class Code(Control):
     def _vector_place(self, pointer: Value, offset: Index) -> Value:
         return self.builder.bitcast(self.at(pointer, offset), self.type.as_pointer())
 
-    def _store_pieces(self, rest: Value, place: Value, count: Value) -> None:
+    def _store_pieces(self, rests: list[Value], places: list[Value], count: Value) -> None:
         b, half = self.builder, self.lanes // 2
         while half:
-            part = b.shuffle_vector(rest, rest, _lanes(range(half)))
-            upper = b.shuffle_vector(rest, rest, _lanes(range(half, 2 * half)))
+            parts = [b.shuffle_vector(rest, rest, _lanes(range(half))) for rest in rests]
+            uppers = [b.shuffle_vector(rest, rest, _lanes(range(half, 2 * half))) for rest in rests]
             wanted = b.icmp_signed("!=", b.and_(count, I64(half)), I64(0))
             with b.if_then(wanted):
-                b.store(part, b.bitcast(place, part.type.as_pointer()), align=4)
-            rest = b.select(wanted, upper, part)
-            place = b.gep(place, [b.select(wanted, I64(half), I64(0))])
+                for part, place in zip(parts, places, strict=True):
+                    b.store(part, b.bitcast(place, part.type.as_pointer()), align=4)
+            step = b.select(wanted, I64(half), I64(0))
+            rests = [b.select(wanted, *pair) for pair in zip(uppers, parts, strict=True)]
+            places = [b.gep(place, [step]) for place in places]
             half //= 2
 
 

@@ -15,15 +15,13 @@ _FLOAT, _WORD = 4, 8  # bytes
 
 def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
     """The kernel whose tile is `pixels` times `vectors` of `lanes` output maps."""
-    width = vectors * lanes
 
     @emits(lanes)
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
         f = read_fields(code, args, ConvDirectFields)
-        spare = code.integer(scratch)
-        located = spare + pixels * width * _FLOAT
+        located = code.integer(scratch)  # where the block is noted that the tables are of
         block_pixels = Pixels(code, f, located + _WORD, pixels)
-        conv = _Conv(code, f, block_pixels, vectors, code.pointer(scratch))
+        conv = _Conv(code, f, block_pixels, vectors)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
         set_entry(code, located, 0, -1)
         with code.each(begin, end) as unit:
@@ -47,13 +45,12 @@ def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Conv:
-    """The code of tiles. `spare` points to room for one tile."""
+    """The code of tiles."""
 
     code: Code
     f: Any
     pixels: Pixels
     vectors: int
-    spare: Value
 
     @property
     def width(self) -> int:
@@ -80,9 +77,11 @@ class _Conv:
                 for i, row in enumerate(rows):
                     self.store(row, self.pixels.written(pixel + i, y))
             with otherwise:
-                for i, row in enumerate(rows):
-                    self.store(row, code.at(self.spare, i * self.width))
-                self.copy(panel.maps, pixel, len(rows), y)
+                places = [self.pixels.written(pixel + i, y) for i in range(len(rows))]
+                for j in range(self.vectors):
+                    count = (panel.maps - j * code.lanes).max(0).min(code.lanes)
+                    starts = [code.at(place, j * code.lanes) for place in places]
+                    code.store_first_of([row[j] for row in rows], starts, count)
 
     def sums(self, number: Int, pixel: Int, x: Value) -> list[list[Vector]]:
         """The bias and all products, [pixels][vectors]."""
@@ -103,13 +102,3 @@ class _Conv:
         """Write one row of a panel."""
         for j, vector in enumerate(row):
             self.code.store(vector, place, j * self.code.lanes)
-
-    def copy(self, maps: Int, pixel: Int, rows: int, y: Value) -> None:
-        """Copy the first `maps` of each pixel of the spare tile to their places."""
-        code = self.code
-        full = maps // code.lanes * code.lanes
-        with code.each(0, rows) as i:
-            source, place = code.at(self.spare, i * self.width), self.pixels.written(pixel + i, y)
-            with code.each(0, full, code.lanes) as j:
-                code.store(code.load(source, j), place, j)
-            code.store_first(code.load(source, full), place, full, maps - full)

@@ -224,9 +224,8 @@ class DirectConv:
 
     @property
     def scratch_floats(self) -> int:
-        """Floats of scratch a thread needs: a tile, and the tables of the unit's pixels."""
-        words = 1 + 2 * (self.unit_pixels + self.tile.pixels)
-        return self.tile.pixels * self.tile.width + 2 * words
+        """Floats of scratch a thread needs: the tables of the unit's pixels, in int64."""
+        return 2 * (1 + 2 * (self.unit_pixels + self.tile.pixels))
 
     @property
     def unit_pixels(self) -> int:
