@@ -15,6 +15,12 @@ _ORDERS = {
 }
 
 
+def order_words(order: str) -> str:
+    """What an order of an image's cells comes to, and whose it is."""
+    who, runs = _ORDERS[order]
+    return f"order {order}: {runs} stay together, as in {who}"
+
+
 @dataclass(frozen=True)
 class Flatten(Op):
     """
@@ -46,8 +52,7 @@ class Flatten(Op):
     def conventions(self, x: TensorType) -> tuple[str, ...]:
         if not x.is_image:
             return ()
-        who, runs = _ORDERS[self.order]
-        return (f"order {self.order}: {runs} stay together, as in {who}",)
+        return (order_words(self.order),)
 
     def formula(self, x: TensorType) -> str:
         if not x.is_image:

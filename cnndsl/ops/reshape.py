@@ -9,7 +9,7 @@ from math import prod
 from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import LARGEST_COUNT, Kind, attribute, parse_count
 from cnndsl.ops.base import Array, Op
-from cnndsl.ops.flatten import ORDER
+from cnndsl.ops.flatten import ORDER, order_words
 from cnndsl.types import TensorType, f32
 
 Shape = tuple[int, ...]
@@ -65,6 +65,11 @@ class Reshape(Op):
                 column="to",
             )
         return f32(*self.to)
+
+    def conventions(self, x: TensorType) -> tuple[str, ...]:
+        if not x.is_image and len(self.to) == 1:
+            return ()
+        return (order_words(self.order),)
 
     def passes_on(self, x: TensorType) -> bool:
         return self.to == x.shape
