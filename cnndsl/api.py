@@ -34,7 +34,7 @@ def parse(
     """
     Read a `.cnn` table: from a file, by the name of a shipped spec, or from `text`.
 
-    All claims are checked. Raises `SpecError` with every finding of the table, `FileError` where
+    All claims are checked. A file may include others of its folder. Raises `SpecError` with every finding of the table, `FileError` where
     the file cannot be read.
 
     >>> parse("alexnet").params
@@ -48,7 +48,8 @@ def parse(
     if text is not None:
         return load_network(Source("<text>", text), limits)
     assert path is not None
-    return load_network(read_source(find_spec(path), limits), limits)
+    file = find_spec(path)
+    return load_network(read_source(file, limits), limits, file.parent)
 
 
 def find_spec(path: PathLike) -> Path:

@@ -242,6 +242,8 @@ CODES: dict[str, str] = {
     "E112": "the row has more cells than the header has columns",
     "E113": "a value is given twice",
     "E114": "the table does not have one input row and rows behind it",
+    "E115": "the file cannot be included",
+    "E116": "the block's parameter is unknown, or its name cannot be used",
     "E201": "the tensors do not fit the operator",
     "E202": "a claimed size is false",
     "E203": "a claimed number of parameters is false",

@@ -15,13 +15,15 @@ class Limits:
     """
     All are checked with Python's integers, before anything is allocated.
 
-    `memory` is in bytes and counts weights and the largest sum of activations alive at once, for
-    one image.
+    `rows` counts those of the text, and again those that its blocks expand to. `nesting` is how
+    deep blocks stand in blocks, and included files in files. `memory` is in bytes and counts
+    weights and the largest sum of activations alive at once, for one image.
     """
 
     text_bytes: int = 2**20
     line_length: int = 10_000
     rows: int = 10_000
+    nesting: int = 16
     dimension: int = 2**24
     memory: int = 8 * 2**30
 

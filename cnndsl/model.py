@@ -93,7 +93,7 @@ class Model:
         # Imported here: a process that only runs models spares the parser.
         from cnndsl.frontend.format import format_text
 
-        text = format_text(self.network.source)
+        text = format_text(self.network.whole or self.network.source)
         write_artifact(Path(path), text, self.weights, self.labels)
 
 

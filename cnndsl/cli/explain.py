@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from cnndsl.cli.arguments import add_format, add_limits, add_spec, limits_of
@@ -11,7 +12,7 @@ from cnndsl.cli.terminal import Terminal
 from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
 from cnndsl.ir import cost
-from cnndsl.ir.network import Network
+from cnndsl.ir.network import BlockFacts, Network
 from cnndsl.limits import format_bytes
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
@@ -30,7 +31,12 @@ In a formula i and j are the row and the column of a cell, o and c maps, k a cel
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of a row. `formulas` maps each node of it to what it computes."""
+    """
+    All that is known of a row.
+
+    `formulas` maps each node of it to what it computes. Of a row whose type is a block, `rows` maps
+    those that stand for it to what they are.
+    """
 
     name: str
     type: str
@@ -48,6 +54,8 @@ class Explanation:
     macs: int
     activation_bytes: int
     kernels: tuple[str, ...]
+    rows: dict[str, str]
+    within: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +83,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def explain(network: Network, name: str, target: str) -> Explanation:
     """What is known of a row, and the kernels that a target runs it with. Raises `CnnError`."""
     facts = network[name]
+    if isinstance(facts, BlockFacts):
+        return _explain_block(network, facts, target)
     nodes = network.nodes_of(facts.row)
     operands = [[network.types[x] for x in node.inputs] for node in nodes]
     steps = list(zip(nodes, operands, strict=True))
@@ -98,7 +108,36 @@ def explain(network: Network, name: str, target: str) -> Explanation:
         param_count=facts.params,
         macs=facts.macs,
         activation_bytes=facts.type.size * cost.FLOAT,
-        kernels=_kernels(network, name, target),
+        kernels=_kernels(network, [name], target),
+        rows={},
+        within=tuple(map(str, reversed(facts.row.uses))),
+    )
+
+
+def _explain_block(network: Network, facts: BlockFacts, target: str) -> Explanation:
+    """What is known of a row whose type is a block."""
+    row, inside = facts.row, facts.rows
+    owners = {node: row.name for row in network.rows for node in row.nodes}
+    names = [param for param in network.param_table if param.startswith(f"{row.name}.")]
+    return Explanation(
+        name=row.name,
+        type=row.block,
+        summary=f"a block of {len(inside)} row{'s' * (len(inside) != 1)}",
+        place=str(row.span),
+        line=" ".join(row.span.text.split()),
+        values={name: span.text for name, span in row.cells.items()},
+        reads={owners[row.operand]: facts.operand.describe()},
+        formulas={},
+        conventions=(),
+        output=facts.type.describe(),
+        shape=facts.shape,
+        params={name: network.param_table[name].shape for name in names},
+        param_count=facts.params,
+        macs=facts.macs,
+        activation_bytes=facts.type.size * cost.FLOAT,
+        kernels=_kernels(network, row.rows, target),
+        rows={x.name: f"{x.op.row_type}, {x.type.describe()}" for x in inside},
+        within=tuple(map(str, reversed(row.uses))),
     )
 
 
@@ -111,13 +150,13 @@ def _values(op: Op) -> dict[str, str]:
     }
 
 
-def _kernels(network: Network, name: str, target: str) -> tuple[str, ...]:
-    """The row's steps of the plan, or why there are none."""
+def _kernels(network: Network, rows: Collection[str], target: str) -> tuple[str, ...]:
+    """The steps of the plan that some rows became, or why there are none."""
     try:
         plan = Compilation(network, target).plan
     except TargetError as error:
         return (error.diagnostics[0].message,)
-    return tuple(_kernel(step) for step in plan.steps if step.row == name)
+    return tuple(_kernel(step) for step in plan.steps if step.row in rows)
 
 
 def _kernel(step: Step) -> str:
@@ -127,10 +166,14 @@ def _kernel(step: Step) -> str:
 
 def _print(row: Explanation, terminal: Terminal) -> None:
     terminal.say(f"{row.name}: {row.type}, {row.summary}")
-    terminal.say(f"{row.place}: {row.line}\n")
+    terminal.say(f"{row.place}: {row.line}")
+    for use in row.within:
+        terminal.say(use)
+    terminal.say("")
     tensors = ", ".join(f"{name} {list(shape)}" for name, shape in row.params.items())
     entries = {
         "values": [f"{name} {value}" for name, value in row.values.items()],
+        "rows": [f"{name}: {text}" for name, text in row.rows.items()],
         "reads": [f"{name}: {type_}" for name, type_ in row.reads.items()],
         "formula": [f"{node}: {formula}" for node, formula in row.formulas.items()],
         "conventions": list(row.conventions),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.entries import RowReport, find_entries
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.header import Column
-from cnndsl.frontend.suggest import TYPE_NAMES, did_you_mean
+from cnndsl.frontend.row_types import Block, Column, RowType, RowTypes
 from cnndsl.frontend.syntax import RowLine, Word
 from cnndsl.frontend.typed_row import Given, TypedRow, row_span
 from cnndsl.frontend.values import Values, read_values
@@ -16,38 +16,55 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.attributes import Attribute, attributes_of, shown
 from cnndsl.ops.base import Op
 from cnndsl.ops.dropout import Dropout
-from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Span
 
 _LONGEST_NAME = 40
 
-RESERVED = ("block", "end")
+RESERVED = ("block", "end", "include")
 """Names that the language keeps for itself."""
 
 
-def read_row(line: RowLine, columns: tuple[Column, ...], findings: Findings) -> TypedRow:
-    """One row, as far as it can be read. What is wrong with it goes to `findings`."""
-    report = RowReport(line.name.text[:_LONGEST_NAME], findings)
+def read_row(
+    line: RowLine,
+    columns: tuple[Column, ...],
+    types: RowTypes,
+    findings: Findings,
+    prefix: str = "",
+) -> TypedRow:
+    """
+    One row, as far as it can be read. What is wrong with it goes to `findings`.
+
+    Of a row in a block, `prefix` is what its address begins with.
+    """
+    report = RowReport(prefix + line.name.text[:_LONGEST_NAME], findings)
     if not line.cells and re.search("[,;]", line.name.text):
         fix = "`cnndsl import table` reads CSV and writes a .cnn text"
         findings.error("E106", "this is a row of a CSV table", line.name.span, fixes=[fix])
-        return TypedRow(line.name.text, row_span(line), line)
+        return TypedRow(prefix + line.name.text, row_span(line), line)
     _check_name(line.name, report)
-    operator = _operator(line, report)
-    values = read_values(operator, find_entries(line, operator, columns, report), report)
+    row_type = _row_type(line, types, report)
+    values = read_values(row_type, find_entries(line, row_type, columns, report), report)
     given = values.given
-    return TypedRow(
-        name=line.name.text,
+    row = TypedRow(
+        name=prefix + line.name.text,
         span=row_span(line),
         line=line,
-        operator=operator,
-        op=_op(line, operator, columns, values, report),
-        activation=_activation(given.get("activation"), operator),
-        dropout=Dropout(given["dropout"].value) if "dropout" in given else None,
         given=given,
         claims=values.claims,
-        source_words=_names(given["from"]) if "from" in given else (),
+        source_words=names_in(given["from"].word) if "from" in given else (),
         sources=None if "from" in values.refused else (),
+    )
+    if isinstance(row_type, Block):
+        complete = _check_arguments(row_type, columns, values, row, report)
+        return replace(row, block=row_type, sources=row.sources if complete else None)
+    operator = row_type
+    return replace(
+        row,
+        operator=operator,
+        op=_op(line, operator, columns, values, report),
+        norm=given["norm"].value if "norm" in given else None,
+        activation=_activation(given.get("activation"), operator),
+        dropout=Dropout(given["dropout"].value) if "dropout" in given else None,
     )
 
 
@@ -67,21 +84,37 @@ def _check_name(word: Word, report: RowReport) -> None:
         )
 
 
-def _operator(line: RowLine, report: RowReport) -> type[Op] | None:
+def _row_type(line: RowLine, types: RowTypes, report: RowReport) -> RowType | None:
     if not line.cells:
         report.error("E107", "the row has no type", line.name.span, "type")
         return None
     word = line.cells[0]
-    operator = OPERATORS.get(word.text.lower())
-    if operator is None:
-        report.error(
-            "E104",
-            f"{shown(word.text)} is no row type",
-            word.span,
-            "type",
-            did_you_mean(word, OPERATORS, TYPE_NAMES) or [f"one of {', '.join(OPERATORS)}"],
-        )
-    return operator
+    row_type = types.find(word.text)
+    if row_type is None:
+        reason = types.why_not(word.text)
+        message = reason or f"{shown(word.text)} is no row type"
+        fixes = [] if reason else types.suggest(word)
+        report.error("E104", message, word.span, "type", fixes)
+    return row_type
+
+
+def _check_arguments(
+    block: Block,
+    columns: tuple[Column, ...],
+    values: Values,
+    row: TypedRow,
+    report: RowReport,
+) -> bool:
+    """Whether all parameters of a block that need values have them."""
+    known = {*values.given, *values.refused}
+    missing = [p.name for p in block.parameters if p.default is None and p.name not in known]
+    if missing and not values.unknown:
+        column = next((c.word.text for c in columns if c.name in missing), None)
+        name = ", ".join(missing)
+        place = f"in column {column}" if column in missing else f"as {missing[0]}=..."
+        message = f"{block.name} needs {name}"
+        report.error("E107", message, row.span, column, [f"write it {place}"])
+    return not (missing or values.unknown or values.refused)
 
 
 def _op(
@@ -103,7 +136,11 @@ def _op(
     own = {attribute.name for attribute in attributes_of(operator)}
     if missing or not complete or values.unknown or own & values.refused:
         return None
-    return operator(**{name: g.value for name, g in values.given.items() if name in own})
+    attributes = {name: g.value for name, g in values.given.items() if name in own}
+    if "norm" in values.given and "bias" in own and "bias" not in attributes:
+        # The normalization takes a mean away, and with it any bias: papers leave that one out.
+        attributes["bias"] = False
+    return operator(**attributes)
 
 
 def _check_groups(operator: type[Op], values: Values, report: RowReport) -> bool:
@@ -151,9 +188,8 @@ def _activation(given: Given | None, operator: type[Op] | None) -> Activation | 
     return None if activation.name == "linear" else activation
 
 
-def _names(given: Given) -> tuple[Word, ...]:
+def names_in(word: Word) -> tuple[Word, ...]:
     """The names of a `from` list, each with its place."""
-    word = given.word
     start = word.span.start + word.span.text.index(word.text)
     names: list[Word] = []
     for name in word.text.split(","):

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from cnndsl.errors import CnnError
 from cnndsl.frontend.claims import believed, false_claims
-from cnndsl.frontend.nodes import Operands, Outcome, make_outcome
-from cnndsl.frontend.typed_row import TypedRow
+from cnndsl.frontend.nodes import Operands, Outcome, make_outcome, sum_outcome
+from cnndsl.frontend.typed_row import Expansion, TypedRow
 from cnndsl.limits import Limits
 from cnndsl.types import TensorType
 
@@ -50,33 +50,36 @@ class CheckedTable:
     All rows with their verdicts.
 
     `places` are the rows' by name (the first of a name), `readers` the places of the rows that read
-    the row at a place.
+    the row at a place, `wholes` the place of the row that the row at a place is a part of.
     """
 
     rows: tuple[TypedRow, ...]
     verdicts: tuple[Verdict, ...]
     places: Mapping[str, int]
     readers: Mapping[int, Sequence[int]]
+    wholes: Mapping[int, int]
     limits: Limits
 
     def alone(self, place: int, row: TypedRow) -> Verdict:
         """The verdict on a row that stood at that place, all others being as they are."""
         return _judge(row, lambda name: self.verdicts[self.places[name]], self.limits)
 
-    def with_row(self, place: int, row: TypedRow) -> dict[int, Verdict]:
-        """The verdicts that would be given anew if another row stood at that place."""
+    def with_rows(self, rows: Mapping[int, TypedRow]) -> dict[int, Verdict]:
+        """The verdicts that would be given anew if other rows stood at their places."""
         anew: dict[int, Verdict] = {}
 
         def verdict_of(name: str) -> Verdict:
             source = self.places[name]
             return anew.get(source, self.verdicts[source])
 
-        due = [place]
+        due = sorted(rows)
         while due:
             i = heappop(due)
             if i in anew:
                 continue
-            anew[i] = _judge(row if i == place else self.rows[i], verdict_of, self.limits)
+            anew[i] = _judge(rows.get(i, self.rows[i]), verdict_of, self.limits)
+            if i in self.wholes:
+                heappush(due, self.wholes[i])
             if anew[i].results != self.verdicts[i].results:
                 for reader in self.readers.get(i, ()):
                     heappush(due, reader)
@@ -87,17 +90,23 @@ def check_rows(rows: Sequence[TypedRow], limits: Limits) -> CheckedTable:
     """Check every row, in order. A row whose `sources` are known reads only rows above it."""
     places: dict[str, int] = {}
     readers: dict[int, list[int]] = {}
+    wholes: dict[int, int] = {}
     verdicts: list[Verdict] = []
     for i, row in enumerate(rows):
         for source in row.sources or ():
             readers.setdefault(places[source], []).append(i)
+        if row.expansion is not None:
+            readers.setdefault(places[row.expansion.result], []).append(i)
+            wholes.update((places[part], i) for part in row.expansion.parts)
         verdicts.append(_judge(row, lambda name: verdicts[places[name]], limits))
         places.setdefault(row.name, i)
-    return CheckedTable(tuple(rows), tuple(verdicts), places, readers, limits)
+    return CheckedTable(tuple(rows), tuple(verdicts), places, readers, wholes, limits)
 
 
 def _judge(row: TypedRow, verdict_of: VerdictOf, limits: Limits) -> Verdict:
     """The verdict on a row: with what its sources claim, or else with what was inferred of them."""
+    if row.expansion is not None:
+        return _judge_whole(row, row.expansion, verdict_of)
     if row.op is None or row.sources is None:
         return _unknown(row)
     sources = [(name, verdict_of(name).results) for name in row.sources]
@@ -108,6 +117,24 @@ def _judge(row: TypedRow, verdict_of: VerdictOf, limits: Limits) -> Verdict:
         return claimed
     inferred = _try(row, tuple((name, results[-1]) for name, results in sources), limits)
     return min(claimed, inferred, key=lambda verdict: len(verdict.failures))
+
+
+def _judge_whole(row: TypedRow, expansion: Expansion, verdict_of: VerdictOf) -> Verdict:
+    """The verdict on a row of the type of a block, by those on its parts."""
+    assert row.sources is not None
+    result = verdict_of(expansion.result)
+    outcomes = [verdict_of(part).outcome for part in expansion.parts]
+    known = [outcome for outcome in outcomes if outcome is not None]
+    operand = verdict_of(row.sources[0]).results
+    if not result.results or not operand or len(known) < len(outcomes):
+        return Verdict(None, None, None, frozenset(), result.results)
+    found: list[Verdict] = []
+    for type_ in result.results:
+        outcome = sum_outcome(known, operand[-1], type_)
+        failures = false_claims(row, outcome)
+        operands = ((row.sources[0], operand[-1]),)
+        found.append(Verdict(operands, outcome, None, failures, _results(row, outcome)))
+    return min(found, key=lambda verdict: len(verdict.failures))
 
 
 def _unknown(row: TypedRow) -> Verdict:

@@ -66,7 +66,7 @@ def believed(row: TypedRow, outcome: Outcome | None) -> TensorType | None:
         if not result.is_image:
             return result
         return f32(*(size or result.height_width), maps or result.maps)
-    if maps is None and "maps" in row.given:
+    if maps is None and row.block is None and "maps" in row.given:
         maps = row.given["maps"].value
     if size is None and row.operator is not None and row.operator.operands == 0:
         size = row.given["size"].value if "size" in row.given else None

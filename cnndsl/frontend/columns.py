@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
+from cnndsl.frontend.row_types import Block, RowType
 from cnndsl.ops.activation import Activation
-from cnndsl.ops.attributes import Attribute, Extent, Kind, attributes_of, parse_count
+from cnndsl.ops.attributes import Attribute, Count, Extent, Kind, Text, attributes_of, parse_count
 from cnndsl.ops.base import Op
 from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.norm_kind import NormKind
 from cnndsl.ops.registry import OPERATORS
+from cnndsl.ops.rescalable import Rescalable
+from cnndsl.ops.separable import Separable
 
-Role: TypeAlias = Literal["attribute", "common", "claim"]
+Role: TypeAlias = Literal["attribute", "argument", "common", "claim"]
+
+RESERVED = ("from", "when", "repeat", "size", "params", "macs")
+"""What a parameter of a block cannot be called: a row of any block has these."""
 
 
 class Names(Kind):
@@ -55,8 +62,9 @@ class Slot:
     """
     Where a value goes.
 
-    An `attribute` is one of the operator's own; `common` are those of every row: `from` names the
-    rows that are read, `activation` and `dropout` follow the operator; a `claim` says what the
+    An `attribute` is one of the operator's own, an `argument` a block's. `common` are those of many
+    row types: `from` names the rows that are read, `when` says whether the row is there, `repeat`
+    how often, and `norm`, `activation` and `dropout` follow the operator. A `claim` says what the
     result must be. `name` is canonical: the attribute's where an alias of it is written.
     """
 
@@ -71,11 +79,18 @@ def _only_attribute(operator: type[Op]) -> Kind:
     return attribute.kind
 
 
-_COMMON = {
+_EVERY_ROW = {
     "from": Slot("from", Names(), "common"),
+    "when": Slot("when", Text(), "common"),
+}
+_OPERATORS_ROW = {
+    **_EVERY_ROW,
     "activation": Slot("activation", _only_attribute(Activation), "common"),
     "dropout": Slot("dropout", _only_attribute(Dropout), "common"),
 }
+_NORMALIZED_ROW = {**_OPERATORS_ROW, "norm": Slot("norm", NormKind(), "common")}
+_BLOCKS_ROW = {**_EVERY_ROW, "repeat": Slot("repeat", Count(least=0), "common")}
+_ANY_ROW = {**_NORMALIZED_ROW, **_BLOCKS_ROW}
 _CLAIMS = {
     "maps": Slot("maps", Total(), "claim"),
     "size": Slot("size", Extent(), "claim"),
@@ -84,39 +99,55 @@ _CLAIMS = {
 }
 
 
-def slot_of(operator: type[Op] | None, name: str, *, column: bool) -> Slot | None:
+def slot_of(row_type: RowType | None, name: str, *, column: bool) -> Slot | None:
     """
-    What `name` means for that operator, as a column or as an option; None where it means nothing.
+    What `name` means for that type, as a column or as an option; None where it means nothing.
 
-    Of a row whose type is unknown (`operator` is None), what is common to all rows still says
+    Of a row whose type is unknown (`row_type` is None), what is common to rows still says
     something.
 
     An attribute comes before a claim of the same name, but for one thing: a *column* `size` is the
     size of the row's image throughout the table, also in rows whose operator has an option `size`.
     """
     name = name.lower()
-    if operator is None:
-        return _COMMON.get(name) or _CLAIMS.get(name)
-    if column and name == "size" and operator.operands:
+    common = _common(row_type).get(name)
+    if row_type is None:
+        return common or _CLAIMS.get(name)
+    if isinstance(row_type, Block):
+        argument = Slot(name, Text(), "argument") if row_type.parameter(name) else None
+        return argument or common or _CLAIMS.get(name)
+    if column and name == "size" and row_type.operands:
         return _CLAIMS["size"]
-    attribute = _attributes(operator).get(name)
+    attribute = _attributes(row_type).get(name)
     if attribute is not None:
         return Slot(attribute.name, attribute.kind, "attribute", attribute)
-    if name in _COMMON and operator.operands:
-        return _COMMON[name]
-    return _CLAIMS.get(name)
+    return common or _CLAIMS.get(name)
 
 
-def column_names() -> frozenset[str]:
-    """Every name that a column may have."""
-    return frozenset(name for operator in OPERATORS.values() for name in option_names(operator))
+def _common(row_type: RowType | None) -> dict[str, Slot]:
+    """What rows of a type have beside their attributes and claims."""
+    if row_type is None:
+        return _ANY_ROW
+    if isinstance(row_type, Block):
+        return _BLOCKS_ROW
+    if row_type.operands == 0:
+        return {}
+    return _NORMALIZED_ROW if issubclass(row_type, Rescalable | Separable) else _OPERATORS_ROW
 
 
-def option_names(operator: type[Op]) -> Iterator[str]:
+def column_names(blocks: Iterable[Block] = ()) -> frozenset[str]:
+    """Every name that a column may have, those of the parameters of `blocks` included."""
+    types = (*OPERATORS.values(), *blocks)
+    return frozenset(name for row_type in types for name in option_names(row_type))
+
+
+def option_names(row_type: RowType) -> Iterator[str]:
     """The options of a row type, its own first."""
-    yield from _attributes(operator)
-    if operator.operands:
-        yield from _COMMON
+    if isinstance(row_type, Block):
+        yield from (parameter.name for parameter in row_type.parameters)
+    else:
+        yield from _attributes(row_type)
+    yield from _common(row_type)
     yield from _CLAIMS
 
 

@@ -2,78 +2,142 @@
 
 from __future__ import annotations
 
-from cnndsl.frontend.cells import read_row
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnndsl.errors import LimitError
 from cnndsl.frontend.checking import CheckedTable, check_rows
+from cnndsl.frontend.declarations import read_declarations
+from cnndsl.frontend.expand import Expander
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.header import Outline, read_outline
-from cnndsl.frontend.linking import link_rows, unread
+from cnndsl.frontend.header import Outline, check_version, read_outline
+from cnndsl.frontend.includes import IncludedFiles
 from cnndsl.frontend.nodes import make_outcome
 from cnndsl.frontend.refute import report_failures
-from cnndsl.frontend.syntax import Document, RowLine
-from cnndsl.frontend.typed_row import TypedRow
+from cnndsl.frontend.row_types import RowTypes
+from cnndsl.frontend.sections import split
+from cnndsl.frontend.syntax import Document
+from cnndsl.frontend.templates import check_block
+from cnndsl.frontend.whole_table import check_inputs, warn_of_unread
 from cnndsl.ir.cost import check_memory
 from cnndsl.ir.graph import Graph
-from cnndsl.ir.network import Network, Row
+from cnndsl.ir.network import BlockRow, Network, Row
 from cnndsl.ir.node import Node
 from cnndsl.limits import Limits
 from cnndsl.source import Source
 from cnndsl.types import TensorType
 
 
-def elaborate(document: Document, findings: Findings, limits: Limits | None = None) -> Network:
+@dataclass(frozen=True, slots=True)
+class CheckedDocument:
+    """
+    What a text says.
+
+    `whole` is the text with the blocks of included files in the places of their `include`.
+    """
+
+    outline: Outline
+    table: CheckedTable
+    whole: Source
+
+
+def elaborate(
+    document: Document,
+    findings: Findings,
+    limits: Limits | None = None,
+    folder: Path | None = None,
+) -> Network:
     """
     The network that a text describes.
 
-    All errors are collected; one `SpecError` is raised for them, those in `findings` included.
+    `folder` is where the text stands, and what it includes; None for a text that is no file. All
+    errors are collected; one `SpecError` is raised for them, those in `findings` included.
     """
-    outline, table = check_document(document, findings, limits)
-    return _network(outline.name, document.source, table, findings)
+    return _network(check_document(document, findings, limits, folder), document.source, findings)
 
 
 def check_document(
-    document: Document, findings: Findings, limits: Limits | None = None
-) -> tuple[Outline, CheckedTable]:
+    document: Document,
+    findings: Findings,
+    limits: Limits | None = None,
+    folder: Path | None = None,
+) -> CheckedDocument:
     """What a text says and that it is right. Raises as `elaborate`."""
-    outline = read_outline(document, findings)
-    rows = link_rows(_typed_rows(outline, findings), findings)
-    table = check_rows(rows, limits or Limits())
+    limits = limits or Limits()
+    check_version(document, findings)
+    sections = split(document, findings)
+    files = IncludedFiles(folder, document.source, limits)
+    declared = read_declarations(document, sections, files, limits, findings)
+    for block in declared.blocks.values():
+        check_block(block, findings)
+    outline = read_outline(document, sections.lines, declared.blocks.values(), findings)
+    expander = Expander(limits)
+    expander.expand(outline.rows, outline.columns, RowTypes(declared.blocks, {}), findings)
+    check_inputs(expander.top, findings)
+    table = check_rows(expander.rows, limits)
     report_failures(table, findings)
-    if not rows:
+    if not outline.rows:
         end = document.lines[-1].span
         findings.error("E114", "the table has no rows", end)
     findings.raise_errors()
-    for warning in unread(rows):
-        findings.add(warning)
-    return outline, table
+    warn_of_unread(table.rows, findings)
+    return CheckedDocument(outline, table, declared.self_contained)
 
 
-def _typed_rows(outline: Outline, findings: Findings) -> list[TypedRow]:
-    rows: list[TypedRow] = []
-    for line in outline.rows:
-        if isinstance(line, RowLine):
-            rows.append(read_row(line, outline.columns, findings))
-        else:
-            rows.append(TypedRow(line.first, line.span))
-        if findings.full:
-            break
-    return rows
-
-
-def _network(name: str, source: Source, table: CheckedTable, findings: Findings) -> Network:
+def _network(checked: CheckedDocument, source: Source, findings: Findings) -> Network:
     """The network of rows that have all been found right."""
     results: dict[str, tuple[str, TensorType]] = {}
     nodes: list[Node] = []
     rows: list[Row] = []
+    blocks: list[BlockRow] = []
+    leaves: dict[str, tuple[str, ...]] = {}
+    table = checked.table
     for row in table.rows:
-        assert row.op is not None
         assert row.sources is not None
         operands = tuple(results[source] for source in row.sources)
+        if row.expansion is not None and row.block is not None:
+            results[row.name] = results[row.expansion.result]
+            leaves[row.name] = tuple(leaf for part in row.expansion.parts for leaf in leaves[part])
+            blocks.append(
+                BlockRow(
+                    row.name,
+                    row.block.name,
+                    leaves[row.name],
+                    results[row.name][0],
+                    operands[0][0],
+                    row.span,
+                    row.cells,
+                    row.uses,
+                )
+            )
+            continue
+        assert row.op is not None
         outcome = make_outcome(row, operands, table.limits)
         names = tuple(node.name for node in outcome.nodes)
         nodes += outcome.nodes
-        rows.append(Row(row.name, row.op, names, row.span, row.cells))
+        leaves[row.name] = (row.name,)
+        rows.append(Row(row.name, row.op, names, row.span, row.cells, row.uses))
         results[row.name] = (names[-1], outcome.result)
-    graph = Graph(tuple(nodes), (nodes[-1].name,))
-    network = Network(name, tuple(rows), graph, source, findings.sorted())
-    check_memory(graph, network.types, table.limits)
+    graph = Graph(tuple(nodes), (results[table.rows[-1].name][0],))
+    whole = checked.whole if checked.whole is not source else None
+    network = Network(
+        checked.outline.name,
+        tuple(rows),
+        graph,
+        source,
+        findings.sorted(),
+        tuple(blocks),
+        whole,
+    )
+    try:
+        check_memory(graph, network.types, table.limits)
+    except LimitError as error:
+        raise _with_uses(error, rows) from None
     return network
+
+
+def _with_uses(error: LimitError, rows: list[Row]) -> LimitError:
+    """An error of a row, with the rows that have expanded it."""
+    row = next((row for row in rows if row.name == error.diagnostics[0].row), None)
+    uses = row.uses if row is not None else ()
+    return error.at(None, notes=map(str, reversed(uses)))

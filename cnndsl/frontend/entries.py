@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.columns import Slot, option_names, slot_of, types_with
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.header import Column
+from cnndsl.frontend.row_types import Block, Column, RowType, type_name
 from cnndsl.frontend.shifted import Expected, find_shift
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, RowLine, Word
 from cnndsl.ops.attributes import shown
-from cnndsl.ops.base import Op
 from cnndsl.source import Span
 
 
@@ -59,10 +58,10 @@ class RowReport:
 
 
 def find_entries(
-    line: RowLine, operator: type[Op] | None, columns: tuple[Column, ...], report: RowReport
+    line: RowLine, row_type: RowType | None, columns: tuple[Column, ...], report: RowReport
 ) -> Entries:
     """The cells behind the type, then the options, that say something of this row."""
-    cells, options = _cells(line, operator, columns, report), _options(line, operator, report)
+    cells, options = _cells(line, row_type, columns, report), _options(line, row_type, report)
     unread = any(
         column.name is None and not word.is_dash
         for word, column in zip(line.cells[1:], columns, strict=False)
@@ -71,16 +70,16 @@ def find_entries(
 
 
 def _cells(
-    line: RowLine, operator: type[Op] | None, columns: tuple[Column, ...], report: RowReport
+    line: RowLine, row_type: RowType | None, columns: tuple[Column, ...], report: RowReport
 ) -> list[Entry]:
     words: list[Word | None] = list(line.cells[1:])
-    slots = [None if c.name is None else slot_of(operator, c.name, column=True) for c in columns]
-    options = {slot_of(operator, option.key.text, column=False) for option in line.options}
+    slots = [None if c.name is None else slot_of(row_type, c.name, column=True) for c in columns]
+    options = {slot_of(row_type, option.key.text, column=False) for option in line.options}
     expected = [
         Expected(column, slot, by_option=slot is not None and slot in options)
         for column, slot in zip(columns, slots, strict=True)
     ]
-    shift = find_shift(line, expected) if operator is not None else None
+    shift = find_shift(line, expected) if row_type is not None else None
     if shift is not None:
         words = shift.words
         report.error(shift.code, shift.message, shift.span, shift.column, shift.fixes)
@@ -90,8 +89,8 @@ def _cells(
     for word, column, slot in zip(words, columns, slots, strict=False):
         if slot is not None:
             entries.append(Entry(slot, word, column.word.text))
-        elif operator is not None and column.name is not None and word and not word.is_dash:
-            _not_applicable(operator, column, word, report)
+        elif row_type is not None and column.name is not None and word and not word.is_dash:
+            _not_applicable(row_type, column, word, report)
     return entries
 
 
@@ -105,42 +104,48 @@ def _too_many(line: RowLine, columns: tuple[Column, ...], report: RowReport) -> 
     )
 
 
-def _not_applicable(operator: type[Op], column: Column, word: Word, report: RowReport) -> None:
+def _not_applicable(row_type: RowType, column: Column, word: Word, report: RowReport) -> None:
     name = column.word.text
     report.error(
         "E109",
-        f"{operator.row_type} has no {name}{_elsewhere(name)}",
+        f"{type_name(row_type)} has no {name}{_elsewhere(row_type, name)}",
         word.span,
         name,
         [Fix(f"write {NOT_APPLICABLE}", (Edit(word.span, NOT_APPLICABLE),))],
     )
 
 
-def _options(line: RowLine, operator: type[Op] | None, report: RowReport) -> list[Entry]:
+def _options(line: RowLine, row_type: RowType | None, report: RowReport) -> list[Entry]:
     entries: list[Entry] = []
     for option in line.options:
         if report.findings.full:
             break
         key = option.key
-        slot = slot_of(operator, key.text, column=False)
+        slot = slot_of(row_type, key.text, column=False)
         if slot is not None:
             entries.append(Entry(slot, option.value, key.text))
-        elif operator is not None:
-            names = list(option_names(operator))
+        elif row_type is not None:
+            names = list(option_names(row_type))
+            said = f"{type_name(row_type)} has no option {shown(key.text)}"
             report.error(
                 "E105",
-                f"{operator.row_type} has no option {shown(key.text)}{_elsewhere(key.text)}",
+                f"{said}{_elsewhere(row_type, key.text)}",
                 key.span,
                 fixes=did_you_mean(key, names, COLUMN_NAMES),
             )
-            meant = slot_of(operator, closest(key.text, names, COLUMN_NAMES), column=False)
+            meant = slot_of(row_type, closest(key.text, names, COLUMN_NAMES), column=False)
             if meant is not None:
                 entries.append(Entry(meant, option.value, key.text))
     return entries
 
 
-def _elsewhere(name: str) -> str:
-    """Which row types have what this one has not."""
+def _elsewhere(row_type: RowType, name: str) -> str:
+    """Which row types have what this one has not, or what a block has."""
+    if isinstance(row_type, Block):
+        own = ", ".join(parameter.name for parameter in row_type.parameters)
+        return f": its parameters are {own}" if own else ": it has no parameters"
+    if name.lower() == "repeat":
+        return ": only blocks are repeated"
     types = types_with(name.lower())
     named = ", ".join(types[:3]) + (" and others" if len(types) > 3 else "")
     return f": {named} {'has' if len(types) == 1 else 'have'} it" if types else ""

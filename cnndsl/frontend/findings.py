@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cnndsl.errors import Diagnostic, Fix, SpecError
@@ -17,9 +17,32 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: list[Diagnostic] = []
+        self._notes: tuple[str, ...] = ()
+
+    def within(self, notes: Sequence[str]) -> Findings:
+        """
+        These findings, for what stands in a block: `notes` say which rows have expanded it.
+
+        What has been found at a place in a block is not found there again for every use.
+        """
+        if not notes:
+            return self
+        inner = Findings()
+        inner._found, inner._notes = self._found, tuple(notes)
+        return inner
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, if there is room."""
+        if self._notes:
+            if any((d.code, d.span) == (diagnostic.code, diagnostic.span) for d in self._found):
+                return
+            # An edit of a word that depends on parameters would be one for all uses.
+            fixes = tuple(
+                replace(fix, edits=()) if any("$" in e.span.text for e in fix.edits) else fix
+                for fix in diagnostic.fixes
+            )
+            notes = (*diagnostic.notes, *self._notes)
+            diagnostic = replace(diagnostic, notes=notes, fixes=fixes)
         if not self.full:
             self._found.append(diagnostic)
 
@@ -49,7 +72,11 @@ class Findings:
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         """What was found, in the order of the text."""
-        found = sorted(self._found, key=lambda d: d.span.start if d.span else 0)
+        names = list(dict.fromkeys(d.span.source.name for d in self._found if d.span))
+        order = {name: place for place, name in enumerate(names)}
+        found = sorted(
+            self._found, key=lambda d: (order[d.span.source.name], d.span.start) if d.span else ()
+        )
         if self.full:
             more = "there may be more: only so many are looked for at once"
             found[-1] = replace(found[-1], notes=(*found[-1].notes, more))

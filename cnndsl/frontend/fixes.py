@@ -14,6 +14,7 @@ from cnndsl.frontend.edits import set_value
 from cnndsl.frontend.nearby import distance, nearby
 from cnndsl.frontend.typed_row import TypedRow
 from cnndsl.ops.attributes import Attribute, Pair, attributes_of
+from cnndsl.source import Span
 
 _MOST_FIXES = 4
 # How many verdicts a search may ask for, for one row and for one text: each takes some
@@ -26,10 +27,15 @@ _OTHER_ROW = 0.4
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A row in place of another, the edit that makes it, and how far it is from what stands."""
+    """
+    Rows in place of others, the edit that makes them, and how far it is from what stands.
+
+    `place` is the row that was looked at, `rows` all that the edit changes: a row of a block
+    changes wherever the block is used.
+    """
 
     place: int
-    row: TypedRow
+    rows: dict[int, TypedRow]
     message: str
     edit: Edit
     far: float
@@ -47,6 +53,10 @@ class FixSearch:
     def __init__(self, table: CheckedTable) -> None:
         self.table = table
         self._left = _BUDGET_TEXT
+        self._same: dict[Span, list[int]] = {}
+        for place, row in enumerate(table.rows):
+            if row.uses and row.line is not None:
+                self._same.setdefault(row.line.name.span, []).append(place)
 
     def fixes(self, place: int, failure: str) -> list[Fix]:
         """Edits that free the row at a place of one of its failures, the smallest first."""
@@ -60,9 +70,9 @@ class FixSearch:
                 if candidate.place == place:
                     budget -= 1
                     # Most candidates do not even mend their own row: ask that first.
-                    if not self._mends(failure, self.table.alone(place, candidate.row)):
+                    if not self._mends(failure, self.table.alone(place, candidate.rows[place])):
                         continue
-                anew = self.table.with_row(candidate.place, candidate.row)
+                anew = self.table.with_rows(candidate.rows)
                 budget -= len(anew)
                 if place not in anew:
                     break  # nothing of what this row reads comes from there
@@ -93,8 +103,16 @@ class FixSearch:
         if claim is None or verdict.outcome is None:
             return []
         value, text = actual(failure, verdict.outcome), claim_text(failure, verdict.outcome)
-        true = replace(row, claims={**row.claims, failure: replace(claim, value=value)})
-        harmed = self._harmed(self.table.with_row(place, true))
+        if "$" in claim.word.span.text:
+            return []
+        true: dict[int, TypedRow] = {}
+        for other in self._everywhere(place):
+            claims = self.table.rows[other].claims
+            claims = {**claims, failure: replace(claims[failure], value=value)}
+            true[other] = replace(self.table.rows[other], claims=claims)
+        harmed = self._harmed(self.table.with_rows(true))
+        if harmed and row.uses:
+            return []  # what is true in one use of the block is not in another
         message = f"{failure} {text}"
         if harmed:
             message += f", which asks for a change in {', '.join(harmed[:3])} too"
@@ -121,25 +139,45 @@ class FixSearch:
     ) -> Iterator[_Candidate]:
         """Other values of an attribute."""
         row, name = self.table.rows[place], attribute.name
+        given = row.given.get(name)
+        everywhere = self._everywhere(place)
+        if given is not None and "$" in given.word.span.text:
+            return
         operands = self.table.verdicts[place].operands
         op: Any = row.op
         for far, value in nearby(attribute, op, operands[0][1] if operands else None, aim):
             text = attribute.kind.format(value)
             said = text if of_other and name == "size" else f"{name} {text}"
             message = f"{row.name} {said}" if of_other else said
-            changed = replace(row, op=replace(op, **{name: value}))
+            changed = {other: self._changed(other, name, value) for other in everywhere}
             yield _Candidate(place, changed, message, set_value(row, name, text), far)
 
     def _other_sources(self, place: int, source: int) -> Iterator[_Candidate]:
         """Other rows to read, the nearest first."""
         row = self.table.rows[place]
+        if row.uses:
+            return
         for other in range(place - 1, max(-1, place - 1 - _ROWS_TO_READ), -1):
             name = self.table.rows[other].name
             if self.table.places.get(name) != other or other == source:
                 continue
+            if self.table.rows[other].uses:
+                continue
             far = _OTHER_ROW + (place - other) / 100
             edit = set_value(row, "from", Names().format((name,)))
-            yield _Candidate(place, replace(row, sources=(name,)), f"from {name}", edit, far)
+            changed = {place: replace(row, sources=(name,))}
+            yield _Candidate(place, changed, f"from {name}", edit, far)
+
+    def _changed(self, place: int, name: str, value: Any) -> TypedRow:
+        """The row at a place with another value of an attribute."""
+        op: Any = self.table.rows[place].op
+        changed = None if op is None else replace(op, **{name: value})
+        return replace(self.table.rows[place], op=changed)
+
+    def _everywhere(self, place: int) -> list[int]:
+        """The places of all rows that are the same row of the text."""
+        line = self.table.rows[place].line
+        return [place] if line is None else self._same.get(line.name.span, [place])
 
     def _aim(self, place: int, failure: str) -> float:
         """How much larger what is claimed is than what is true."""

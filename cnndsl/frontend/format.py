@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from cnndsl.frontend.columns import slot_of
 from cnndsl.frontend.fill import fill_text
@@ -27,7 +28,7 @@ from cnndsl.frontend.syntax import (
     NOT_APPLICABLE,
     BadLine,
     BlankLine,
-    Document,
+    BlockLine,
     KeywordLine,
     Line,
     Option,
@@ -44,13 +45,20 @@ INDENT = 4
 """Blanks before options that stand on a line of their own, unless they are indented already."""
 
 
-def format_text(source: Source, *, fill: bool = False, limits: Limits | None = None) -> str:
+def format_text(
+    source: Source,
+    *,
+    fill: bool = False,
+    limits: Limits | None = None,
+    folder: Path | None = None,
+) -> str:
     """
     The canonical text.
 
     With `fill`, every `?` and every claim missing at the end of a row is written as inferred; that
-    raises `SpecError` for a text with errors, of which nothing can be inferred. Raises `LimitError`
-    for a text that is too large.
+    raises `SpecError` for a text with errors, of which nothing can be inferred. It needs the
+    `folder` that the text stands in, if the text includes others. Raises `LimitError` for a text
+    that is too large.
 
     >>> print(format_text(Source("x.cnn", "cnn 1\\nlayer type maps\\nIn Input 3\\n")), end="")
     cnn 1
@@ -58,20 +66,43 @@ def format_text(source: Source, *, fill: bool = False, limits: Limits | None = N
     In     input  3
     """
     if fill:
-        source = fill_text(source, limits)
+        source = fill_text(source, limits, folder)
     document = parse(source, Findings(), limits)
-    lines = _without_needless_blanks(_Formatter(document).lines())
+    lines = _without_needless_blanks(_formatted(document.lines))
     newline = "\r\n" if source.text.partition("\n")[0].endswith("\r") else "\n"
     return "".join(f"{line}{newline}" for line in lines)
 
 
-class _Formatter:
-    """Formats one document."""
+def _formatted(lines: Sequence[Line]) -> Iterator[str]:
+    """The canonical lines: each block is a table of its own, and all around them is one."""
+    parts = list(_parts(lines))
+    around = _Formatter([line for in_block, part in parts if not in_block for line in part])
+    for in_block, part in parts:
+        yield from (_Formatter(part) if in_block else around).formatted(part)
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        headers = [x for x in document.lines if isinstance(x, KeywordLine) and x.kind == "header"]
-        rows = [x for x in document.lines if isinstance(x, RowLine)]
+
+def _parts(lines: Sequence[Line]) -> Iterator[tuple[bool, list[Line]]]:
+    """The blocks, each from `block` to `end`, and the lines around them."""
+    part: list[Line] = []
+    in_block = False
+    for line in lines:
+        if isinstance(line, BlockLine):
+            yield in_block, part
+            part, in_block = [], True
+        part.append(line)
+        if isinstance(line, KeywordLine) and line.kind == "end":
+            yield in_block, part
+            part, in_block = [], False
+    yield in_block, part
+
+
+class _Formatter:
+    """Formats one table."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.stops: Stops = []
+        headers = [x for x in lines if isinstance(x, KeywordLine) and x.kind == "header"]
+        rows = [x for x in lines if isinstance(x, RowLine)]
         self.header = headers[0] if headers else None
         self.columns = (
             len(self.header.words) + 1
@@ -79,16 +110,16 @@ class _Formatter:
             else max((len(row.cells) + 1 for row in rows), default=0)
         )
 
-    def lines(self) -> Iterator[str]:
-        """The canonical lines, blocks aligned."""
-        stops: Stops = []
-        for block in _blocks(self.document.lines):
-            table = [line for line in block if _is_table(line)]
+    def formatted(self, lines: Sequence[Line]) -> Iterator[str]:
+        """Some of the table's lines, aligned with those above."""
+        for group in _groups(lines):
+            table = [line for line in group if _is_table(line)]
             texts: list[str] = []
             if table:
-                texts, stops = align([self._pieces(x) for x in table], self.columns, stops)
+                pieces = [self._pieces(x) for x in table]
+                texts, self.stops = align(pieces, self.columns, self.stops)
             aligned = iter(texts)
-            for line in block:
+            for line in group:
                 text = next(aligned) if _is_table(line) else self._plain(line)
                 yield _with_comment(text, line)
 
@@ -121,21 +152,33 @@ class _Formatter:
         """A line that is no part of the table's columns, without its comment."""
         if isinstance(line, KeywordLine):
             return " ".join([_raw(line.keyword).lower(), *map(_raw, line.words)])
+        if isinstance(line, BlockLine):
+            return _declaration(line)
         if isinstance(line, OptionsLine):
             indent = _start(line.options[0].key) or INDENT
             return " " * indent + " ".join(_option(option, None) for option in line.options)
         return line.span.text if isinstance(line, BadLine) else ""
 
 
-def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
+def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
     """Lines up to and with each blank line."""
-    block: list[Line] = []
+    group: list[Line] = []
     for line in lines:
-        block.append(line)
+        group.append(line)
         if isinstance(line, BlankLine) and line.comment is None:
-            yield block
-            block = []
-    yield block
+            yield group
+            group = []
+    yield group
+
+
+def _declaration(line: BlockLine) -> str:
+    """`block Name(maps, stride=1)`."""
+    parameters = [
+        _raw(p.name) if p.default is None else f"{_raw(p.name)}={_raw(p.default)}"
+        for p in line.parameters
+    ]
+    listed = f"({', '.join(parameters)})" if parameters else ""
+    return f"{_raw(line.keyword).lower()} {_raw(line.name)}{listed}"
 
 
 def _is_table(line: Line) -> bool:

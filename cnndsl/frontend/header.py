@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TypeAlias
 
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.columns import column_names
 from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.row_types import Block, Column
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
-from cnndsl.frontend.syntax import BadLine, Document, KeywordLine, OptionsLine, RowLine, Word
+from cnndsl.frontend.syntax import (
+    BadLine,
+    BlockLine,
+    Document,
+    KeywordLine,
+    Line,
+    OptionsLine,
+    RowLine,
+    TableRow,
+    Word,
+)
 from cnndsl.ops.attributes import shown
 from cnndsl.source import Source, Span
 
 VERSION = "1"
 USUAL_HEADER = "layer  type  maps  size  kernel  stride  padding  activation"
 
-TableRow: TypeAlias = RowLine | BadLine
-
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """
-    A column behind `type`.
+class TableOwner:
+    """Whose a table is, and where to say that it has none."""
 
-    `name` is what it means, also where that is only guessed from a misspelt `word`; None where it
-    is unknown, and its cells mean nothing.
-    """
-
-    word: Word
-    name: str | None
+    name: str
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +46,52 @@ class Outline:
     rows: tuple[TableRow, ...]
 
 
-def read_outline(document: Document, findings: Findings) -> Outline:
-    """Sort a text's lines. Raises where nothing is known of the columns: no row can be read."""
-    _check_version(document, findings)
-    headers = _keyword_lines(document, "header")
-    for again in headers[1:]:
-        findings.error(
-            "E102", "a second header row: a table has one", again.keyword.span, fixes=["delete it"]
-        )
-    rows = _rows(document, findings)
-    name = _network_name(document, findings)
-    if not headers:
-        _miss_header(document, rows, findings)
-        findings.raise_errors()
-    early = [x for x in rows if x.span.start < headers[0].span.start and isinstance(x, RowLine)]
-    if early:
-        findings.error("E102", "the row stands above the header", early[0].span)
-    columns = _columns(headers[0], findings)
+def read_outline(
+    document: Document, lines: Sequence[Line], blocks: Iterable[Block], findings: Findings
+) -> Outline:
+    """
+    Sort the lines of a text that stand in no block.
+
+    Raises where nothing is known of the columns: no row can be read.
+    """
+    name = _network_name(document.source, lines, findings)
+    end = document.lines[-1].span.end
+    owner = TableOwner("the text", Span(document.source, end, end))
+    columns, rows = read_table(owner, lines, blocks, findings)
     if columns is None:
         findings.raise_errors()
     return Outline(name, columns or (), rows)
 
 
-def _keyword_lines(document: Document, kind: str) -> list[KeywordLine]:
-    return [x for x in document.lines if isinstance(x, KeywordLine) and x.kind == kind]
+def read_table(
+    owner: TableOwner, lines: Sequence[Line], blocks: Iterable[Block], findings: Findings
+) -> tuple[tuple[Column, ...] | None, tuple[TableRow, ...]]:
+    """The columns and rows among `lines`; no columns where the header does not tell them apart."""
+    headers = _keyword_lines(lines, "header")
+    for again in headers[1:]:
+        findings.error(
+            "E102", "a second header row: a table has one", again.keyword.span, fixes=["delete it"]
+        )
+    rows = _rows(lines, findings)
+    if not headers:
+        _miss_header(owner, lines, rows, findings)
+        return None, rows
+    early = [x for x in rows if x.span.start < headers[0].span.start and isinstance(x, RowLine)]
+    if early:
+        findings.error("E102", "the row stands above the header", early[0].span)
+    return _columns(headers[0], column_names(blocks), findings), rows
 
 
-def _check_version(document: Document, findings: Findings) -> None:
-    lines = _keyword_lines(document, "version")
-    first = next((x for x in document.lines if isinstance(x, KeywordLine | RowLine)), None)
+def _keyword_lines(lines: Sequence[Line], kind: str) -> list[KeywordLine]:
+    return [x for x in lines if isinstance(x, KeywordLine) and x.kind == kind]
+
+
+def check_version(document: Document, findings: Findings) -> None:
+    """A text says first which version of the language it is written in."""
+    lines = _keyword_lines(document.lines, "version")
+    first = next(
+        (x for x in document.lines if isinstance(x, KeywordLine | BlockLine | RowLine)), None
+    )
     if not lines or first is not lines[0]:
         start = document.lines[0].span.start
         findings.error(
@@ -101,18 +122,18 @@ def _check_version_words(line: KeywordLine, findings: Findings) -> None:
         findings.raise_errors()  # a later version may mean anything by what follows
 
 
-def _network_name(document: Document, findings: Findings) -> str:
-    lines = _keyword_lines(document, "network")
-    for again in lines[1:]:
+def _network_name(source: Source, lines: Sequence[Line], findings: Findings) -> str:
+    named = _keyword_lines(lines, "network")
+    for again in named[1:]:
         findings.error("E113", "the network is named twice", again.span, fixes=["delete the line"])
-    if not lines:
-        return PurePath(document.source.name).stem or "network"
-    words = lines[0].words
+    if not named:
+        return PurePath(source.name).stem or "network"
+    words = named[0].words
     if len(words) == 0 or not words[0].text:
         findings.error(
             "E107",
             "the network's name is missing",
-            lines[0].keyword.span,
+            named[0].keyword.span,
             fixes=["network AlexNet, or delete the line: the file's name is then taken"],
         )
         return "network"
@@ -127,10 +148,10 @@ def _network_name(document: Document, findings: Findings) -> str:
     return words[0].text
 
 
-def _rows(document: Document, findings: Findings) -> tuple[TableRow, ...]:
+def _rows(lines: Sequence[Line], findings: Findings) -> tuple[TableRow, ...]:
     """The rows, each with the options of the lines beneath it."""
     rows: list[TableRow] = []
-    for line in document.lines:
+    for line in lines:
         if isinstance(line, RowLine) or (isinstance(line, BadLine) and not _was_keyword(line)):
             rows.append(line)
         elif isinstance(line, OptionsLine):
@@ -147,27 +168,28 @@ def _rows(document: Document, findings: Findings) -> tuple[TableRow, ...]:
 
 
 def _was_keyword(line: BadLine) -> bool:
-    return line.first.lower() in ("cnn", "network", "layer")
+    return line.first.lower() in ("cnn", "network", "layer", "include")
 
 
-def _miss_header(document: Document, rows: tuple[TableRow, ...], findings: Findings) -> None:
-    if any(isinstance(x, BadLine) and x.first.lower() == "layer" for x in document.lines):
+def _miss_header(
+    owner: TableOwner, lines: Sequence[Line], rows: tuple[TableRow, ...], findings: Findings
+) -> None:
+    if any(isinstance(x, BadLine) and x.first.lower() == "layer" for x in lines):
         return  # it is there, and what is wrong with it has been said
     if rows:
         findings.error(
             "E102",
             "a header row names the columns first",
             rows[0].span,
-            fixes=[_insert(document.source, rows[0].span.start, f"{USUAL_HEADER}\n")],
+            fixes=[_insert(owner.span.source, rows[0].span.start, f"{USUAL_HEADER}\n")],
         )
     else:
-        end = document.lines[-1].span.end
-        findings.error(
-            "E102", "the text has no table", Span(document.source, end, end), fixes=[USUAL_HEADER]
-        )
+        findings.error("E102", f"{owner.name} has no table", owner.span, fixes=[USUAL_HEADER])
 
 
-def _columns(header: KeywordLine, findings: Findings) -> tuple[Column, ...] | None:
+def _columns(
+    header: KeywordLine, known: frozenset[str], findings: Findings
+) -> tuple[Column, ...] | None:
     """The columns behind `type`, or None where the header does not tell them apart."""
     words = header.words
     if not words or words[0].text.lower() != "type":
@@ -183,7 +205,6 @@ def _columns(header: KeywordLine, findings: Findings) -> tuple[Column, ...] | No
         )
         if not words or elsewhere:
             return None
-    known = column_names()
     columns: list[Column] = []
     taken: set[str] = set()
     for word in words[1:]:

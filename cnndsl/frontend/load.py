@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cnndsl.frontend.elaborate import elaborate
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.parse import parse
@@ -13,12 +15,14 @@ from cnndsl.source import Source
 __all__ = ["decode_source", "load_network", "read_source"]
 
 
-def load_network(source: Source, limits: Limits | None = None) -> Network:
+def load_network(
+    source: Source, limits: Limits | None = None, folder: Path | None = None
+) -> Network:
     """
     The network that a text describes, every claim of it checked.
 
-    Raises `SpecError` with all that is wrong with the text, `LimitError` for a text or a network
-    that is too large.
+    `folder` is where the text stands: it may include files from there. Raises `SpecError` with all
+    that is wrong with the text, `LimitError` for a text or a network that is too large.
 
     >>> text = '''cnn 1
     ... layer  type    maps  size   kernel
@@ -29,4 +33,4 @@ def load_network(source: Source, limits: Limits | None = None) -> Network:
     (24, 24, 6)
     """
     findings = Findings()
-    return elaborate(parse(source, findings, limits), findings, limits)
+    return elaborate(parse(source, findings, limits), findings, limits, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -46,8 +46,9 @@ def make_outcome(row: TypedRow, operands: Operands, limits: Limits) -> Outcome:
     """
     The nodes of a row that reads `operands`.
 
-    A reader of vectors gets a flattening before it where it reads an image; the activation and then
-    the dropout follow. Raises what the operators raise, at the cell that it is about.
+    A reader of vectors gets a flattening before it where it reads an image; the normalization, the
+    activation and the dropout follow, in this order. Raises what the operators raise, at the cell
+    that it is about.
     """
     assert row.op is not None
     nodes: list[Node] = []
@@ -61,7 +62,8 @@ def make_outcome(row: TypedRow, operands: Operands, limits: Limits) -> Outcome:
     nodes.append(Node(row.name, row.op, tuple(inputs), row.name, row.span))
     for column, name, op in _followers(row):
         span = row.cells.get(column, row.span)
-        nodes.append(Node(f"{row.name}.{name}", op, (nodes[-1].name,), row.name, span))
+        part = name if op is row.norm else ""
+        nodes.append(Node(f"{row.name}.{name}", op, (nodes[-1].name,), row.name, span, part=part))
     types = dict(operands)
     read: tuple[TensorType, ...] = ()
     params: dict[str, Param] = {}
@@ -80,6 +82,12 @@ def make_outcome(row: TypedRow, operands: Operands, limits: Limits) -> Outcome:
     return Outcome(tuple(nodes), read, types[nodes[-1].name], params, macs)
 
 
+def sum_outcome(parts: Sequence[Outcome], operand: TensorType, result: TensorType) -> Outcome:
+    """What a row of the type of a block comes to, which reads `operand`: the sum of its parts."""
+    params = {name: param for part in parts for name, param in part.params.items()}
+    return Outcome((), (operand,), result, params, sum(part.macs for part in parts))
+
+
 def _flatten(op: Op) -> Flatten:
     """The flattening before a reader of vectors, in the order that its own attribute says."""
     return Flatten(getattr(op, "flatten", "hwc"))
@@ -88,6 +96,8 @@ def _flatten(op: Op) -> Flatten:
 def _followers(row: TypedRow) -> list[tuple[str, str, Op]]:
     """The operators behind the row's own, as column, node name and operator."""
     found: list[tuple[str, str, Op]] = []
+    if row.norm is not None:
+        found.append(("norm", "norm", row.norm))
     if row.activation is not None:
         found.append(("activation", row.activation.name, row.activation))
     if row.dropout is not None:

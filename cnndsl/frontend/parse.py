@@ -20,12 +20,14 @@ from cnndsl.frontend.syntax import (
     NOT_APPLICABLE,
     BadLine,
     BlankLine,
+    BlockLine,
     Document,
     Keyword,
     KeywordLine,
     Line,
     Option,
     OptionsLine,
+    ParameterWord,
     RowLine,
     Word,
 )
@@ -41,6 +43,8 @@ _KEYWORDS: dict[str, Keyword] = {
     "version": "version",
     "network": "network",
     "header": "header",
+    "include": "include",
+    "end": "end",
 }
 _BYTE_ORDER_MARK = "\ufeff"
 _DASHES = frozenset("-–—−")
@@ -144,6 +148,8 @@ def _line(span: Span, tree: LarkTree, findings: Findings) -> Line | None:
             statement = child
     if statement is None:
         return BlankLine(span, comment)
+    if statement.data == "block":
+        return _block(span, statement, comment)
     cells: list[Word] = []
     options: list[Option] = []
     for child in statement.children:
@@ -170,6 +176,17 @@ def _line(span: Span, tree: LarkTree, findings: Findings) -> Line | None:
     if kind == "row":
         return RowLine(span, _word(span, first), tuple(cells), tuple(options), comment)
     return KeywordLine(span, _KEYWORDS[kind], _word(span, first), tuple(cells), comment)
+
+
+def _block(span: Span, statement: LarkTree, comment: Word | None) -> BlockLine:
+    tokens = [child for child in statement.children if isinstance(child, Token)]
+    keyword, name = (_word(span, token) for token in tokens)
+    parameters: list[ParameterWord] = []
+    for child in statement.children:
+        if not isinstance(child, Token):
+            words = [_word(span, token) for token in child.children if isinstance(token, Token)]
+            parameters.append(ParameterWord(*words))
+    return BlockLine(span, keyword, name, tuple(parameters), comment)
 
 
 def _word(line: Span, token: Token) -> Word:
@@ -209,6 +226,14 @@ def _refuse_character(place: Span, findings: Findings) -> None:
 def _explain(line: Span, error: UnexpectedInput, findings: Findings) -> None:
     """Say what the parser could not go on with, in the language's own words."""
     text = line.text
+    if text.split(None, 1)[0].lower() == "block":
+        at = min(error.pos_in_stream or 0, len(text.rstrip(_BLANKS)))
+        findings.error(
+            "E100",
+            "a block is declared as `block Name(parameter, parameter=default)`",
+            _part(line, at, at + (at < len(text))),
+        )
+        return
     token = getattr(error, "token", None)
     if isinstance(token, Token) and token.type in ("$END", "COMMENT"):
         end = len(text) if token.type == "$END" else token.start_pos or 0

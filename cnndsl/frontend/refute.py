@@ -13,7 +13,7 @@ from cnndsl.frontend.fixes import FixSearch
 from cnndsl.frontend.nodes import Operands, Outcome
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
-from cnndsl.ops.base import Op, Param
+from cnndsl.ops.base import Param
 
 _CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
 
@@ -21,15 +21,22 @@ _CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
 def report_failures(table: CheckedTable, findings: Findings) -> None:
     """Say what rows refuse and which claims are false, and which single edits would mend that."""
     search = FixSearch(table)
-    for place, verdict in enumerate(table.verdicts):
+    for place in range(len(table.rows)):
         if findings.full:
             return
-        if verdict.error is not None:
-            for diagnostic in verdict.error.diagnostics:
-                fixes = diagnostic.fixes or tuple(search.fixes(place, REFUSED))
-                findings.add(replace(diagnostic, fixes=fixes))
-        for name in sorted(verdict.failures - {REFUSED}):
-            _report_claim(table, place, name, search, findings)
+        _report_row(table, place, search, findings.within(table.rows[place].notes))
+
+
+def _report_row(table: CheckedTable, place: int, search: FixSearch, findings: Findings) -> None:
+    verdict = table.verdicts[place]
+    if not verdict.failures:
+        return
+    if verdict.error is not None:
+        for diagnostic in verdict.error.diagnostics:
+            fixes = diagnostic.fixes or tuple(search.fixes(place, REFUSED))
+            findings.add(replace(diagnostic, fixes=fixes))
+    for name in sorted(verdict.failures - {REFUSED}):
+        _report_claim(table, place, name, search, findings)
 
 
 def _report_claim(
@@ -51,14 +58,14 @@ def _misplaced_sign(
     row: TypedRow, name: str, claim: Given, outcome: Outcome, findings: Findings
 ) -> None:
     """A `-` where there is something to claim, or anything else where there is nothing."""
-    assert row.operator is not None
     text = claim_text(name, outcome)
     if claim.word.is_dash:
         message = f"`-` says that the row has no {name}, but it has: {text}"
-        texts = [INFER, text]
+        texts = [INFER] if row.uses else [INFER, text]  # in a block it may be another each time
     else:
-        units = " (its units stand in maps)" if row.operator.reads == "vector" else ""
-        message = f"{row.operator.row_type} yields a vector, which has no {name}{units}"
+        reads_vector = row.operator is not None and row.operator.reads == "vector"
+        units = " (its units stand in maps)" if reads_vector else ""
+        message = f"{row.row_type} yields a vector, which has no {name}{units}"
         texts = [NOT_APPLICABLE]
     fixes = [Fix(f"write {text}", (Edit(claim.word.span, text),)) for text in texts]
     findings.error("E109", message, claim.word.span, row.name, claim.column, fixes=fixes)
@@ -77,23 +84,23 @@ def _refutation(
             f"the row takes {outcome.macs:,} multiply-accumulates, not {said}",
             *_products(outcome),
         )
-    assert row.op is not None
     if name == "size":
-        return _size(row.op, said, outcome, operands)
+        return _size(row, said, outcome, operands)
     if operands and operands[0][1].maps == outcome.result.maps:
         source, type_ = operands[0]
-        return (f"{row.op.row_type} keeps the {type_.maps} maps of {source}, not {said}",)
-    return (f"{row.op.row_type} yields {outcome.result.maps} maps, not {said}",)
+        return (f"{row.row_type} keeps the {type_.maps} maps of {source}, not {said}",)
+    return (f"{row.row_type} yields {outcome.result.maps} maps, not {said}",)
 
 
-def _size(op: Op, said: str, outcome: Outcome, operands: Operands) -> tuple[str, ...]:
+def _size(row: TypedRow, said: str, outcome: Outcome, operands: Operands) -> tuple[str, ...]:
     (source, type_), size = operands[0], claim_text("size", outcome)
-    fact, _, arithmetic = op.arithmetic(*outcome.operands).partition(": ")
+    arithmetic = "" if row.op is None else row.op.arithmetic(*outcome.operands)
+    fact, _, numbers = arithmetic.partition(": ")
     if fact:
-        return f"{fact}, not {said}", arithmetic
+        return f"{fact}, not {said}", numbers
     if type_.is_image and type_.height_width == outcome.result.height_width:
-        return (f"{op.row_type} keeps the size {size} of {source}, not {said}",)
-    return (f"{op.row_type} of {type_.describe()} is {size}, not {said}",)
+        return (f"{row.row_type} keeps the size {size} of {source}, not {said}",)
+    return (f"{row.row_type} of {type_.describe()} is {size}, not {said}",)
 
 
 def _count(full_name: str, param: Param) -> str:

@@ -10,15 +10,20 @@ from cnndsl.source import Source, Span
 NOT_APPLICABLE = "-"
 INFER = "?"
 
-Keyword: TypeAlias = Literal["version", "network", "header"]
+Keyword: TypeAlias = Literal["version", "network", "header", "include", "end"]
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word. `text` is what it says: without quotation marks, and `-` for any single dash."""
+    """
+    A word. `text` is what it says: without quotation marks, and `-` for any single dash.
+
+    What a `pending` word says is not known: it depends on the parameters of a block.
+    """
 
     text: str
     span: Span
+    pending: bool = False
 
     @property
     def is_dash(self) -> bool:
@@ -49,12 +54,35 @@ class BlankLine:
 
 @dataclass(frozen=True, slots=True)
 class KeywordLine:
-    """`cnn 1`, `network AlexNet`, or the header `layer type maps ...`; `words` follow it."""
+    """
+    `cnn 1`, `network AlexNet`, `include FILE`, `end`, or the header `layer type maps ...`.
+
+    `words` follow the keyword.
+    """
 
     span: Span
     kind: Keyword
     keyword: Word
     words: tuple[Word, ...]
+    comment: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterWord:
+    """A parameter of a block as it is declared."""
+
+    name: Word
+    default: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockLine:
+    """`block Bottleneck(maps, stride=1)`."""
+
+    span: Span
+    keyword: Word
+    name: Word
+    parameters: tuple[ParameterWord, ...] = ()
     comment: Word | None = None
 
 
@@ -86,7 +114,8 @@ class BadLine:
     first: str
 
 
-Line: TypeAlias = BlankLine | KeywordLine | RowLine | OptionsLine | BadLine
+TableRow: TypeAlias = RowLine | BadLine
+Line: TypeAlias = BlankLine | KeywordLine | BlockLine | RowLine | OptionsLine | BadLine
 
 
 @dataclass(frozen=True, slots=True)

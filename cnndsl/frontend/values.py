@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from cnndsl.errors import Edit, Fix, ValueRefused
 from cnndsl.frontend.columns import default_text
 from cnndsl.frontend.entries import Entries, Entry, RowReport
+from cnndsl.frontend.row_types import Block, RowType
 from cnndsl.frontend.suggest import VALUES, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, Word
 from cnndsl.frontend.typed_row import Given
 from cnndsl.ops.attributes import parse_count
-from cnndsl.ops.base import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Values:
     """
     What a row gives, by canonical name.
 
-    `refused` names what is given or asked for already but could not be read: it is not missing.
+    `refused` names what is given or asked for already but could not be read, or depends on
+    parameters of a block: it is not missing.
     `unknown` is whether something is given that has no meaning.
     """
 
@@ -30,10 +31,10 @@ class Values:
     unknown: bool = False
 
 
-def read_values(operator: type[Op] | None, entries: Entries, report: RowReport) -> Values:
+def read_values(row_type: RowType | None, entries: Entries, report: RowReport) -> Values:
     """The values of a row's entries. What cannot be read goes to `report`."""
     values = Values(unknown=entries.unknown)
-    for same in _by_slot(_units_from_size(operator, entries.known, report)):
+    for same in _by_slot(_units_from_size(row_type, entries.known, report)):
         entry = _only(same, report)
         is_claim = entry.slot.role == "claim"
         given = _value(entry, report)
@@ -70,7 +71,7 @@ def _only(same: list[Entry], report: RowReport) -> Entry:
 def _value(entry: Entry, report: RowReport) -> Given | None:
     """The value that a word says, or None where it says none or cannot be read."""
     slot, word = entry.slot, entry.word
-    if word is None:
+    if word is None or word.pending:
         return None
     if word.is_dash or word.is_question:
         if slot.role == "claim":
@@ -106,10 +107,10 @@ def _refuse_sign(entry: Entry, word: Word, report: RowReport) -> None:
 
 
 def _units_from_size(
-    operator: type[Op] | None, entries: list[Entry], report: RowReport
+    row_type: RowType | None, entries: list[Entry], report: RowReport
 ) -> list[Entry]:
     """Books print a dense layer's units as its size: say once where they go."""
-    if operator is None or operator.reads != "vector":
+    if row_type is None or isinstance(row_type, Block) or row_type.reads != "vector":
         return entries
     maps = _find(entries, "maps", "attribute")
     size = _find(entries, "size", "claim")
@@ -120,7 +121,7 @@ def _units_from_size(
         return entries
     report.error(
         "E109",
-        f"{operator.row_type} yields a vector, which has no size: its units stand in maps",
+        f"{row_type.row_type} yields a vector, which has no size: its units stand in maps",
         units.span,
         size.column,
         [

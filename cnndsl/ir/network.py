@@ -24,14 +24,28 @@ if TYPE_CHECKING:
     from cnndsl.ir.summary import Summary
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A row of the type of a block: the block's rows stand for it."""
+
+    block: str
+    row: str
+    span: Span
+
+    def __str__(self) -> str:
+        return f"in block {self.block}, used by row {self.row} at {self.span}"
+
+
 @dataclass(frozen=True)
 class Row:
     """
-    One row of the table.
+    One row of the table, or of a block where a row of the table uses one.
 
+    `name` is its address: `R2.1.c3` is the row c3 of the block that R2 repeats, the first time.
     `op` is its operator; `nodes` are the names of all graph nodes that it became, the operator's
-    own (called like the row) and those of its activation and dropout, in order. `cells` gives the
-    place of each column's cell or option in the text.
+    own (called like the row) and those of its norm, activation and dropout, in order. `cells` gives
+    the place of each column's cell or option in the text. `uses` are the blocks that it stands in,
+    the innermost last.
     """
 
     name: str
@@ -39,6 +53,7 @@ class Row:
     nodes: tuple[str, ...]
     span: Span | None = None
     cells: Mapping[str, Span] = field(default_factory=dict[str, Span])
+    uses: tuple[Use, ...] = ()
 
     @property
     def result(self) -> str:
@@ -73,11 +88,62 @@ class RowFacts:
 
 
 @dataclass(frozen=True)
+class BlockRow:
+    """
+    A row of the type of a block, or one repetition of it (`R2.1`).
+
+    `rows` are the rows that it became, by name and in order, those of blocks in it too; `result` is
+    the node whose value its readers read, `operand` the one that it reads.
+    """
+
+    name: str
+    block: str
+    rows: tuple[str, ...]
+    result: str
+    operand: str
+    span: Span
+    cells: Mapping[str, Span] = field(default_factory=dict[str, Span])
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True)
+class BlockFacts:
+    """What is known of a row of the type of a block: `network["R1"]`. Costs are those of all."""
+
+    row: BlockRow
+    rows: tuple[RowFacts, ...]
+    type: TensorType
+    operand: TensorType
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return self.row.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One image's output: `(height, width, maps)`, or `(features,)` for a vector."""
+        return self.type.shape
+
+    @property
+    def params(self) -> int:
+        """Numbers that the weights of its rows hold."""
+        return sum(facts.params for facts in self.rows)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of its rows for one image."""
+        return sum(facts.macs for facts in self.rows)
+
+
+@dataclass(frozen=True)
 class Network:
     """
     A checked network.
 
+    `rows` are those with an operator, blocks expanded; `blocks` are the rows that they stand for.
     `ir` is the graph that the compiler works on, `warnings` what was found that is no error.
+    `source` is the text as it was read, `whole` one that needs no other files, where that differs.
     """
 
     name: str
@@ -85,6 +151,8 @@ class Network:
     ir: Graph
     source: Source
     warnings: tuple[Diagnostic, ...] = ()
+    blocks: tuple[BlockRow, ...] = ()
+    whole: Source | None = None
 
     @cached_property
     def types(self) -> dict[str, TensorType]:
@@ -170,16 +238,33 @@ class Network:
         return {row.name: row for row in self.rows}
 
     def __iter__(self) -> Iterator[RowFacts]:
-        return (self[row.name] for row in self.rows)
+        return (self.facts(row.name) for row in self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, name: str) -> RowFacts:
-        row = self._rows_by_name.get(name)
-        if row is None:
-            names = ", ".join(row.name for row in self.rows)
+    @cached_property
+    def _blocks_by_name(self) -> dict[str, BlockRow]:
+        return {row.name: row for row in self.blocks}
+
+    def __getitem__(self, name: str) -> RowFacts | BlockFacts:
+        if name in self._rows_by_name:
+            return self.facts(name)
+        block = self._blocks_by_name.get(name)
+        if block is None:
+            top = [row.name for row in (*self.rows, *self.blocks) if not row.uses]
+            names = ", ".join(top)
             raise CnnError(f"{self.name} has no row {name!r}; its rows are {names}", code="E111")
+        return BlockFacts(
+            block,
+            tuple(map(self.facts, block.rows)),
+            self.types[block.result],
+            self.types[block.operand],
+        )
+
+    def facts(self, name: str) -> RowFacts:
+        """What is known of a row that has an operator. Raises `KeyError` for any other name."""
+        row = self._rows_by_name[name]
         nodes = self.nodes_of(row)
         main = self._nodes_by_name[row.name]
         return RowFacts(

@@ -1,0 +1,189 @@
+"""The blocks that a text declares, and those of the files that it includes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cnndsl.errors import CnnError, Edit, Fix, ValueRefused
+from cnndsl.frontend.columns import RESERVED
+from cnndsl.frontend.expressions import parse_expression
+from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.header import TableOwner, check_version, read_table
+from cnndsl.frontend.includes import IncludedFiles
+from cnndsl.frontend.parse import parse
+from cnndsl.frontend.row_types import Block, Parameter, RowTypes
+from cnndsl.frontend.sections import Section, Sections, split
+from cnndsl.frontend.suggest import closest
+from cnndsl.frontend.syntax import BlockLine, Document, KeywordLine, ParameterWord, Word
+from cnndsl.limits import Limits
+from cnndsl.ops.attributes import shown
+from cnndsl.ops.registry import OPERATORS
+from cnndsl.source import Source
+
+NAME = r"[^\W\d][\w-]{0,99}"
+"""What rows and blocks may be called."""
+
+_PARAMETER = r"[a-z_][a-z0-9_]{0,39}"
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """
+    All blocks by name, those of included files too, in an order in which each uses earlier ones.
+
+    `self_contained` is the text with the blocks of included files in place of each `include`.
+    """
+
+    blocks: dict[str, Block]
+    self_contained: Source
+
+
+def read_declarations(
+    document: Document,
+    sections: Sections,
+    files: IncludedFiles,
+    limits: Limits,
+    findings: Findings,
+) -> Declarations:
+    """The blocks of a text. What is wrong with how they are declared goes to `findings`."""
+    reader = _Reader(files, limits, findings)
+    text = document.source.text
+    pieces: list[str] = []
+    done = 0
+    for line, included in reader.read(document, sections):
+        pieces += [text[done : line.span.start], included]
+        done = line.span.end
+    whole = Source(document.source.name, "".join([*pieces, text[done:]]))
+    return Declarations(reader.blocks, whole if pieces else document.source)
+
+
+class _Reader:
+    """Reads declarations, those of included files where they are included."""
+
+    def __init__(self, files: IncludedFiles, limits: Limits, findings: Findings) -> None:
+        self.blocks: dict[str, Block] = {}
+        self._files = files
+        self._limits = limits
+        self._findings = findings
+
+    def read(self, document: Document, sections: Sections) -> Iterator[tuple[KeywordLine, str]]:
+        """Read all blocks; yields each `include` with the text of the blocks that it takes."""
+        below = {
+            part.head.name.text: part.head
+            for part in reversed(sections.parts)
+            if isinstance(part, Section) and isinstance(part.head, BlockLine)
+        }
+        for part in sections.parts:
+            if isinstance(part, KeywordLine):
+                yield part, self._include(part)
+            elif isinstance(part.head, BlockLine):
+                self._declare(part, part.head, below)
+
+    def _include(self, line: KeywordLine) -> str:
+        try:
+            source = self._files.enter(line)
+        except CnnError as error:
+            word = line.words[0] if line.words else line.keyword
+            for diagnostic in error.diagnostics:
+                self._findings.add(diagnostic.at(word.span))
+            return ""
+        if source is None:
+            return ""
+        document = parse(source, self._findings, self._limits)
+        check_version(document, self._findings)
+        sections = split(document, self._findings)
+        included = [text for _, text in self.read(document, sections)]
+        self._files.leave()
+        own = [part.text for part in sections.parts if isinstance(part, Section)]
+        return "\n".join([*filter(None, included), *own])
+
+    def _declare(self, section: Section, head: BlockLine, below: dict[str, BlockLine]) -> None:
+        name = head.name.text
+        usable = self._check_name(head.name)
+        others = {
+            other: f"the block {other} is declared below, in line {line.span.line}: the rows of a "
+            "block are of blocks declared above it"
+            for other, line in below.items()
+            if other not in self.blocks
+        }
+        others[name] = f"a row of the block {name} cannot be of type {name} itself"
+        types = RowTypes(dict(self.blocks), others)
+        owner = TableOwner(f"the block {shown(name)}", head.name.span)
+        columns, rows = read_table(owner, section.lines, self.blocks.values(), self._findings)
+        if columns is not None and not rows:
+            self._findings.error("E114", f"the block {name} has no rows", head.name.span)
+        parameters = tuple(self._parameters(head))
+        if usable:
+            self.blocks[name] = Block(
+                name, parameters, columns or (), rows if columns else (), types, head.span
+            )
+
+    def _check_name(self, word: Word) -> bool:
+        """Whether a block can have that name."""
+        message = ""
+        if word.text.lower() in OPERATORS:
+            message = f"{word.text} is a row type of the language"
+        elif word.text in self.blocks:
+            first = self.blocks[word.text].span
+            message = f"the block {word.text} is declared already, at {first}"
+        elif not re.fullmatch(NAME, word.text):
+            allowed = "a letter, then letters, digits, _ and -"
+            message = f"{shown(word.text)} is no block name: {allowed}"
+        if message:
+            self._findings.error("E106", message, word.span, fixes=["another name"])
+        return not message
+
+    def _parameters(self, head: BlockLine) -> Iterator[Parameter]:
+        known: list[str] = []
+        for declared in head.parameters:
+            name = declared.name.text
+            if name in known:
+                self._findings.error(
+                    "E113", f"a second parameter {name}", declared.name.span, fixes=["delete it"]
+                )
+                continue
+            if not self._check_parameter(declared.name):
+                continue
+            yield Parameter(name, declared.name, self._default(declared, known))
+            known.append(name)
+
+    def _check_parameter(self, word: Word) -> bool:
+        if word.text in RESERVED:
+            message = f"a row of any block has a {word.text} already: no parameter can be so called"
+            self._findings.error("E116", message, word.span, fixes=["another name"])
+            return False
+        if re.fullmatch(_PARAMETER, word.text):
+            return True
+        plain = word.text.lower()
+        fixes = [Fix(plain, (Edit(word.span, plain),))] if re.fullmatch(_PARAMETER, plain) else []
+        message = f"{shown(word.text)} is no parameter's name: small letters, digits and _"
+        self._findings.error("E116", message, word.span, fixes=fixes)
+        return False
+
+    def _default(self, declared: ParameterWord, known: list[str]) -> Word | None:
+        default = declared.default
+        if default is not None and "$" in default.text:
+            check_expression(default, known, self._findings)
+        return default
+
+
+def check_expression(
+    word: Word, known: list[str], findings: Findings, row: str | None = None
+) -> bool:
+    """Whether an expression can be read and depends on nothing but `known` parameters."""
+    try:
+        names = parse_expression(word.text).parameters
+    except ValueRefused as error:
+        findings.error(error.code, error.diagnostics[0].message, word.span, row)
+        return False
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is None:
+        return True
+    there = f"its parameters are {', '.join(known)}" if known else "it has none"
+    best = closest(unknown, known)
+    fixes = [f"did you mean ${best}?"] if best else []
+    message = f"the block has no parameter {shown(unknown)}: {there}"
+    findings.error("E116", message, word.span, row, fixes=fixes)
+    return False
