@@ -14,9 +14,9 @@ from tolerances import EPSILON, bound
 from cnndsl.backends.cpu.addresses import Pointers
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.library import shared_library
-from cnndsl.backends.cpu.lowering.steps import lower_step
 from cnndsl.backends.cpu.program import assemble
 from cnndsl.backends.cpu.session import Session
+from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.strategy import choose
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation

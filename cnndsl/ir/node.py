@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cnndsl.ops.base import Op
-from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.source import Span
+
+if TYPE_CHECKING:  # operators are imported by who asks the registry for them
+    from cnndsl.ops.batch_norm import BatchNorm
 
 
 @dataclass(frozen=True, slots=True)

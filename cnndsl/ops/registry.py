@@ -2,69 +2,58 @@
 
 from __future__ import annotations
 
-from cnndsl.ops.activation import Activation
-from cnndsl.ops.add import Add
-from cnndsl.ops.avg_pool import AvgPool
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
 from cnndsl.ops.base import Op
-from cnndsl.ops.batch_norm import BatchNorm
-from cnndsl.ops.concat import Concat
-from cnndsl.ops.conv import Conv
-from cnndsl.ops.conv_transpose import ConvTranspose
-from cnndsl.ops.dense import Dense
-from cnndsl.ops.depthwise import Depthwise
-from cnndsl.ops.dropout import Dropout
-from cnndsl.ops.flatten import Flatten
-from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
-from cnndsl.ops.group_norm import GroupNorm
-from cnndsl.ops.input import Input
-from cnndsl.ops.instance_norm import InstanceNorm
-from cnndsl.ops.layer_norm import LayerNorm
-from cnndsl.ops.lp_pool import LpPool
-from cnndsl.ops.lrn import Lrn
-from cnndsl.ops.max_pool import MaxPool
-from cnndsl.ops.mul import Mul
-from cnndsl.ops.pad import Pad
-from cnndsl.ops.prelu import Prelu
-from cnndsl.ops.rbf import Rbf
-from cnndsl.ops.reshape import Reshape
-from cnndsl.ops.resize import Resize
-from cnndsl.ops.separable import Separable
-from cnndsl.ops.shuffle import Shuffle
-from cnndsl.ops.slice import Slice
-from cnndsl.ops.subsample import Subsample
 
-_OPERATORS: tuple[type[Op], ...] = (
-    Input,
-    Conv,
-    MaxPool,
-    AvgPool,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    Subsample,
-    Lrn,
-    Activation,
-    Dropout,
-    Flatten,
-    Dense,
-    Rbf,
-    Add,
-    Mul,
-    Concat,
-    BatchNorm,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    Prelu,
-    Depthwise,
-    Separable,
-    ConvTranspose,
-    LpPool,
-    Pad,
-    Slice,
-    Shuffle,
-    Reshape,
-    Resize,
-)
+_HOMES = {
+    "input": "input.Input",
+    "conv": "conv.Conv",
+    "maxpool": "max_pool.MaxPool",
+    "avgpool": "avg_pool.AvgPool",
+    "globalavgpool": "global_pool.GlobalAvgPool",
+    "globalmaxpool": "global_pool.GlobalMaxPool",
+    "subsample": "subsample.Subsample",
+    "lrn": "lrn.Lrn",
+    "activation": "activation.Activation",
+    "dropout": "dropout.Dropout",
+    "flatten": "flatten.Flatten",
+    "dense": "dense.Dense",
+    "rbf": "rbf.Rbf",
+    "add": "add.Add",
+    "mul": "mul.Mul",
+    "concat": "concat.Concat",
+    "batchnorm": "batch_norm.BatchNorm",
+    "groupnorm": "group_norm.GroupNorm",
+    "instancenorm": "instance_norm.InstanceNorm",
+    "layernorm": "layer_norm.LayerNorm",
+    "prelu": "prelu.Prelu",
+    "depthwise": "depthwise.Depthwise",
+    "separable": "separable.Separable",
+    "convtranspose": "conv_transpose.ConvTranspose",
+    "lppool": "lp_pool.LpPool",
+    "pad": "pad.Pad",
+    "slice": "slice.Slice",
+    "shuffle": "shuffle.Shuffle",
+    "reshape": "reshape.Reshape",
+    "resize": "resize.Resize",
+}
 
-OPERATORS: dict[str, type[Op]] = {op.row_type: op for op in _OPERATORS}
+
+class _Registry(Mapping[str, type[Op]]):
+    """Imports an operator when it is asked for: a small model need not wait for all of them."""
+
+    def __getitem__(self, row_type: str) -> type[Op]:
+        module, _, name = _HOMES[row_type].partition(".")
+        return getattr(import_module(f"cnndsl.ops.{module}"), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+OPERATORS: Mapping[str, type[Op]] = _Registry()
 """Each operator by its row type."""

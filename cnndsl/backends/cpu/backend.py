@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnndsl.backends.cpu.emit import emit
 from cnndsl.backends.cpu.executable import CpuExecutable
 from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.lowering.call import Lowered
-from cnndsl.backends.cpu.lowering.steps import Params, lower_step
-from cnndsl.backends.cpu.strategy import choose
+from cnndsl.backends.cpu.steps.lower import lower_step
+from cnndsl.backends.cpu.steps.shared import Params
 from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
 from cnndsl.ir.bind import bound_params
@@ -33,6 +32,9 @@ class CpuBackend:
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
+        # Imported here, as below: a model that is found planned needs only what runs it.
+        from cnndsl.backends.cpu.strategy import choose
+
         return choose(node, operands)
 
     def load(self, request: Request) -> CpuExecutable:
@@ -47,11 +49,12 @@ class CpuBackend:
 
     def emit(self, plan: Plan, stage: str) -> str:
         """The stage `python`, `llvm` or `asm` of a plan."""
+        from cnndsl.backends.cpu.emit import emit
+
         return emit(plan, stage)
 
     def step_timer(self, request: Request) -> StepTimer:
         """Make a plan ready to be timed."""
-        # Imported here, as below: a process that only runs models measures nothing.
         from cnndsl.backends.cpu.timing import CpuStepTimer
 
         return CpuStepTimer(

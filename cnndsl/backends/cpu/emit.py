@@ -6,7 +6,8 @@ import numpy as np
 
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Address, Call, Field
-from cnndsl.backends.cpu.lowering.steps import Params, lower_step
+from cnndsl.backends.cpu.steps.lower import lower_step
+from cnndsl.backends.cpu.steps.shared import Params
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 
 

@@ -1,0 +1,52 @@
+"""From a step of a plan to kernel calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+
+from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.steps.shared import Lowering, Params, functions_of
+from cnndsl.ops.base import Op
+from cnndsl.plan.plan import Step
+
+_FAMILIES = {
+    "convolutions": "dense conv_direct conv_winograd conv_depthwise conv_transpose",
+    "pools": "max_pool avg_pool subsample lp_pool lrn rbf",
+    "cells": "elementwise softmax log_softmax affine prelu add multiply concat",
+    "normalisations": "normalise_pixels normalise_groups",
+    "moves": "move",
+    "copies": "copy zero_halo",
+}
+_FAMILY_OF = {kernel: family for family, kernels in _FAMILIES.items() for kernel in kernels.split()}
+
+
+def lower_step(step: Step, params: Params) -> list[Lowered]:
+    """The kernel calls of a step in order, its weights packed."""
+    own = len(step.operands)
+    first, *added = _at_sums(step.epilogue)
+    lowered = _lowering(step.kernel)(replace(step, x=step.x[:own], epilogue=first), params)
+    if added:
+        from cnndsl.backends.cpu.lowering.combine import lower_add
+
+        for functions, other in zip(added, step.x[own:], strict=True):
+            lowered.append(lower_add(step.y, other, step.y, functions_of(functions)))
+    return lowered
+
+
+def _lowering(kernel: str) -> Lowering:
+    # Imported when asked for: a small model starts faster without the families that it lacks.
+    family = import_module(f"cnndsl.backends.cpu.steps.{_FAMILY_OF[kernel]}")
+    lowerings: dict[str, Lowering] = family.LOWERINGS
+    return lowerings[kernel]
+
+
+def _at_sums(epilogue: tuple[Op, ...]) -> list[tuple[Op, ...]]:
+    """An epilogue's functions: those before its first sum, and those behind each of its sums."""
+    parts: list[tuple[Op, ...]] = [()]
+    for op in epilogue:
+        if op.row_type == "add":
+            parts.append(())
+        else:
+            parts[-1] = (*parts[-1], op)
+    return parts
