@@ -1,14 +1,14 @@
-"""Convolutions, transposed ones and dense layers."""
+"""Convolutions, dense layers and distances."""
 
 from __future__ import annotations
 
 from cnndsl.backends.cpu.lowering.call import Lowered
 from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, as_conv, conv_params, lower_conv
 from cnndsl.backends.cpu.lowering.dense import lower_dense
-from cnndsl.backends.cpu.lowering.transposed import lower_conv_transpose
+from cnndsl.backends.cpu.lowering.rbf import lower_rbf
 from cnndsl.backends.cpu.steps.shared import Lowering, Params, epilogue_of
-from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
+from cnndsl.ops.rbf import Rbf
 from cnndsl.plan.plan import Step
 
 
@@ -26,14 +26,14 @@ def _dense(step: Step, params: Params) -> list[Lowered]:
     return [lower_dense(step.x[0], step.y, epilogue_of(step), params["weight"], params.get("bias"))]
 
 
-def _conv_transpose(step: Step, params: Params) -> list[Lowered]:
-    assert isinstance(step.op, ConvTranspose)
-    weight, bias = params["weight"], params.get("bias")
-    return lower_conv_transpose(step.op, step.x[0], step.y, epilogue_of(step), weight, bias)
+def _rbf(step: Step, params: Params) -> list[Lowered]:
+    euclidean = isinstance(step.op, Rbf) and step.op.distance == "euclidean"
+    weight = params["weight"]
+    return [lower_rbf(weight, step.x[0], step.y, epilogue_of(step), euclidean=euclidean)]
 
 
 LOWERINGS: dict[str, Lowering] = {
     **dict.fromkeys(ALGORITHMS, _conv),
     "dense": _dense,
-    "conv_transpose": _conv_transpose,
+    "rbf": _rbf,
 }

@@ -11,10 +11,11 @@ from cnndsl.ops.base import Op
 from cnndsl.plan.plan import Step
 
 _FAMILIES = {
-    "convolutions": "dense conv_direct conv_winograd conv_depthwise conv_transpose",
-    "pools": "max_pool avg_pool subsample lp_pool lrn rbf",
+    "convolutions": "dense conv_direct conv_winograd conv_depthwise rbf",
+    "transposed": "conv_transpose",
+    "pools": "max_pool avg_pool subsample lp_pool",
     "cells": "elementwise softmax log_softmax affine prelu add multiply concat",
-    "normalisations": "normalise_pixels normalise_groups",
+    "normalisations": "lrn normalise_pixels normalise_groups",
     "moves": "move",
     "copies": "copy zero_halo",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.lowering.lrn import lower_lrn
 from cnndsl.backends.cpu.lowering.normalise import (
     Affine,
     lower_normalise_groups,
@@ -12,6 +13,7 @@ from cnndsl.backends.cpu.steps.shared import Lowering, Params, epilogue_of
 from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
+from cnndsl.ops.lrn import Lrn
 from cnndsl.plan.plan import Step
 
 
@@ -30,7 +32,14 @@ def _normalise_groups(step: Step, params: Params) -> list[Lowered]:
     return [lower_normalise_groups(groups, op.epsilon, affine, x, step.y, epilogue_of(step))]
 
 
+def _lrn(step: Step, params: Params) -> list[Lowered]:
+    assert isinstance(step.op, Lrn)
+    op = step.op
+    return [lower_lrn(op.neighbours(), op.k, op.beta, step.x[0], step.y, epilogue_of(step))]
+
+
 LOWERINGS: dict[str, Lowering] = {
+    "lrn": _lrn,
     "normalise_pixels": _normalise_pixels,
     "normalise_groups": _normalise_groups,
 }

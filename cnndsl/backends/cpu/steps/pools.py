@@ -1,9 +1,8 @@
-"""Pools, local response normalization and distances."""
+"""Pools."""
 
 from __future__ import annotations
 
 from cnndsl.backends.cpu.lowering.call import Lowered
-from cnndsl.backends.cpu.lowering.lrn import lower_lrn
 from cnndsl.backends.cpu.lowering.pool import (
     lower_avg_pool,
     lower_lp_pool,
@@ -11,13 +10,10 @@ from cnndsl.backends.cpu.lowering.pool import (
     lower_subsample,
     whole_image,
 )
-from cnndsl.backends.cpu.lowering.rbf import lower_rbf
 from cnndsl.backends.cpu.steps.shared import Lowering, Params, epilogue_of
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.lp_pool import LpPool
-from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.pool import Pool
-from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.window import Window
 from cnndsl.plan.plan import Step
 
@@ -49,23 +45,9 @@ def _window(step: Step) -> Window:
     return whole_image((height, width))
 
 
-def _lrn(step: Step, params: Params) -> list[Lowered]:
-    assert isinstance(step.op, Lrn)
-    op = step.op
-    return [lower_lrn(op.neighbours(), op.k, op.beta, step.x[0], step.y, epilogue_of(step))]
-
-
-def _rbf(step: Step, params: Params) -> list[Lowered]:
-    euclidean = isinstance(step.op, Rbf) and step.op.distance == "euclidean"
-    weight = params["weight"]
-    return [lower_rbf(weight, step.x[0], step.y, epilogue_of(step), euclidean=euclidean)]
-
-
 LOWERINGS: dict[str, Lowering] = {
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "subsample": _subsample,
     "lp_pool": _lp_pool,
-    "lrn": _lrn,
-    "rbf": _rbf,
 }
