@@ -46,22 +46,20 @@ def disagreement(y: FloatArray, ours: FloatArray, *, classifies: bool) -> float:
     return float(np.abs(a - b).max()) / largest if largest else math.inf
 
 
-def interleaved(
-    calls: Mapping[str, Call], seconds: float, pause: float = PAUSE_SECONDS
-) -> dict[str, list[float]]:
+def interleaved(calls: Mapping[str, Call], seconds: float) -> dict[str, list[float]]:
     """
     Call everyone in turns until each has had about so many seconds: a call's seconds, by round.
 
     A turn is a burst of calls, of which the first finds the caches as others have left them and
     counts only where it is the only one; the turn's figure is the median. Each round begins with
-    another contestant. `pause` is slept before each turn.
+    another contestant.
     """
     names = list(calls)
     rounds: dict[str, list[float]] = {name: [] for name in names}
     end = perf_counter() + seconds * len(names)
     while len(rounds[names[0]]) < LEAST_ROUNDS or perf_counter() < end:
         for name in names:
-            sleep(pause)
+            sleep(PAUSE_SECONDS)
             rounds[name].append(burst(calls[name]))
         names = [*names[1:], names[0]]
     return rounds

@@ -40,14 +40,14 @@ class _Scale:
 def draw_lines(sweeps: Sequence[Sweep], note: str) -> str:
     """The text of an SVG picture: milliseconds an image, and a band from quartile to quartile."""
     names = contestants([result for sweep in sweeps for result in sweep.results])
-    columns = min(len(sweeps), _COLUMNS)
+    rows = max(1, ceil(len(sweeps) / _COLUMNS))
+    columns = max(1, ceil(len(sweeps) / rows))
     body = legend(names, _GAP, 52)
     for number, sweep in enumerate(sweeps):
         x = _GAP + number % columns * (_WIDTH + _LEFT + _GAP) + _LEFT
         y = _TOP + number // columns * (_HEIGHT + _FOOT + _GAP)
         panel = _panel(sweep, names)
         body.append(element("g", *panel, transform=f"translate({x:.0f} {y:.0f})"))
-    rows = ceil(len(sweeps) / max(1, columns))
     width = _GAP + columns * (_WIDTH + _LEFT + _GAP)
     height = _TOP + rows * (_HEIGHT + _FOOT + _GAP) + _GAP
     return Sheet("Milliseconds an image", note, max(width, 480.0, 6.5 * len(note)), height).draw(
@@ -68,7 +68,7 @@ def _panel(sweep: Sweep, names: Sequence[str]) -> list[str]:
     for value in _ticks(low, high):
         y = _HEIGHT - up(value)
         parts.append(line((0, y), (_WIDTH, y), class_="grid"))
-        parts.append(text(f"{value:g}", -6, y + 4, class_="dim", text_anchor="end"))
+        parts.append(text(f"{value:.3g}", -6, y + 4, class_="dim", text_anchor="end"))
     for value in sweep.values:
         x = across(value)
         parts.append(line((x, _HEIGHT), (x, _HEIGHT + 4), class_="axis"))

@@ -40,7 +40,7 @@ def format_table(results: Sequence[Result]) -> str:
         lines.append(
             [
                 *where,
-                *([str(case.side)] if sides else []),
+                *([str(case.side or "-")] if sides else []),
                 *(_cell(result, name, times.get(name)) for name in names),
                 ratio.best if ratio else "-",
                 _quartiles(ratio.quartiles, "x") if ratio else "-",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cnndsl.errors import TargetError
+from cnndsl.ir.cost import node_params
 from cnndsl.ir.network import Network
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
@@ -105,7 +106,12 @@ class _Converter:
         self.weights = weights
 
     def __call__(self, node: Node) -> nn.Module:
-        x = self.types[node.inputs[0]]
+        try:
+            return self._module(node, self.types[node.inputs[0]])
+        except TargetError as error:
+            raise error.at(node.span, node.row) from None
+
+    def _module(self, node: Node, x: TensorType) -> nn.Module:
         match node.op:
             case Conv() as op:
                 return _padded(op.window, x, 0.0, lambda sides: self._conv(node, op, x, sides))
@@ -153,9 +159,8 @@ class _Converter:
 
     def _filled(self, module: nn.Conv2d | nn.Linear, node: Node) -> nn.Conv2d | nn.Linear:
         with torch.no_grad():
-            module.weight.copy_(torch.tensor(self.weights[f"{node.row}.weight"]))
-            if module.bias is not None:
-                module.bias.copy_(torch.tensor(self.weights[f"{node.row}.bias"]))
+            for name, param in node_params(node, self.types).items():
+                getattr(module, param.name).copy_(torch.tensor(self.weights[name]))
         return module
 
     def _flattened(self, node: Node) -> tuple[int, ...] | None:

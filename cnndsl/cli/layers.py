@@ -14,9 +14,7 @@ from cnndsl.cli.terminal import Terminal
 from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
 from cnndsl.model import Model
-from cnndsl.ops.base import Op
-from cnndsl.plan.plan import COPY, ZERO_HALO, Buffer, Step
-from cnndsl.types import f32
+from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 
 _HEADINGS = ("row", "step", "kernel", "median ms", "share", "GFLOP/s", "GB/s", "of roof", "bound")
 _NUMBERS = ("median ms", "share", "GFLOP/s", "GB/s", "of roof")
@@ -140,14 +138,8 @@ def work_of(step: Step, batch: int) -> Work:
     images = sum(prod(buffer.shape) for buffer in (*step.x, step.y))
     if step.kernel == COPY:
         return Work(0, batch * images * _FLOAT)
-    operands = [f32(*x.shape) for x in _operands(step.op, step.x)]
-    weights = sum(prod(param.shape) for param in step.op.params(*operands))
-    return Work(2 * batch * step.op.macs(*operands), (weights + batch * images) * _FLOAT)
-
-
-def _operands(op: Op, x: tuple[Buffer, ...]) -> tuple[Buffer, ...]:
-    """What the operator itself reads; what is left belongs to the epilogue."""
-    return x if op.variadic else x[: op.operands]
+    weights = sum(prod(param.shape) for param in step.op.params(*step.operands))
+    return Work(2 * batch * step.op.macs(*step.operands), (weights + batch * images) * _FLOAT)
 
 
 def _step_time(
