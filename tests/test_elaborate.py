@@ -75,6 +75,14 @@ def test_a_row_reads_the_row_above_unless_it_names_another():
     assert [network.ir[name].inputs for name in "ABC"] == [("In",), ("In",), ("B",)]
 
 
+def test_a_row_may_read_several_rows_where_its_operator_does():
+    rows = ["In input 1 8x8", "A conv 4 ? 3x3 1 same", "B conv 4 ? 3x3 1 same from=In"]
+    network = load(*rows, "S add 4 8x8 from=A,B", "T add ? ? from=S,S")
+    assert network.ir["S"].inputs == ("A", "B")
+    assert network.ir["T"].inputs == ("S", "S")
+    assert network.warnings == ()
+
+
 def test_linear_adds_no_node():
     assert len(load("In input 1 8x8", "C1 conv 4 ? 3x3 1 valid linear").ir.nodes) == 2
 
