@@ -85,6 +85,33 @@ IMAGE, VECTOR = f32(8, 6, 4), f32(12)
             "groups",
             "4 input maps do not divide",
         ),
+        ("conv maps=2 kernel=1 groups=3", (IMAGE,), "groups", "4 input maps do not divide"),
+        ("conv maps=6 kernel=1 groups=4", (IMAGE,), "groups", "6 output maps do not divide"),
+        (
+            "conv maps=2 kernel=1 groups=2 connect=0-1,2-3",
+            (IMAGE,),
+            "groups",
+            "connect and groups exclude each other",
+        ),
+        (
+            "conv maps=3 kernel=1 connect=0-1,2-3",
+            (IMAGE,),
+            "connect",
+            "connect lists 2 output maps, and the row has 3",
+        ),
+        (
+            "conv maps=2 kernel=1 connect=0,4",
+            (IMAGE,),
+            "connect",
+            "connect names input map 4, and the input's are 0..3",
+        ),
+        ("dense maps=2", (IMAGE,), None, "dense reads a vector, and 8x6 with 4 maps is an image"),
+        (
+            "rbf maps=2 distance=squared",
+            (IMAGE,),
+            None,
+            "rbf reads a vector, and 8x6 with 4 maps is an image",
+        ),
         ("depthwise kernel=9", (IMAGE,), "kernel", "a 9x9 window does not fit into 8x6"),
         ("separable maps=2 kernel=9", (IMAGE,), "kernel", "a 9x9 window does not fit into 8x6"),
         ("pad padding=1 mode=constant", (IMAGE,), "value", "value goes with mode=constant"),
@@ -133,6 +160,13 @@ def test_an_operator_refuses_what_it_cannot_do(op, operands, column, message):
 
 def test_what_reads_images_refuses_vectors():
     for row_type, options in {
+        "conv": "maps=1 kernel=1",
+        "maxpool": "kernel=1 stride=1",
+        "avgpool": "kernel=1 stride=1",
+        "subsample": "kernel=1 stride=1",
+        "globalavgpool": "",
+        "globalmaxpool": "",
+        "lrn": "n=1 alpha=1 beta=1 k=1",
         "depthwise": "kernel=1",
         "separable": "maps=1 kernel=1",
         "convtranspose": "maps=1 kernel=1",
@@ -144,7 +178,7 @@ def test_what_reads_images_refuses_vectors():
         "instancenorm": "affine=no epsilon=1",
     }.items():
         with pytest.raises(CnnError) as caught:
-            parse_op(f"{row_type} {options}").infer(VECTOR)
+            parse_op(f"{row_type} {options}".strip()).infer(VECTOR)
         message = f"{row_type} reads an image, and 12 features is a vector"
         assert caught.value.diagnostics[0].message == message
 
