@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cnndsl.backends.protocol import Numerics
 from cnndsl.compiler import Compilation
 from cnndsl.errors import CnnError, FileError, WeightsError
 from cnndsl.frontend.load import load_network, read_source
@@ -48,8 +49,7 @@ def parse(
     if text is not None:
         return load_network(Source("<text>", text), limits)
     assert path is not None
-    file = find_spec(path)
-    return load_network(read_source(file, limits), limits, file.parent)
+    return load_network(read_source(find_spec(path), limits), limits)
 
 
 def find_spec(path: PathLike) -> Path:
@@ -70,6 +70,7 @@ def compile(
     seed: int | None = None,
     target: str = "cpu",
     threads: int | None = None,
+    numerics: Numerics = "fast",
     limits: Limits | None = None,
 ) -> Model:
     """
@@ -78,6 +79,7 @@ def compile(
     `weights` is a safetensors file, the bare name of shipped weights, or a mapping of names such as
     `C1.weight` to arrays; `seed` draws He-initialised ones instead. `threads` is the most that one
     call uses, by default all processors: the result has the same bits for any number.
+    `numerics="strict"` allows only kernels that sum products as the operators define them.
     Raises `CnnError`.
 
     >>> model = compile("lenet5", seed=0)
@@ -87,7 +89,7 @@ def compile(
     network = spec if isinstance(spec, Network) else parse(spec, limits=limits)
     checked = _weights(network, weights, seed)
     labels = read_labels(network)
-    compilation = Compilation(network, target)
+    compilation = Compilation(network, target, numerics)
     count = thread_count(threads)
     return Model(
         lambda: network,
@@ -99,6 +101,7 @@ def compile(
         executable=compilation.executable(checked, count),
         target=target,
         threads=count,
+        numerics=numerics,
     )
 
 

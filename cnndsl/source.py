@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from unicodedata import category, combining, east_asian_width
 
 # What `underlined` shows of a line, and how much of that before the span.
@@ -12,10 +13,15 @@ _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text and the name to call it by."""
+    """
+    One text and the name to call it by.
+
+    `folder` is where it stands, and with it what it includes; None for a text that is no file.
+    """
 
     name: str
     text: str = field(repr=False)
+    folder: Path | None = field(default=None, repr=False, compare=False)
 
     def line(self, number: int) -> str:
         """Line `number`, counted from 1, without its line break."""

@@ -47,8 +47,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     for name in args.files:
         try:
             source = _read(name, limits_of(args))
-            folder = None if name == STDIN else Path(name).parent
-            text = format_text(source, fill=args.fill, limits=limits_of(args), folder=folder)
+            text = format_text(source, fill=args.fill, limits=limits_of(args))
             changed += _finish(source, text, args, terminal)
         except CnnError as error:
             findings += error.diagnostics

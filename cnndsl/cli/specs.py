@@ -28,6 +28,4 @@ def read_spec(name: str, limits: Limits) -> Source:
 
 def load_spec(name: str, limits: Limits) -> Network:
     """The network of a table that the command line names. Raises `CnnError`."""
-    source = read_spec(name, limits)
-    is_file = name != STDIN and not name.endswith(COMPILED)
-    return load_network(source, limits, Path(source.name).parent if is_file else None)
+    return load_network(read_spec(name, limits), limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cnndsl.errors import Edit
 from cnndsl.frontend.typed_row import TypedRow
@@ -23,4 +24,4 @@ def apply_edits(source: Source, edits: Iterable[Edit]) -> Source:
     text = source.text
     for edit in sorted(edits, key=lambda edit: edit.span.start, reverse=True):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return Source(source.name, text)
+    return replace(source, text=text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnndsl.errors import LimitError
 from cnndsl.frontend.checking import CheckedTable, check_rows
@@ -41,32 +40,23 @@ class CheckedDocument:
     whole: Source
 
 
-def elaborate(
-    document: Document,
-    findings: Findings,
-    limits: Limits | None = None,
-    folder: Path | None = None,
-) -> Network:
+def elaborate(document: Document, findings: Findings, limits: Limits | None = None) -> Network:
     """
     The network that a text describes.
 
-    `folder` is where the text stands, and what it includes; None for a text that is no file. All
-    errors are collected; one `SpecError` is raised for them, those in `findings` included.
+    All errors are collected; one `SpecError` is raised for them, those in `findings` included.
     """
-    return _network(check_document(document, findings, limits, folder), document.source, findings)
+    return _network(check_document(document, findings, limits), document.source, findings)
 
 
 def check_document(
-    document: Document,
-    findings: Findings,
-    limits: Limits | None = None,
-    folder: Path | None = None,
+    document: Document, findings: Findings, limits: Limits | None = None
 ) -> CheckedDocument:
     """What a text says and that it is right. Raises as `elaborate`."""
     limits = limits or Limits()
     check_version(document, findings)
     sections = split(document, findings)
-    files = IncludedFiles(folder, document.source, limits)
+    files = IncludedFiles(document.source, limits)
     declared = read_declarations(document, sections, files, limits, findings)
     for block in declared.blocks.values():
         check_block(block, findings)

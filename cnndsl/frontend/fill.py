@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from cnndsl.errors import Edit
 from cnndsl.frontend.claims import claim_text
@@ -21,16 +20,16 @@ from cnndsl.ops.attributes import Flag
 from cnndsl.source import Source, Span
 
 
-def fill_text(source: Source, limits: Limits | None = None, folder: Path | None = None) -> Source:
+def fill_text(source: Source, limits: Limits | None = None) -> Source:
     """
     The text with every `?`, and every claim left out at the end of a row, as inferred.
 
     Cells that are left out before such a claim get their defaults, or `-`. In a block a `?` stays
-    where it would be something else for every use, and what is left out stays so. `folder` is where
-    the text stands. Raises `SpecError` for a text with errors.
+    where it would be something else for every use, and what is left out stays so.
+    Raises `SpecError` for a text with errors.
     """
     findings = Findings()
-    checked = check_document(parse(source, findings, limits), findings, limits, folder)
+    checked = check_document(parse(source, findings, limits), findings, limits)
     edits: list[Edit] = []
     in_blocks: list[Edit] = []
     for row, verdict in zip(checked.table.rows, checked.table.verdicts, strict=True):

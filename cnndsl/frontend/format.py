@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from cnndsl.frontend.columns import slot_of
 from cnndsl.frontend.fill import fill_text
@@ -45,20 +44,13 @@ INDENT = 4
 """Blanks before options that stand on a line of their own, unless they are indented already."""
 
 
-def format_text(
-    source: Source,
-    *,
-    fill: bool = False,
-    limits: Limits | None = None,
-    folder: Path | None = None,
-) -> str:
+def format_text(source: Source, *, fill: bool = False, limits: Limits | None = None) -> str:
     """
     The canonical text.
 
     With `fill`, every `?` and every claim missing at the end of a row is written as inferred; that
-    raises `SpecError` for a text with errors, of which nothing can be inferred. It needs the
-    `folder` that the text stands in, if the text includes others. Raises `LimitError` for a text
-    that is too large.
+    raises `SpecError` for a text with errors, of which nothing can be inferred. Raises `LimitError`
+    for a text that is too large.
 
     >>> print(format_text(Source("x.cnn", "cnn 1\\nlayer type maps\\nIn Input 3\\n")), end="")
     cnn 1
@@ -66,7 +58,7 @@ def format_text(
     In     input  3
     """
     if fill:
-        source = fill_text(source, limits, folder)
+        source = fill_text(source, limits)
     document = parse(source, Findings(), limits)
     lines = _without_needless_blanks(_formatted(document.lines))
     newline = "\r\n" if source.text.partition("\n")[0].endswith("\r") else "\n"

@@ -17,16 +17,15 @@ class IncludedFiles:
 
     A file's name is relative to the folder of the text that includes it, and what it names lies in
     that folder or below it, links followed. Of all files together the limits are those of one text.
-    `folder` is None for a text that is no file: it includes nothing.
     """
 
-    def __init__(self, folder: Path | None, source: Source, limits: Limits) -> None:
+    def __init__(self, source: Source, limits: Limits) -> None:
         self._limits = limits
         self._room = limits.text_bytes - len(source.text)
-        self._open: list[tuple[Path | None, Path | None]] = [(folder, None)]
-        if folder is not None:
-            self._open = [(folder, (folder / Path(source.name).name).resolve())]
-        self._read = {file for _, file in self._open}
+        folder = source.folder
+        file = None if folder is None else (folder / Path(source.name).name).resolve()
+        self._open = [(folder, file)]
+        self._read = {file}
 
     def enter(self, line: KeywordLine) -> Source | None:
         """

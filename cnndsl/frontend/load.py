@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cnndsl.frontend.elaborate import elaborate
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.parse import parse
@@ -15,14 +13,12 @@ from cnndsl.source import Source
 __all__ = ["decode_source", "load_network", "read_source"]
 
 
-def load_network(
-    source: Source, limits: Limits | None = None, folder: Path | None = None
-) -> Network:
+def load_network(source: Source, limits: Limits | None = None) -> Network:
     """
     The network that a text describes, every claim of it checked.
 
-    `folder` is where the text stands: it may include files from there. Raises `SpecError` with all
-    that is wrong with the text, `LimitError` for a text or a network that is too large.
+    Raises `SpecError` with all that is wrong with the text, `LimitError` for a text or a network
+    that is too large.
 
     >>> text = '''cnn 1
     ... layer  type    maps  size   kernel
@@ -33,4 +29,4 @@ def load_network(
     (24, 24, 6)
     """
     findings = Findings()
-    return elaborate(parse(source, findings, limits), findings, limits, folder)
+    return elaborate(parse(source, findings, limits), findings, limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from cnndsl.errors import FileError, LimitError, SpecError
@@ -34,7 +35,7 @@ def read_source(path: str | os.PathLike[str], limits: Limits | None = None) -> S
         raise FileError(f"{name} cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise FileError(f"{name!r} is no path of a file: {error}") from None
-    return decode_source(name, data, limits)
+    return replace(decode_source(name, data, limits), folder=Path(path).parent)
 
 
 def decode_source(name: str, data: bytes, limits: Limits | None = None) -> Source:
