@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnndsl.backends.protocol import Numerics
 from cnndsl.compiler import Compilation
 from cnndsl.errors import CnnError, FileError, WeightsError
 from cnndsl.frontend.load import load_network, read_source
@@ -24,6 +23,7 @@ from cnndsl.model import Model
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.source import Source
 from cnndsl.targets import thread_count
+from cnndsl.types import Numerics
 
 PathLike = str | os.PathLike[str]
 WeightsLike = PathLike | Mapping[str, Any]

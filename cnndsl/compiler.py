@@ -19,6 +19,7 @@ from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import format_plan
 from cnndsl.targets import find_backend
+from cnndsl.types import Numerics
 
 STAGES = ("graph", "plan", "python", "llvm", "asm")
 
@@ -29,11 +30,12 @@ class Compilation:
 
     network: Network
     target: str = "cpu"
+    numerics: Numerics = "fast"
 
     @cached_property
     def backend(self) -> Backend | Interpreter:
         """The target."""
-        return find_backend(self.target)
+        return find_backend(self.target, self.numerics)
 
     @cached_property
     def graph(self) -> Graph:

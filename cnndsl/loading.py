@@ -14,21 +14,28 @@ from cnndsl.model import Model
 from cnndsl.prepared import Prepared, find_prepared, keep_prepared
 from cnndsl.source import Source
 from cnndsl.targets import find_backend, thread_count
+from cnndsl.types import Numerics
 
 if TYPE_CHECKING:
     from cnndsl.ir.network import Network
 
 
-def load(path: str | os.PathLike[str], *, target: str = "cpu", threads: int | None = None) -> Model:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    target: str = "cpu",
+    threads: int | None = None,
+    numerics: Numerics = "fast",
+) -> Model:
     """
     Read a compiled model that `Model.save` or `cnndsl compile` wrote.
 
-    `threads` is the most that one call uses, by default all processors. Raises `ArtifactError` for
-    a foreign, damaged or changed file, `FileError` for none at all.
+    `target`, `threads` and `numerics` are as for `cnndsl.compile`: the file knows nothing of them.
+    Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
     """
     file = Path(path)
     artifact = read_artifact(file)
-    backend = find_backend(target)
+    backend = find_backend(target, numerics)
     count = thread_count(threads)
     source = Source(str(file), artifact.text)
     network = partial(_network, source)
@@ -52,6 +59,7 @@ def load(path: str | os.PathLike[str], *, target: str = "cpu", threads: int | No
         executable=executable,
         target=target,
         threads=count,
+        numerics=numerics,
     )
 
 
@@ -64,7 +72,7 @@ def _prepared(artifact: Artifact, backend: Backend, source: Source) -> Prepared:
         from cnndsl.compiler import Compilation
 
         network = _network(source)
-        plan = Compilation(network, backend.name).plan
+        plan = Compilation(network, backend.name, backend.numerics).plan
         prepared = Prepared(
             plan, network.param_table, network.input, network.output_type, network.best
         )

@@ -16,7 +16,7 @@ from cnndsl.errors import InputError
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ops.base import Best
 from cnndsl.ops.input import Input
-from cnndsl.types import TensorType
+from cnndsl.types import Numerics, TensorType
 
 if TYPE_CHECKING:  # a model that was found compiled spares the graph library until it is asked
     from cnndsl.ir.network import Network
@@ -43,6 +43,7 @@ class Model:
         executable: Executable,
         target: str,
         threads: int,
+        numerics: Numerics,
     ) -> None:
         self._network = network
         self.input = input
@@ -53,6 +54,8 @@ class Model:
         """The classes' names, where the input row names a file of them."""
         self.target = target
         self.threads = threads
+        self.numerics: Numerics = numerics
+        """Whether only kernels that sum products as the operators define them run: `strict`."""
         self.input_shape = _in_layout((*input.size, input.maps), input)
         """One image as the input row wants it."""
         self.output_shape = _in_layout(output.shape, input)
@@ -68,7 +71,8 @@ class Model:
 
     def __repr__(self) -> str:
         shapes = " -> ".join("x".join(map(str, s)) for s in (self.input_shape, self.output_shape))
-        return f"<cnndsl.Model {shapes}, {self.target}, threads={self.threads}>"
+        strict = ", strict" if self.numerics == "strict" else ""
+        return f"<cnndsl.Model {shapes}, {self.target}, threads={self.threads}{strict}>"
 
     def __call__(self, x: Any) -> NDArray[Any]:
         """

@@ -7,17 +7,26 @@ from difflib import get_close_matches
 
 from cnndsl.backends.protocol import Backend, Interpreter
 from cnndsl.errors import CnnError, TargetError
+from cnndsl.types import NUMERICS, Numerics
 
 TARGETS = ("cpu", "reference")
 
 
-def find_backend(target: str) -> Backend | Interpreter:
-    """The target of that name. Raises `TargetError`."""
+def find_backend(target: str, numerics: Numerics = "fast") -> Backend | Interpreter:
+    """
+    The target of that name, which chooses kernels as `numerics` says. Raises `TargetError`.
+
+    The reference computes by the definitions, whatever `numerics` allows.
+    """
+    if numerics not in NUMERICS:
+        raise TargetError(
+            f"there is no numerics {numerics!r}; there is {' and '.join(NUMERICS)}", code="E702"
+        )
     # Imported where they are asked for: a target brings what it needs and no other does.
     if target == "cpu":
         from cnndsl.backends.cpu.backend import CpuBackend
 
-        return CpuBackend()
+        return CpuBackend(numerics=numerics)
     if target == "reference":
         from cnndsl.backends.reference.backend import ReferenceBackend
 

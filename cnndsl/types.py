@@ -1,9 +1,17 @@
-"""Tensor types."""
+"""Tensor types, and how exactly they are computed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Literal, get_args
+
+Numerics = Literal["fast", "strict"]
+"""
+Which kernels a target may choose: in `strict`, those that add up the products of an operator's
+definition; in `fast`, also those whose error is within the target's stated bound.
+"""
+NUMERICS: tuple[Numerics, ...] = get_args(Numerics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import TensorType
+from cnndsl.types import Numerics, TensorType
 
 if TYPE_CHECKING:  # a cached model runs without its graph, and spares the import of networkx
     from cnndsl.ir.network import Network
@@ -53,8 +53,13 @@ class Backend(Protocol):
         """What users call it."""
         ...
 
+    @property
+    def numerics(self) -> Numerics:
+        """How it chooses kernels."""
+        ...
+
     def fingerprint(self) -> bytes:
-        """A digest of what its choices depend on besides the network: its code, the machine."""
+        """What its choices depend on besides the network: its code, the machine, its numerics."""
         ...
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from cnndsl.cli.findings import FORMATS
 from cnndsl.errors import CnnError, FileError
 from cnndsl.limits import Limits, parse_bytes
+from cnndsl.types import NUMERICS
 
 Value = TypeVar("Value")
 
@@ -53,6 +54,16 @@ def add_format(parser: argparse.ArgumentParser, *, result: bool = False) -> None
             dest="format",
             help="write results and findings as JSON",
         )
+
+
+def add_numerics(parser: argparse.ArgumentParser) -> None:
+    """Which kernels may run."""
+    parser.add_argument(
+        "--numerics",
+        choices=NUMERICS,
+        default="fast",
+        help="strict: only kernels that sum products as the operators define them (default: fast)",
+    )
 
 
 def refusing(parse: Callable[[str], Value]) -> Callable[[str], Value]:

@@ -47,11 +47,19 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     network = load_spec(args.spec, limits_of(args))
     terminal.report(network.warnings, args.format)
     if args.emit is not None:
-        terminal.write(f"{Compilation(network, args.target).emit(args.emit).rstrip()}\n")
+        compilation = Compilation(network, args.target, args.numerics)
+        terminal.write(f"{compilation.emit(args.emit).rstrip()}\n")
         if args.output is None:
             return 0
     weights, seed = weights_of(args, args.spec, network)
-    model = compile(network, weights, seed=seed, target=args.target, threads=args.threads)
+    model = compile(
+        network,
+        weights,
+        seed=seed,
+        target=args.target,
+        threads=args.threads,
+        numerics=args.numerics,
+    )
     path = Path(args.output or _default_output(args.spec, network.name))
     model.save(path)
     terminal.note(f"{path}: {format_bytes(path.stat().st_size)}, {network.params:,} parameters")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
-from cnndsl.cli.arguments import add_format, add_limits, add_spec, limits_of
+from cnndsl.cli.arguments import add_format, add_limits, add_numerics, add_spec, limits_of
 from cnndsl.cli.specs import load_spec
 from cnndsl.cli.terminal import Terminal
 from cnndsl.compiler import Compilation
@@ -17,9 +17,10 @@ from cnndsl.limits import format_bytes
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
 from cnndsl.ops.text import format_op
-from cnndsl.plan.plan import Step
+from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 from cnndsl.source import text_cells
 from cnndsl.targets import TARGETS
+from cnndsl.types import NUMERICS, Numerics
 
 EPILOG = """\
 examples:
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", choices=TARGETS, default="cpu", help="whose kernels to name (default: cpu)"
     )
+    add_numerics(parser)
     add_format(parser, result=True)
     add_limits(parser)
 
@@ -72,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Explain the row."""
     network = load_spec(args.spec, limits_of(args))
-    explanation = explain(network, args.row, args.target)
+    explanation = explain(network, args.row, args.target, args.numerics)
     if args.format == "json":
         terminal.json(asdict(explanation))
     else:
@@ -80,11 +82,11 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def explain(network: Network, name: str, target: str) -> Explanation:
+def explain(network: Network, name: str, target: str, numerics: Numerics = "fast") -> Explanation:
     """What is known of a row, and the kernels that a target runs it with. Raises `CnnError`."""
     facts = network[name]
     if isinstance(facts, BlockFacts):
-        return _explain_block(network, facts, target)
+        return _explain_block(network, facts, target, numerics)
     nodes = network.nodes_of(facts.row)
     operands = [[network.types[x] for x in node.inputs] for node in nodes]
     steps = list(zip(nodes, operands, strict=True))
@@ -108,13 +110,15 @@ def explain(network: Network, name: str, target: str) -> Explanation:
         param_count=facts.params,
         macs=facts.macs,
         activation_bytes=facts.type.size * cost.FLOAT,
-        kernels=_kernels(network, [name], target),
+        kernels=_kernels(network, [name], target, numerics),
         rows={},
         within=tuple(map(str, reversed(facts.row.uses))),
     )
 
 
-def _explain_block(network: Network, facts: BlockFacts, target: str) -> Explanation:
+def _explain_block(
+    network: Network, facts: BlockFacts, target: str, numerics: Numerics
+) -> Explanation:
     """What is known of a row whose type is a block."""
     row, inside = facts.row, facts.rows
     owners = {node: row.name for row in network.rows for node in row.nodes}
@@ -135,7 +139,7 @@ def _explain_block(network: Network, facts: BlockFacts, target: str) -> Explanat
         param_count=facts.params,
         macs=facts.macs,
         activation_bytes=facts.type.size * cost.FLOAT,
-        kernels=_kernels(network, row.rows, target),
+        kernels=_kernels(network, row.rows, target, numerics),
         rows={x.name: f"{x.op.row_type}, {x.type.describe()}" for x in inside},
         within=tuple(map(str, reversed(row.uses))),
     )
@@ -150,18 +154,35 @@ def _values(op: Op) -> dict[str, str]:
     }
 
 
-def _kernels(network: Network, rows: Collection[str], target: str) -> tuple[str, ...]:
+def _kernels(
+    network: Network, rows: Collection[str], target: str, numerics: Numerics
+) -> tuple[str, ...]:
     """The steps of the plan that some rows became, or why there are none."""
     try:
-        plan = Compilation(network, target).plan
+        steps = Compilation(network, target, numerics).plan.steps
+        others = {
+            other: {
+                step.node: step.kernel
+                for step in Compilation(network, target, other).plan.steps
+                if step.kernel not in (COPY, ZERO_HALO)
+            }
+            for other in NUMERICS
+            if other != numerics
+        }
     except TargetError as error:
         return (error.diagnostics[0].message,)
-    return tuple(_kernel(step) for step in plan.steps if step.row in rows)
+    return tuple(_kernel(step, others) for step in steps if step.row in rows)
 
 
-def _kernel(step: Step) -> str:
+def _kernel(step: Step, others: Mapping[str, Mapping[str, str]]) -> str:
+    """What a step does; `others` has the kernel of each node under other numerics, by these."""
     fused = "".join(f", then {format_op(op)}" for op in step.epilogue)
-    return f"{step.kernel} computes {step.node}{fused}"
+    instead = "".join(
+        f" ({numerics}: {kernels[step.node]})"
+        for numerics, kernels in others.items()
+        if step.kernel not in (COPY, ZERO_HALO, kernels.get(step.node, step.kernel))
+    )
+    return f"{step.kernel} computes {step.node}{fused}{instead}"
 
 
 def _print(row: Explanation, terminal: Terminal) -> None:

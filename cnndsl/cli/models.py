@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnndsl.cli.arguments import COMPILED, limits_of, positive, positives
+from cnndsl.cli.arguments import COMPILED, add_numerics, limits_of, positive, positives
 from cnndsl.errors import CnnError, WeightsError
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.targets import TARGETS
@@ -38,6 +38,7 @@ def add_machine(parser: argparse.ArgumentParser, *, several: bool = False) -> No
         type=positives if several else positive,
         help="the most threads of one call (default: all processors)",
     )
+    add_numerics(parser)
 
 
 def weights_of(
@@ -74,11 +75,18 @@ def open_model(args: argparse.Namespace) -> Model:
 
         if args.weights is not None or args.seed is not None:
             raise CnnError(f"{args.model} is compiled: it has its weights")
-        return load(args.model, target=args.target, threads=args.threads)
+        return load(args.model, target=args.target, threads=args.threads, numerics=args.numerics)
 
     from cnndsl.api import compile
     from cnndsl.cli.specs import load_spec
 
     network = load_spec(args.model, limits_of(args))
     weights, seed = weights_of(args, args.model, network)
-    return compile(network, weights, seed=seed, target=args.target, threads=args.threads)
+    return compile(
+        network,
+        weights,
+        seed=seed,
+        target=args.target,
+        threads=args.threads,
+        numerics=args.numerics,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from cnndsl.backends.cpu.executable import CpuExecutable
@@ -17,7 +18,7 @@ from cnndsl.ir.bind import bound_params
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import TensorType
+from cnndsl.types import Numerics, TensorType
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,18 @@ class CpuBackend:
     """Compiled kernels, a table of calls to them, and threads of this process."""
 
     name: str = "cpu"
+    numerics: Numerics = "fast"
 
     def fingerprint(self) -> bytes:
-        """A digest of this backend's code, of the compiler and of the processor."""
-        return fingerprint()
+        """A digest of this backend's code, of the compiler, of the processor and its numerics."""
+        return hashlib.sha256(fingerprint() + self.numerics.encode()).digest()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
         # Imported here, as below: a model that is found planned needs only what runs it.
         from cnndsl.backends.cpu.strategy import choose
 
-        return choose(node, operands)
+        return choose(node, operands, self.numerics)
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""

@@ -34,17 +34,17 @@ from cnndsl.ops.shuffle import Shuffle
 from cnndsl.ops.slice import Slice
 from cnndsl.ops.subsample import Subsample
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import TensorType
+from cnndsl.types import Numerics, TensorType
 
 
-def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
+def choose(node: Node, operands: tuple[TensorType, ...], numerics: Numerics = "fast") -> Choice:
     """How to run a node. Raises `TargetError` for an operator without a kernel."""
     match node.op:
         case Conv() | Depthwise() | Separable() as op:
             height, width = operands[0].height_width
             conv = as_conv(op, operands[0].maps)
             assert conv is not None
-            return choose_conv(conv, (height, width, operands[0].maps))
+            return choose_conv(conv, (height, width, operands[0].maps), numerics)
         case ConvTranspose() as op:
             return Choice("conv_transpose", halo=transposed_halo(op, operands[0].height_width))
         case Dense():

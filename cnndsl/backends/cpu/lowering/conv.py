@@ -14,6 +14,7 @@ from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.conv_winograd import POINTS, WinogradConv, lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.target import Target
 from cnndsl.ops.base import Op
 from cnndsl.ops.connections import connection_mask
@@ -22,11 +23,17 @@ from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.separable import Separable
 from cnndsl.plan.plan import Buffer
 from cnndsl.plan.strategy import Choice
+from cnndsl.types import Numerics
 
 # Winograd's transforms cost about half as much again as its products: measured on layers of 8 to
 # 512 maps, it was faster from here on, but for images of fewer squares than a tile has.
 LEAST_SAVING = 1.5
 LEAST_SQUARES = 4
+# And where accuracy is its price, it must not cost much of it. `winograd_error` bounds the standard
+# error of its worst output by a multiple of the plain sum's, known from the filter's size and the
+# maps alone: 13 to 25 for 3x3 and 5 to 9 for 5x5 filters, the more the fewer maps. A row where that
+# exceeds this many is summed plainly: here, those 3x3 that read less than 13 maps.
+MOST_ERROR_RATIO = 20.0
 
 FloatArray = NDArray[np.float32]
 
@@ -65,8 +72,12 @@ def conv_params(op: Op, params: Mapping[str, FloatArray]) -> tuple[FloatArray, F
     return weight.astype(np.float32), params.get("pointwise.bias")
 
 
-def choose_conv(conv: Conv, x: tuple[int, int, int]) -> Choice:
-    """The fastest algorithm for a convolution of images of height, width and maps `x`."""
+def choose_conv(conv: Conv, x: tuple[int, int, int], numerics: Numerics = "fast") -> Choice:
+    """
+    The fastest algorithm for a convolution of images of height, width and maps `x`.
+
+    In `strict` it is the fastest that adds up the products of the definition.
+    """
     window, image = conv.window, (x[0], x[1])
     (top, bottom), (left, right) = window.grown_sides(image)
     halo = (top, bottom, left, right)
@@ -76,11 +87,12 @@ def choose_conv(conv: Conv, x: tuple[int, int, int]) -> Choice:
     if conv.groups == conv.maps == x[2]:
         return Choice("conv_depthwise", halo=halo)
     shape, machine = conv_shape(conv, x), Target.host()
-    if WinogradConv.fits(shape, machine):
+    if numerics == "fast" and WinogradConv.fits(shape, machine):
         winograd = WinogradConv.of(shape, machine)
         squares = winograd.grid[0] * winograd.grid[1]
         saving = shape.pixels * conv.kernel[0] * conv.kernel[1] / (squares * POINTS)
-        if saving >= LEAST_SAVING and squares >= LEAST_SQUARES:
+        exact_enough = error_ratio(conv.kernel[0], x[2]) <= MOST_ERROR_RATIO
+        if saving >= LEAST_SAVING and squares >= LEAST_SQUARES and exact_enough:
             return Choice("conv_winograd", halo=winograd.halo(image))
     return Choice("conv_direct", halo=halo)
 

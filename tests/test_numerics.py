@@ -1,0 +1,125 @@
+"""How exactly networks are computed: strict kernels, and the bound on those that are not."""
+
+import json
+
+import numpy as np
+import pytest
+from cli_calls import Cli
+from conv_problem import ConvProblem
+from cpu_kernel_driver import cells
+from test_cpu_kernels_winograd import Problem
+
+import cnndsl
+from cnndsl.backends.cpu.lowering import conv as conv_lowering
+from cnndsl.backends.cpu.lowering.conv import choose_conv
+from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.conv_winograd import SIDE, weight_matrix
+from cnndsl.backends.cpu.lowering.winograd_error import (
+    error_ratio,
+    input_matrix,
+    output_matrix,
+)
+from cnndsl.compiler import Compilation
+from cnndsl.errors import TargetError
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.window import Padding
+
+pytestmark = pytest.mark.cache
+
+TEXT = """cnn 1
+network Two
+
+layer  type     maps  size   kernel  stride  padding
+In     input    16    24x24
+C1     conv     32    24x24  3x3     1       same
+C2     conv     4     24x24  1x1     1       valid
+"""
+
+
+def kernels(numerics):
+    plan = Compilation(cnndsl.parse(text=TEXT), numerics=numerics).plan
+    return [step.kernel for step in plan.steps if step.node.startswith("C")]
+
+
+def test_strict_plans_hold_no_winograd():
+    assert "conv_winograd" in kernels("fast")
+    assert "conv_winograd" not in kernels("strict")
+
+
+def test_an_unknown_numerics_is_refused():
+    with pytest.raises(TargetError, match="no numerics 'exact'; there is fast and strict"):
+        cnndsl.compile(cnndsl.parse(text=TEXT), seed=0, numerics="exact")
+
+
+def test_a_loaded_model_is_as_strict_as_asked_whatever_was_planned_before(tmp_path):
+    net = cnndsl.parse(text=TEXT)
+    made = {n: cnndsl.compile(net, seed=3, numerics=n) for n in ("fast", "strict")}
+    made["fast"].save(tmp_path / "m.cnnm")
+    x = np.random.default_rng(0).standard_normal((2, 24, 24, 16), np.float32)
+    assert not np.array_equal(made["fast"](x), made["strict"](x))
+    assert repr(made["strict"]).endswith(", strict>")
+    for numerics in ("fast", "strict", "fast", "strict"):  # planned, then found planned
+        loaded = cnndsl.load(tmp_path / "m.cnnm", numerics=numerics)
+        np.testing.assert_array_equal(loaded(x), made[numerics](x))
+
+
+def test_the_command_line_says_which_kernel_runs_and_which_would(capsys, monkeypatch):
+    cli = Cli(capsys, monkeypatch)
+    assert "conv_winograd computes C5" in (said := cli("explain", "alexnet", "C5").out)
+    assert said.endswith(" (strict: conv_direct)\n")
+    strict = cli("explain", "alexnet", "C5", "--numerics", "strict", "--json")
+    assert json.loads(strict.out)["kernels"][-1].endswith(" (fast: conv_winograd)")
+    assert "(" not in cli("explain", "alexnet", "C1", "--json").out.split('"kernels"')[1]
+    plan = cli("compile", "alexnet", "--emit", "plan", "--numerics", "strict").out
+    assert "conv_direct C5" in plan
+
+
+# ---- the gate
+
+
+def choice(maps, **options):
+    return choose_conv(Conv(64, (3, 3), padding=Padding("same")), (24, 24, maps), **options).kernel
+
+
+def test_rows_of_few_maps_are_summed_plainly():
+    assert error_ratio(3, 12) > conv_lowering.MOST_ERROR_RATIO > error_ratio(3, 16)
+    assert choice(16) == "conv_winograd"
+    assert choice(12) == "conv_direct"
+    assert choice(16, numerics="strict") == "conv_direct"
+
+
+def test_a_row_keeps_winograd_only_within_the_bound(monkeypatch):
+    monkeypatch.setattr(conv_lowering, "MOST_ERROR_RATIO", error_ratio(3, 64) * 1.001)
+    assert choice(64) == "conv_winograd"
+    assert choice(48) == "conv_direct"
+
+
+@pytest.mark.parametrize("r", [3, 5])
+def test_the_matrices_are_those_of_a_convolution(r):
+    rng = np.random.default_rng(0)
+    d, g = rng.standard_normal(SIDE), rng.standard_normal(r)
+    y = output_matrix(r) @ ((weight_matrix(r) @ g) * (input_matrix() @ d))
+    np.testing.assert_allclose(y, np.correlate(d, g), atol=1e-12)
+
+
+def standard_errors(problem: ConvProblem, images: np.ndarray, outputs: int) -> np.ndarray:
+    """The error of each place of a square, `[outputs, outputs]`, over all squares and maps."""
+    problem.images = images
+    error = cells(problem.y, problem.outputs(), problem.batch) - problem.expected()[0]
+    n, height, width, maps = error.shape
+    shape = (n, height // outputs, outputs, width // outputs, outputs, maps)
+    return np.sqrt(np.square(error).reshape(shape).mean((0, 1, 3, 5)))
+
+
+@pytest.mark.parametrize("maps", [16, 40, 160])
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("r", [3, 5])
+def test_winograd_errs_within_the_ratio_that_the_gate_assumes(r, rectified, maps):
+    side, outputs = 24, SIDE + 1 - r
+    shape = ConvShape((side, side), maps, 32, (r, r))
+    winograd, plain = Problem(shape, 4, seed=maps), ConvProblem(shape, 4, seed=maps)
+    images = np.maximum(plain.images, 0) if rectified else plain.images
+    worst = standard_errors(winograd, images, outputs).max()
+    ratio = worst / standard_errors(plain, images, 1).item()
+    assert ratio <= error_ratio(r, maps)
+    assert ratio >= error_ratio(r, maps) / 2  # or it says nothing of what Winograd costs
