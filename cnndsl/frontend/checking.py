@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -113,10 +113,10 @@ def _judge(row: TypedRow, verdict_of: VerdictOf, limits: Limits) -> Verdict:
     if not all(results for _, results in sources):
         return _unknown(row)
     claimed = _try(row, tuple((name, results[0]) for name, results in sources), limits)
-    if not claimed.failures or all(len(results) == 1 for _, results in sources):
+    if all(len(results) == 1 for _, results in sources):
         return claimed
     inferred = _try(row, tuple((name, results[-1]) for name, results in sources), limits)
-    return min(claimed, inferred, key=lambda verdict: len(verdict.failures))
+    return _likeliest([claimed, inferred])
 
 
 def _judge_whole(row: TypedRow, expansion: Expansion, verdict_of: VerdictOf) -> Verdict:
@@ -134,7 +134,19 @@ def _judge_whole(row: TypedRow, expansion: Expansion, verdict_of: VerdictOf) -> 
         failures = false_claims(row, outcome)
         operands = ((row.sources[0], operand[-1]),)
         found.append(Verdict(operands, outcome, None, failures, _results(row, outcome)))
-    return min(found, key=lambda verdict: len(verdict.failures))
+    return _likeliest(found)
+
+
+def _likeliest(verdicts: Sequence[Verdict]) -> Verdict:
+    """
+    The first verdict with the fewest failures.
+
+    Where the row's claims do not tell them apart, the results of others stay possible.
+    """
+    fewest = min(len(verdict.failures) for verdict in verdicts)
+    likely = [verdict for verdict in verdicts if len(verdict.failures) == fewest]
+    results = (result for verdict in likely for result in verdict.results)
+    return replace(likely[0], results=tuple(dict.fromkeys(results)))
 
 
 def _unknown(row: TypedRow) -> Verdict:

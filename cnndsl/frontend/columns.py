@@ -65,13 +65,15 @@ class Slot:
     An `attribute` is one of the operator's own, an `argument` a block's. `common` are those of many
     row types: `from` names the rows that are read, `when` says whether the row is there, `repeat`
     how often, and `norm`, `activation` and `dropout` follow the operator. A `claim` says what the
-    result must be. `name` is canonical: the attribute's where an alias of it is written.
+    result must be. `name` is canonical: the attribute's where an alias of it is written. `required`
+    is an attribute or an argument that has no default.
     """
 
     name: str
     kind: Kind
     role: Role
     attribute: Attribute | None = None
+    required: bool = False
 
 
 def _only_attribute(operator: type[Op]) -> Kind:
@@ -114,13 +116,18 @@ def slot_of(row_type: RowType | None, name: str, *, column: bool) -> Slot | None
     if row_type is None:
         return common or _CLAIMS.get(name)
     if isinstance(row_type, Block):
-        argument = Slot(name, Text(), "argument") if row_type.parameter(name) else None
-        return argument or common or _CLAIMS.get(name)
+        parameter = row_type.parameter(name)
+        if parameter is not None:
+            required = parameter.default is None
+            return Slot(name, parameter.kind, "argument", required=required)
+        return common or _CLAIMS.get(name)
     if column and name == "size" and row_type.operands:
         return _CLAIMS["size"]
     attribute = _attributes(row_type).get(name)
     if attribute is not None:
-        return Slot(attribute.name, attribute.kind, "attribute", attribute)
+        return Slot(
+            attribute.name, attribute.kind, "attribute", attribute, required=attribute.required
+        )
     return common or _CLAIMS.get(name)
 
 

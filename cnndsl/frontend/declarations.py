@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cnndsl.errors import CnnError, Edit, Fix, ValueRefused
@@ -12,13 +12,14 @@ from cnndsl.frontend.expressions import parse_expression
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.header import TableOwner, check_version, read_table
 from cnndsl.frontend.includes import IncludedFiles
+from cnndsl.frontend.parameter_kinds import parameter_kinds
 from cnndsl.frontend.parse import parse
 from cnndsl.frontend.row_types import Block, Parameter, RowTypes
 from cnndsl.frontend.sections import Section, Sections, split
 from cnndsl.frontend.suggest import closest
 from cnndsl.frontend.syntax import BlockLine, Document, KeywordLine, ParameterWord, Word
 from cnndsl.limits import Limits
-from cnndsl.ops.attributes import shown
+from cnndsl.ops.attributes import Kind, Text, shown
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Source
 
@@ -114,11 +115,11 @@ class _Reader:
         columns, rows = read_table(owner, section.lines, self.blocks.values(), self._findings)
         if columns is not None and not rows:
             self._findings.error("E114", f"the block {name} has no rows", head.name.span)
-        parameters = tuple(self._parameters(head))
+        rows = rows if columns else ()
+        kinds = parameter_kinds(rows, columns or (), types)
+        parameters = tuple(self._parameters(head, kinds))
         if usable:
-            self.blocks[name] = Block(
-                name, parameters, columns or (), rows if columns else (), types, head.span
-            )
+            self.blocks[name] = Block(name, parameters, columns or (), rows, types, head.span)
 
     def _check_name(self, word: Word) -> bool:
         """Whether a block can have that name."""
@@ -135,7 +136,7 @@ class _Reader:
             self._findings.error("E106", message, word.span, fixes=["another name"])
         return not message
 
-    def _parameters(self, head: BlockLine) -> Iterator[Parameter]:
+    def _parameters(self, head: BlockLine, kinds: Mapping[str, Kind]) -> Iterator[Parameter]:
         known: list[str] = []
         for declared in head.parameters:
             name = declared.name.text
@@ -146,7 +147,7 @@ class _Reader:
                 continue
             if not self._check_parameter(declared.name):
                 continue
-            yield Parameter(name, declared.name, self._default(declared, known))
+            yield Parameter(name, kinds.get(name, Text()), self._default(declared, known))
             known.append(name)
 
     def _check_parameter(self, word: Word) -> bool:

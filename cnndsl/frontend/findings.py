@@ -34,7 +34,7 @@ class Findings:
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, if there is room."""
         if self._notes:
-            if any((d.code, d.span) == (diagnostic.code, diagnostic.span) for d in self._found):
+            if any(found.span == diagnostic.span for found in self._found):
                 return
             # An edit of a word that depends on parameters would be one for all uses.
             fixes = tuple(

@@ -110,8 +110,9 @@ class FixSearch:
             claims = self.table.rows[other].claims
             claims = {**claims, failure: replace(claims[failure], value=value)}
             true[other] = replace(self.table.rows[other], claims=claims)
-        harmed = self._harmed(self.table.with_rows(true))
-        if harmed and row.uses:
+        anew = self.table.with_rows(true)
+        harmed = self._harmed(anew)
+        if row.uses and (harmed or any(failure in anew[other].failures for other in true)):
             return []  # what is true in one use of the block is not in another
         message = f"{failure} {text}"
         if harmed:

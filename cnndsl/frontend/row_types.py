@@ -9,6 +9,7 @@ from typing import TypeAlias
 from cnndsl.errors import Fix
 from cnndsl.frontend.suggest import TYPE_NAMES, did_you_mean
 from cnndsl.frontend.syntax import TableRow, Word
+from cnndsl.ops.attributes import Kind
 from cnndsl.ops.base import Op
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Span
@@ -29,10 +30,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a block. Without a `default` it must be given."""
+    """
+    A parameter of a block. Without a `default` it must be given.
+
+    `kind` is that of the first attribute, or else claim, that it alone is the value of.
+    """
 
     name: str
-    word: Word
+    kind: Kind
     default: Word | None = None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cnndsl.errors import Edit, Fix, ValueRefused
 from cnndsl.frontend.columns import Slot, default_text
-from cnndsl.frontend.header import Column
+from cnndsl.frontend.row_types import Column
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE, RowLine, Word
 from cnndsl.source import Span
 
@@ -45,11 +45,12 @@ class Expected:
         slot = self.slot
         if slot is None:
             return word.is_dash
+        if word.pending:
+            return True
         if word.is_question:
             return slot.role == "claim"
         if word.is_dash:
-            needed = slot.attribute is not None and slot.attribute.required
-            return self.by_option or not (needed or default_text(slot))
+            return self.by_option or not (slot.required or default_text(slot))
         try:
             slot.kind.parse(word.text)
         except ValueRefused:
@@ -119,6 +120,6 @@ def _blank(slot: Slot | None) -> str | None:
         return NOT_APPLICABLE
     if slot.role == "claim":
         return INFER
-    if slot.attribute is not None and slot.attribute.required:
+    if slot.required:
         return None
     return default_text(slot) or NOT_APPLICABLE

@@ -90,9 +90,7 @@ def _value(entry: Entry, report: RowReport) -> Given | None:
 
 def _means_nothing(entry: Entry, word: Word) -> bool:
     """Whether a word is a `-` that may stand for a value left out."""
-    attribute = entry.slot.attribute
-    required = attribute is not None and attribute.required
-    return word.is_dash and not required and default_text(entry.slot) is None
+    return word.is_dash and not entry.slot.required and default_text(entry.slot) is None
 
 
 def _refuse_sign(entry: Entry, word: Word, report: RowReport) -> None:
