@@ -67,7 +67,8 @@ class Exports:
             example = torch.from_numpy(images[:1])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # tracing is on its way out of PyTorch
-                torch.jit.trace(self.module, example).save(str(traced))
+                script: Any = torch.jit.trace(self.module, example)
+            script.save(str(traced))
             shape = ",".join(map(str, example.shape))
             subprocess.run(
                 [pnnx.EXEC_PATH, traced, f"inputshape=[{shape}]", "fp16=0"],
@@ -111,7 +112,7 @@ def _open_onnxruntime(exports: Exports, images: FloatArray, threads: int) -> Cal
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
+    session: Any = onnxruntime.InferenceSession(
         str(exports.onnx_file(images)), options, providers=["CPUExecutionProvider"]
     )
     feed = {"x": images}

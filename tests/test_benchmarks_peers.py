@@ -37,7 +37,7 @@ ROWS = {
     "dense on an image": "D dense 5 activation=softmax",
     "dense, order of PyTorch": "D dense 5 flatten=chw",
     "dense behind dropout": "F flatten\nR dropout rate=0.5\nD dense 5",
-    "vectors that others read": "F flatten\nD dense 5\nE dense 5 from=F\nS add from=D,E",
+    "dense beside another reader": "F flatten\nD dense 297\nS add from=D,F",
     "a flattened image as the result": "C conv 4 ? kernel=3\nF flatten",
     "a sum": "C conv 3 ? kernel=3 padding=1\nS add ? ? from=C,In activation=relu",
     "maps side by side": "C conv 2 ? kernel=1\nJ concat ? ? from=C,In axis=maps",
