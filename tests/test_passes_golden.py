@@ -133,6 +133,29 @@ def test_a_pad_stays_for_whoever_else_reads_it():
     assert after["P"] == graph["P"]
 
 
+def test_pads_behind_each_other_are_folded_together():
+    graph = graph_of(
+        IN,
+        ("P", "pad padding=1", "In"),
+        ("Q", "pad padding=0+2", "P"),
+        ("A", "conv maps=2 kernel=3 padding=same", "Q"),
+    )
+    assert lines(FoldPad().run(graph)) == [
+        "A = conv(In) maps=2 kernel=3x3 padding=2+4 : f32[10,10,2]",
+        "output A",
+    ]
+
+
+def test_a_pad_stays_for_a_dead_reader():
+    graph = graph_of(
+        IN,
+        ("P", "pad padding=1", "In"),
+        ("D", "maxpool kernel=1 stride=1", "P"),
+        ("A", "conv maps=2 kernel=1", "P"),
+    )
+    verify(FoldPad().run(graph))
+
+
 def test_merge_common():
     graph = graph_of(
         IN,

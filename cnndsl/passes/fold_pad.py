@@ -35,13 +35,12 @@ class FoldPad(Pass):
         types = infer_types(graph)
         folded: dict[str, Node] = {}
         for node in graph.nodes:
-            if isinstance(node.op, Conv | Depthwise) and _pads(nodes[node.inputs[0]]):
-                folded[node.name] = _folded(node, node.op, nodes[node.inputs[0]], types)
-        if not folded:
-            return graph
-        after = graph.rewritten(folded)
-        unread = {node.name for node in after.dead() if _pads(node)}
-        return Graph(tuple(n for n in after.nodes if n.name not in unread), after.outputs)
+            pad = nodes[node.inputs[0]] if node.inputs else node
+            while isinstance(node.op, Conv | Depthwise) and _pads(pad):
+                node = _folded(node, node.op, pad, types)
+                folded[node.name] = node
+                pad = nodes[node.inputs[0]]
+        return _without_unread_pads(graph.rewritten(folded)) if folded else graph
 
 
 def _pads(node: Node) -> bool:
@@ -59,3 +58,13 @@ def _sum(first: Sides, second: Sides) -> Sides:
     (top, bottom), (left, right) = first
     (above, below), (before, behind) = second
     return (top + above, bottom + below), (left + before, right + behind)
+
+
+def _without_unread_pads(graph: Graph) -> Graph:
+    read = set(graph.outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if node.name in read or not _pads(node):
+            kept.append(node)
+            read.update(node.inputs)
+    return Graph(tuple(reversed(kept)), graph.outputs)
