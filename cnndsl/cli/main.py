@@ -27,6 +27,7 @@ _VERBS = {
     "compile": ("compile", "make one file of a table and its weights, or print a stage"),
     "run": ("run", "classify pictures"),
     "bench": ("bench", "measure how fast a network runs"),
+    "verify": ("verify", "compare a compiled network with the float64 reference, row by row"),
     "import": ("import_table", "write a .cnn table from a pasted one"),
 }
 

@@ -52,15 +52,22 @@ def weights_of(
     """
     if args.weights is not None or args.seed is not None or not network.params:
         return args.weights, args.seed
-    if spec in shipped_specs() and not Path(spec).exists():
-        shipped = resource("specs", "weights", f"{spec}.safetensors")
-        if shipped.is_file():
-            return str(shipped), None
+    shipped = shipped_weights(spec)
+    if shipped is not None:
+        return str(shipped), None
     raise WeightsError(
         f"{network.name} needs weights: {len(network.param_table)} tensors, "
         f"{network.params:,} numbers",
         fixes=["--weights FILE.safetensors", "--seed 0 draws random ones"],
     )
+
+
+def shipped_weights(spec: str) -> Path | None:
+    """The weights that are shipped with the spec of that name, if there are any."""
+    if spec not in shipped_specs() or Path(spec).exists():
+        return None
+    shipped = resource("specs", "weights", f"{spec}.safetensors")
+    return shipped if shipped.is_file() else None
 
 
 def open_model(args: argparse.Namespace) -> Model:

@@ -1,0 +1,126 @@
+"""How far a compiled network is from the float64 reference, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.protocol import Backend, Request
+from cnndsl.backends.reference.backend import ReferenceBackend
+from cnndsl.backends.reference.evaluate import evaluate_all
+from cnndsl.compiler import Compilation
+from cnndsl.errors import TargetError
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.node import Node
+from cnndsl.model import Model
+from cnndsl.ops.activation import Activation
+from cnndsl.ops.base import Op
+from cnndsl.ops.flatten import Flatten
+from cnndsl.ops.input import Input
+from cnndsl.passes.drop_dead import DropDead
+from cnndsl.plan.build import make_plan
+from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
+
+Images = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """
+    What a row, with all that is computed together with it, is off by.
+
+    `error` is the largest difference from the reference over the reference's largest absolute
+    value, `largest`; it includes what the rows before brought. `computes` names the operators in
+    order, `kernels` the algorithms that ran them.
+    """
+
+    row: str
+    computes: tuple[str, ...]
+    kernels: tuple[str, ...]
+    error: float
+    largest: float
+
+
+def output_error(model: Model, x: Images) -> float:
+    """The model's own output against the reference of the network as it was written."""
+    reference = ReferenceBackend().interpret(model.network, model.weights)
+    return relative_error(model(x), reference(x))
+
+
+def row_errors(
+    model: Model, x: Images, advance: Callable[[int], None] = lambda count: None
+) -> Iterator[RowError]:
+    """
+    Each row of a model against the reference, in order.
+
+    A row's values are read from a network that ends with it, compiled like the whole one: the same
+    rewritten graph, and for each node of it the same kernel, so the same bits. `advance` is told of
+    each row that is done. Raises `TargetError` for a target that makes no plans.
+    """
+    compilation = Compilation(model.network, model.target, model.numerics)
+    backend, graph = compilation.backend, compilation.graph
+    if not isinstance(backend, Backend):
+        raise TargetError(
+            f"the target {model.target} is what others are verified against",
+            code="E702",
+            fixes=["the target cpu"],
+        )
+    nchw = model.input.layout == "nchw"
+    wanted = evaluate_all(graph, model.weights, x.transpose(0, 2, 3, 1) if nchw else x)
+    for i, node in enumerate(graph.nodes):
+        if not isinstance(node.op, Input | Flatten):
+            prefix = DropDead().run(Graph(graph.nodes[: i + 1], (node.name,)))
+            plan = make_plan(prefix, backend.choose)
+            y = backend.load(Request(plan, model.weights, model.threads))(x)
+            want = wanted[node.name]
+            error = relative_error(y.transpose(0, 2, 3, 1) if nchw and y.ndim == 4 else y, want)
+            yield RowError(
+                row=node.row,
+                computes=_operators(node),
+                kernels=_kernels(plan, node),
+                error=error,
+                largest=largest_of(want),
+            )
+        advance(1)
+
+
+def relative_error(y: NDArray[np.floating], want: NDArray[np.floating]) -> float:
+    """
+    The largest difference over the largest absolute value that is wanted.
+
+    Infinite where one of the two has a NaN or an infinity and the other has not the same.
+
+    >>> relative_error(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    0.5
+    """
+    same = (y == want) | (np.isnan(y) & np.isnan(want))
+    if not (same | (np.isfinite(y) & np.isfinite(want))).all():
+        return float("inf")
+    difference = np.subtract(y, want, where=~same, out=np.zeros(want.shape))
+    error = float(np.abs(difference).max())
+    return error / largest_of(want) if error else 0.0
+
+
+def largest_of(want: NDArray[np.floating]) -> float:
+    """The largest finite absolute value, at least the smallest normal number of float32."""
+    finite = np.abs(want[np.isfinite(want)])
+    return max(float(finite.max(initial=0.0)), float(np.finfo(np.float32).tiny))
+
+
+def _operators(node: Node) -> tuple[str, ...]:
+    """The operators of a node in order, those that passes have drawn into it included."""
+    ops = (node.op, *(folded.op for folded in node.folded), *node.epilogue)
+    return tuple(map(_operator, ops))
+
+
+def _operator(op: Op) -> str:
+    return op.activation if isinstance(op, Activation) else op.row_type
+
+
+def _kernels(plan: Plan, node: Node) -> tuple[str, ...]:
+    """The algorithms that compute a node; what only moves its operands is no part of it."""
+    moves = (COPY, ZERO_HALO)
+    return tuple(s.kernel for s in plan.steps if s.node == node.name and s.kernel not in moves)

@@ -1,0 +1,148 @@
+"""`cnndsl verify`: how far a compiled network is from the float64 reference."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positive
+from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
+from cnndsl.cli.pictures import find_files, read_samples
+from cnndsl.cli.row_errors import Images, RowError, output_error, row_errors
+from cnndsl.cli.terminal import Terminal
+from cnndsl.model import Model
+
+EPILOG = """\
+examples:
+  cnndsl verify lenet5
+  cnndsl verify alexnet --numerics strict --batch 4
+  cnndsl verify alexnet.cnn --weights alexnet.safetensors --input photos/ --json
+
+The reference evaluates the operators' definitions in float64. An error is the largest difference
+from it over the reference's largest absolute value, in that row; it includes what the rows before
+brought. Each row's values are read from a network that ends with it and is compiled like the whole
+one. The output is compared with the reference of the table as it is written, before any rewriting.
+
+Without weights, those shipped with the spec, or random ones of seed 0. Without --input, images of
+standard normal numbers. Exit status 1 where the output's error is beyond --tolerance."""
+
+TOLERANCE = 1e-4
+REFERENCES = ("reference",)
+_HEADINGS = ("row", "computes", "kernel", "largest", "error", "")
+_NUMBERS = ("largest", "error")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `verify` takes."""
+    parser.add_argument("model", metavar="SPEC", help="a table as in `show`, or a compiled .cnnm")
+    add_weights(parser)
+    parser.add_argument(
+        "--against", choices=REFERENCES, default="reference", help="what is right (default: it)"
+    )
+    images = parser.add_mutually_exclusive_group()
+    images.add_argument(
+        "--input", metavar="FILE", nargs="+", help="pictures, .npy arrays, or folders of them"
+    )
+    images.add_argument(
+        "--batch", metavar="N", type=positive, default=1, help="random images (default: 1)"
+    )
+    parser.add_argument(
+        "--tolerance",
+        metavar="E",
+        type=tolerance,
+        default=TOLERANCE,
+        help=f"the largest error of the output that is fine (default: {TOLERANCE:g})",
+    )
+    add_machine(parser)
+    add_format(parser, result=True)
+    add_limits(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Compare every row and the output."""
+    given = args.weights is not None or args.seed is not None or args.model.endswith(COMPILED)
+    if not given and shipped_weights(args.model) is None:
+        args.seed = 0
+    model = open_model(args)
+    x = _images(model, args)
+    with terminal.progress("rows", len(model.network.ir.nodes)) as progress:
+        rows = list(row_errors(model, x, progress.advance))
+    error = output_error(model, x)
+    first = next((row.row for row in rows if row.error > args.tolerance), None)
+    if args.format == "json":
+        terminal.json(_as_json(args, model, rows, error, first))
+    else:
+        _print(rows, error, first, args.tolerance, terminal)
+    return int(not error <= args.tolerance)
+
+
+def _images(model: Model, args: argparse.Namespace) -> Images:
+    """The images to compare with: those of files, or random ones."""
+    if args.input is None:
+        rng = np.random.default_rng(args.seed or 0)
+        return rng.standard_normal((args.batch, *model.input_shape), np.float32)
+    samples = [sample for file in find_files(args.input) for sample in read_samples(file, model)]
+    return np.stack([sample.image for sample in samples]).astype(np.float32)
+
+
+def _print(
+    rows: Sequence[RowError], error: float, first: str | None, limit: float, terminal: Terminal
+) -> None:
+    cells = [
+        (
+            row.row,
+            ", ".join(row.computes),
+            " ".join(row.kernels),
+            f"{row.largest:.3g}",
+            f"{row.error:.1e}",
+            "*" if row.error > limit else "",
+        )
+        for row in rows
+    ]
+    terminal.table(_HEADINGS, cells, _NUMBERS)
+    terminal.say("")
+    if first is not None:
+        terminal.say(f"* beyond {limit:g}, first in row {first}")
+    verdict = "within" if error <= limit else "beyond"
+    terminal.say(f"output: {error:.1e} of its largest value, {verdict} {limit:g}")
+
+
+def _as_json(
+    args: argparse.Namespace,
+    model: Model,
+    rows: Sequence[RowError],
+    error: float,
+    first: str | None,
+) -> dict[str, Any]:
+    return {
+        "model": args.model,
+        "against": args.against,
+        "target": model.target,
+        "numerics": model.numerics,
+        "tolerance": args.tolerance,
+        "rows": [{**asdict(row), "error": _number(row.error)} for row in rows],
+        "first_row_beyond": first,
+        "output_error": _number(error),
+        "within": error <= args.tolerance,
+    }
+
+
+def _number(error: float) -> float | None:
+    """An error as JSON says it: null for an infinite one."""
+    return error if isfinite(error) else None
+
+
+def tolerance(text: str) -> float:
+    """An error from 0 to 1, as argparse reads arguments."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
