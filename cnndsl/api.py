@@ -35,8 +35,8 @@ def parse(
     """
     Read a `.cnn` table: from a file, by the name of a shipped spec, or from `text`.
 
-    All claims are checked. A file may include others of its folder. Raises `SpecError` with every finding of the table, `FileError` where
-    the file cannot be read.
+    All claims are checked. A file may include others of its folder. Raises `SpecError` with every
+    finding of the table, `FileError` where the file cannot be read.
 
     >>> parse("alexnet").params
     62378344

@@ -5,15 +5,32 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import sys
 import threading
+import time
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from struct import Struct
 
 _MAGIC = b"CNNDSLC1"
 _HEADER = Struct("<8s32s32s")  # magic, checksum of all that follows it, key
 _CHECKED_FROM = 8 + 32
+
+MOST_BYTES = 512 * 2**20
+"""What a cache may hold; beyond it, those entries go that were not used for the longest time."""
+MOST_UNUSED = 30 * 24 * 3600.0
+"""Seconds after which an entry goes that nobody has used."""
+# A use is noted no more often than this, in seconds: it costs a write.
+_NOTED_EVERY = 24 * 3600.0
+# A draft that is older than this many seconds was left by a process that was killed.
+_DRAFT_LIVES = 3600.0
+
+_ENTRY = re.compile(r"(?P<name>.+)-[0-9a-f]{24}\.cache")
+_DRAFT = re.compile(r".+-[0-9a-f]{24}\.[0-9]+-[0-9]+")
 
 
 class CacheWarning(UserWarning):
@@ -40,18 +57,30 @@ def default_directory() -> Path:
     return base / "cnndsl"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a cache: what it holds, its size in bytes, and when it was last used."""
+
+    path: Path
+    name: str
+    size: int
+    used: float
+
+
 class FileCache:
     """
     A folder of files, each named by what it holds and found by a digest of what it was made from.
 
     A file is trusted only where it belongs to this user and its checksum and its key are right;
     anything else is a miss, and the next `put` mends it. Files appear whole or not at all, so
-    several processes can share the folder without locks.
+    several processes can share the folder without locks. Old entries go when new ones come: see
+    `MOST_BYTES` and `MOST_UNUSED`. Files that are not the cache's are left alone.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._warned = False
+        self._pruned = False
 
     def path(self, name: str, key: bytes) -> Path:
         """The file of `name`, made from what `key` (32 bytes) digests."""
@@ -64,6 +93,7 @@ class FileCache:
                 if not _is_ours(file.fileno()):
                     return None
                 data = file.read()
+                _note_use(file.fileno(), file.name)
         except OSError:
             return None
         if len(data) < _HEADER.size:
@@ -88,12 +118,94 @@ class FileCache:
             with contextlib.suppress(OSError):
                 draft.unlink()
             self._warn(error)
+            return
+        if not self._pruned:  # once is enough: a process writes little
+            self._pruned = True
+            self.prune()
+
+    def entries(self) -> list[Entry]:
+        """All that is kept, of whatever version."""
+        return [
+            Entry(path, match["name"], size, used)
+            for path, size, used in self._files()
+            if (match := _ENTRY.fullmatch(path.name)) and _is_entry(path, size)
+        ]
+
+    def prune(self) -> None:
+        """Remove what was not used for long, and the oldest of what is too much."""
+        now, total = time.time(), 0
+        self._remove_drafts(now - _DRAFT_LIVES)
+        for entry in sorted(self.entries(), key=lambda entry: entry.used, reverse=True):
+            total += entry.size
+            if total > MOST_BYTES or now - entry.used > MOST_UNUSED:
+                _remove(entry.path)
+
+    def clear(self) -> list[Entry]:
+        """Remove all entries, and nothing else that lies in the folder. Returns the removed."""
+        self._remove_drafts(time.time() - _DRAFT_LIVES)
+        return [entry for entry in self.entries() if _remove(entry.path)]
+
+    def is_writable(self) -> bool:
+        """Whether entries can be kept, found by writing a file and removing it."""
+        probe = self.directory / f"probe-{'0' * 24}.{os.getpid()}-{threading.get_ident()}"
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _files(self) -> Iterator[tuple[Path, int, float]]:
+        """The folder's own files: where they are, their sizes and when they were last used."""
+        try:
+            paths = list(self.directory.iterdir())
+        except OSError:
+            return
+        for path in paths:
+            with contextlib.suppress(OSError):  # another process may have removed it
+                status = path.lstat()
+                if S_ISREG(status.st_mode):
+                    yield path, status.st_size, status.st_mtime
+
+    def _remove_drafts(self, before: float) -> None:
+        for path, _, used in self._files():
+            if used < before and _DRAFT.fullmatch(path.name):
+                _remove(path)
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
             message = f"every process compiles anew: cannot write {self.directory}"
             warnings.warn(f"{message} ({error.strerror})", CacheWarning, stacklevel=2)
+
+
+def _note_use(descriptor: int, path: str) -> None:
+    """Let a file's time say when it was last used."""
+    now = time.time()
+    if now - os.fstat(descriptor).st_mtime > _NOTED_EVERY:
+        with contextlib.suppress(OSError):  # a folder that is not ours is still read
+            os.utime(path, (now, now))
+
+
+def _is_entry(path: Path, size: int) -> bool:
+    """Whether a file that is named like an entry is one, or what a damaged disk left of one."""
+    if size < _HEADER.size:
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file, and say whether that could be done."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _is_ours(descriptor: int) -> bool:

@@ -10,6 +10,7 @@ from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.program import kernels_of
 from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.steps.shared import Params
 from cnndsl.backends.profiling import Roof, StepTimer
@@ -54,6 +55,11 @@ class CpuBackend:
         from cnndsl.backends.cpu.emit import emit
 
         return emit(plan, stage)
+
+    def cached(self, request: Request) -> dict[str, bool]:
+        """Each kernel that runs a plan, by name: whether the user's cache has it."""
+        calls = [lowered(1) for step in _lowered(request) for lowered in step]
+        return {kernel.name: shared_library().is_cached(kernel) for kernel in kernels_of(calls)}
 
     def step_timer(self, request: Request) -> StepTimer:
         """Make a plan ready to be timed."""

@@ -46,6 +46,10 @@ class Library:
                 self._addresses[kernel] = self._engine.get_function_address(kernel.symbol)
             return {kernel: self._addresses[kernel] for kernel in wanted}
 
+    def is_cached(self, kernel: Kernel) -> bool:
+        """Whether the cache has the kernel as this process would compile it."""
+        return self._cache.get(kernel.name, key_of(kernel.name)) is not None
+
     def _object(self, kernel: Kernel) -> bytes:
         key = key_of(kernel.name)
         cached = self._cache.get(kernel.name, key)

@@ -39,11 +39,16 @@ class Program:
     kept: tuple[Any, ...]
 
 
-def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
-    """The program of these calls over an arena of that many floats."""
+def kernels_of(calls: Sequence[Call]) -> list[Kernel]:
+    """The kernels that run these calls, each once."""
     kernels = [EXECUTOR, *(call.kernel for call in calls)]
     kernels += [field for call in calls for field in call.fields if isinstance(field, Kernel)]
-    addresses = library.addresses(kernels)
+    return list(dict.fromkeys(kernels))
+
+
+def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
+    """The program of these calls over an arena of that many floats."""
+    addresses = library.addresses(kernels_of(calls))
     table = np.zeros((len(calls), ROW_WORDS), np.int64)
     moved: dict[Place, list[int]] = {"input": [], "output": [], "arena": []}
     kept: list[Any] = [library]
