@@ -28,6 +28,7 @@ _VERBS = {
     "run": ("run", "classify pictures"),
     "bench": ("bench", "measure how fast a network runs"),
     "verify": ("verify", "compare a compiled network with the float64 reference, row by row"),
+    "doctor": ("doctor", "print versions, what the compiler sees, and what the cache holds"),
     "import": ("import_table", "write a .cnn table from a pasted one"),
 }
 
