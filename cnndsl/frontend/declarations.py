@@ -115,7 +115,7 @@ class _Reader:
         columns, rows = read_table(owner, section.lines, self.blocks.values(), self._findings)
         if columns is not None and not rows:
             self._findings.error("E114", f"the block {name} has no rows", head.name.span)
-        rows = rows if columns else ()
+        rows = () if columns is None else rows
         kinds = parameter_kinds(rows, columns or (), types)
         parameters = tuple(self._parameters(head, kinds))
         if usable:
