@@ -158,6 +158,8 @@ def test_texts_that_people_write_are_read(kind, text, value):
         (NormKind(), "layer(1)", "is not a normalization with its epsilon such as batch(1e-5)"),
         (ConnectionsKind(), "1+0", "(the maps of '1+0' must increase)"),
         (ConnectionsKind(), "0-50000,0-50000", f"(it has more than {MOST_LINKS:,} links)"),
+        (ConnectionsKind(), "0-50000+50001-100000", f"(it has more than {MOST_LINKS:,} links)"),
+        (ConnectionsKind(), "1+1", "(the maps of '1+1' must increase)"),
     ],
 )
 def test_a_refusal_says_what_is_expected(kind, text, message):

@@ -122,6 +122,12 @@ def test_the_connections_of_lenets_c3_are_counted_as_the_paper_counts_them():
     assert conv.macs(s2) + conv.infer(s2).size == 151_600
 
 
+@pytest.mark.parametrize(("centres", "trainable"), [("trained", True), ("fixed", False)])
+def test_fixed_centres_are_counted_and_not_trained(centres, trainable):
+    (param,) = parse_op(f"rbf maps=10 distance=squared centres={centres}").params(f32(84))
+    assert (param.count, param.trainable) == (840, trainable)
+
+
 def test_sigmoid_keeps_the_digits_of_small_results_and_overflows_nowhere():
     x = np.array([[-745.0, -700.0, -40.0, 40.0, 1e4, -1e4]])
     y = parse_op("activation activation=sigmoid").evaluate(x)
