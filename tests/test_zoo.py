@@ -30,7 +30,17 @@ ZOO = {
     "nin": (966_986, "0.222"),
     "mobilenet_v1": (4_231_976, "0.569"),
     "mobilenet_v2": (3_504_872, "0.301"),
+    "mobilenet_v3_large": (5_483_032, "0.217"),
+    "mobilenet_v3_small": (2_542_856, "0.057"),
+    "shufflenet": (1_865_728, "0.137"),
+    "efficientnet_b0": (5_288_548, "0.386"),
+    "inception_v3": (23_834_568, "5.713"),
+    "xception": (22_855_952, "8.357"),
     "densenet121": (7_978_856, "2.834"),
+    "fcn8s": (134_489_759, "181.529"),
+    "unet": (31_030_658, "150.428"),
+    "yolo_v1_tiny": (27_095_374, "1.608"),
+    "yolo_v3_tiny": (8_852_366, "2.782"),
 }
 OTHERS = {"alexnet", "alexnet_2012", "fashion_mnist", "lenet5", "lenet5_1998"}
 """Counted in `test_specs`."""

@@ -102,7 +102,7 @@ class _Reader:
 
     def _declare(self, section: Section, head: BlockLine, below: dict[str, BlockLine]) -> None:
         name = head.name.text
-        usable = self._check_name(head.name)
+        self._check_name(head.name)
         others = {
             other: f"the block {other} is declared below, in line {line.span.line}: the rows of a "
             "block are of blocks declared above it"
@@ -118,11 +118,12 @@ class _Reader:
         rows = () if columns is None else rows
         kinds = parameter_kinds(rows, columns or (), types)
         parameters = tuple(self._parameters(head, kinds))
-        if usable:
+        # Also under a name that cannot be used, unless rows mean something else by it: rows of that
+        # type are not wrong for the name.
+        if name not in self.blocks and name not in OPERATORS:
             self.blocks[name] = Block(name, parameters, columns or (), rows, types, head.span)
 
-    def _check_name(self, word: Word) -> bool:
-        """Whether a block can have that name."""
+    def _check_name(self, word: Word) -> None:
         message = ""
         if word.text.lower() in OPERATORS:
             message = f"{word.text} is a row type of the language"
@@ -134,7 +135,6 @@ class _Reader:
             message = f"{shown(word.text)} is no block name: {allowed}"
         if message:
             self._findings.error("E106", message, word.span, fixes=["another name"])
-        return not message
 
     def _parameters(self, head: BlockLine, kinds: Mapping[str, Kind]) -> Iterator[Parameter]:
         known: list[str] = []
