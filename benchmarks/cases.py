@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float32]
 
 SPECS = Path(__file__).with_name("nets")
 # Where a name means another table than the spec that is shipped under it.
-_OTHERS = {"lenet5": "lenet5_dense"}
+_OTHERS = {"lenet5": "lenet5_dense", "resnet50": "resnet50_folded"}
 _INPUT_SIZE = re.compile(r"(?m)^(\w+ +input +\w+ +)\d+x\d+")
 
 
@@ -77,17 +77,19 @@ def draw_weights(network: Network) -> dict[str, FloatArray]:
     """
     Random weights that keep values within a few powers of two through any depth.
 
-    Biases are not zero, so that one that is left out shows. A sum would double the variance that
-    He's initialisation keeps; the rows that it adds up are scaled to make up for it.
+    None is zero or one, as a seed would draw it, so that one that is left out shows. A sum would
+    double the variance that He's initialisation keeps; the rows that it adds up make up for it.
     """
     summed = {name for node in network.ir.nodes if isinstance(node.op, Add) for name in node.inputs}
     scaled = {row.name for row in network.rows if row.result in summed}
-    weights = seeded_weights(network.param_table, seed=0)
+    params = network.param_table
+    weights = seeded_weights(params, seed=0)
     for name, array in weights.items():
-        row, _, kind = name.rpartition(".")
-        if kind == "bias":
-            rng = np.random.default_rng(crc32(name.encode()))
+        rng = np.random.default_rng(crc32(name.encode()))
+        if params[name].init == "zeros":
             weights[name] = 0.1 * rng.standard_normal(array.shape, np.float32)
-        elif row in scaled:
+        elif params[name].init == "ones":
+            weights[name] = 0.5 + rng.random(array.shape, np.float32)
+        elif name.rpartition(".")[0] in scaled:
             weights[name] = array * np.float32(0.5)
     return weights

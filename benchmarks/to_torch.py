@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,19 +25,23 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.base import Op
+from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
+from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.input import Input
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.mul import Mul
 from cnndsl.ops.window import Window
 from cnndsl.types import TensorType
 
 Weights = Mapping[str, NDArray[np.float32]]
+Filled = TypeVar("Filled", bound=nn.Module)
 
 
 class Converted(nn.Module):
@@ -68,6 +73,13 @@ class Sum(nn.Module):
         return reduce(torch.add, operands)
 
 
+class Product(nn.Module):
+    def forward(self, *operands: torch.Tensor) -> torch.Tensor:
+        rank = max(x.dim() for x in operands)
+        images = [x if x.dim() == rank else x[:, :, None, None] for x in operands]
+        return reduce(torch.mul, images)
+
+
 class Join(nn.Module):
     def __init__(self, axis: int) -> None:
         super().__init__()
@@ -90,6 +102,7 @@ _ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
     "silu": nn.SiLU,
+    "hard_swish": nn.Hardswish,
     "linear": nn.Identity,
     "softmax": lambda: nn.Softmax(1),
     "log_softmax": lambda: nn.LogSoftmax(1),
@@ -115,6 +128,11 @@ class _Converter:
         match node.op:
             case Conv() as op:
                 return _padded(op.window, x, 0.0, lambda sides: self._conv(node, op, x, sides))
+            case Depthwise() as op:
+                conv = op.as_conv(x.maps)
+                return _padded(op.window, x, 0.0, lambda sides: self._conv(node, conv, x, sides))
+            case BatchNorm() as op:
+                return self._batch_norm(node, op, x)
             case Dense() as op:
                 return self._dense(node, op, x)
             case MaxPool() as op:
@@ -136,6 +154,8 @@ class _Converter:
                 return nn.Sequential(LastMaps(), nn.Flatten()) if keeps_maps else nn.Flatten()
             case Add():
                 return Sum()
+            case Mul():
+                return Product()
             case Concat() as op:
                 return Join({"maps": 1, "height": 2, "width": 3}[op.axis])
             case op:
@@ -147,6 +167,12 @@ class _Converter:
         )
         return self._filled(module, node)
 
+    def _batch_norm(self, node: Node, op: BatchNorm, x: TensorType) -> nn.Module:
+        kind = nn.BatchNorm2d if x.is_image else nn.BatchNorm1d
+        module = kind(x.maps, op.epsilon)
+        names = {"mean": "running_mean", "variance": "running_var"}
+        return self._filled(module, node, names)
+
     def _dense(self, node: Node, op: Dense, x: TensorType) -> nn.Module:
         module = self._filled(nn.Linear(x.size, op.maps, op.bias), node)
         flattened = self._flattened(node)
@@ -157,10 +183,12 @@ class _Converter:
                 module.weight.copy_(columns.reshape(op.maps, -1).clone())
         return module
 
-    def _filled(self, module: nn.Conv2d | nn.Linear, node: Node) -> nn.Conv2d | nn.Linear:
+    def _filled(self, module: Filled, node: Node, names: Mapping[str, str] | None = None) -> Filled:
+        """The module with a node's parameters in it. `names` are those that differ in PyTorch."""
         with torch.no_grad():
-            for name, param in node_params(node, self.types).items():
-                getattr(module, param.name).copy_(torch.tensor(self.weights[name]))
+            for full, param in node_params(node, self.types).items():
+                theirs = (names or {}).get(param.name, param.name)
+                getattr(module, theirs).copy_(torch.tensor(self.weights[full]))
         return module
 
     def _flattened(self, node: Node) -> tuple[int, ...] | None:

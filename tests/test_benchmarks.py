@@ -136,17 +136,19 @@ def test_every_table_of_ours_is_right(spec):
     assert open_problem(spec).network.macs > 0
 
 
-def test_lenet5_is_measured_with_a_dense_output():
+def test_what_a_name_stands_for():
     assert open_problem("lenet5").network.rows[-1].op.row_type == "dense"
     assert open_problem("alexnet").network.params == 62_378_344
-    assert open_problem("resnet50").network.macs == 4_089_184_256
+    resnet = open_problem("resnet50").network
+    assert resnet.macs == 4_089_184_256
+    assert "batchnorm" not in {node.op.row_type for node in resnet.ir.nodes}
 
 
 def test_images_of_any_size_fit_the_network_for_it():
     assert open_problem("stack", 65).images(2).shape == (2, 3, 65, 65)
 
 
-def test_weights_are_the_same_in_every_process_and_biases_are_not_zero():
+def test_weights_are_the_same_in_every_process_and_none_is_left_at_zero():
     network = open_problem("lenet5").network
     first, again = draw_weights(network), draw_weights(network)
     for name, array in first.items():
