@@ -142,6 +142,7 @@ def test_texts_that_people_write_are_read(kind, text, value):
         (Number(above=0.0), "0", "(it must be greater than 0)"),
         (Number(least=0.0, below=1.0), "1", "(it must lie in 0 <= value < 1)"),
         (Range(), "1..0", "(the first number must be the smaller one)"),
+        (Range(), "1..1", "(the first number must be the smaller one)"),
         (PaddingKind(), "smae", "'smae' is not valid, same, same_upper, same_lower, or cells"),
         (PaddingKind(), "1+2+3", "'1+2+3' is not valid, same"),
         (Choice(("relu", "tanh")), "rleu", "'rleu' is not one of relu, tanh"),
@@ -165,6 +166,30 @@ def test_texts_that_people_write_are_read(kind, text, value):
 def test_a_refusal_says_what_is_expected(kind, text, message):
     with pytest.raises(ValueRefused) as caught:
         kind.parse(text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2.0, "2"), (-0.5, "-0.5"), (2e-5, "2e-05"), (1e6, "1000000.0")]
+)
+def test_a_number_is_written_briefly(value, text):
+    assert Number().format(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("conv maps=1 maps=2 kernel=1", "maps is given twice"),
+        ("conv maps=1 stride=1", "conv lacks kernel"),
+        ("conv width=1", "'width' is not an attribute of conv"),
+        ("convolution maps=1", "'convolution' is not an operator"),
+        ("dropout rate=1", "must lie in 0 <= value < 1"),
+        ("dropout rate=-0.5", "must lie in 0 <= value < 1"),
+    ],
+)
+def test_an_operators_text_is_refused_by_name(text, message):
+    with pytest.raises(ValueRefused) as caught:
+        parse_op(text)
     assert message in str(caught.value)
 
 

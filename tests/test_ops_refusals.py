@@ -85,6 +85,8 @@ IMAGE, VECTOR = f32(8, 6, 4), f32(12)
             "groups",
             "4 input maps do not divide",
         ),
+        ("input maps=3 size=4 mean=1,2", (), "mean", "mean has 2 numbers, and the image 3 maps"),
+        ("input maps=3 size=4 std=1,2", (), "std", "std has 2 numbers, and the image 3 maps"),
         ("conv maps=2 kernel=1 groups=3", (IMAGE,), "groups", "4 input maps do not divide"),
         ("conv maps=6 kernel=1 groups=4", (IMAGE,), "groups", "6 output maps do not divide"),
         (
