@@ -196,3 +196,10 @@ def test_nearby_values_come_nearest_first_and_never_the_value_itself(kernel, str
         assert getattr(op, attribute.name) not in [value for _, value in near]
         for _, value in near:
             assert attribute.kind.parse(attribute.kind.format(value)) == value
+
+
+def test_a_false_size_of_a_row_that_gives_one_of_two_extents_is_one_error():
+    text = "cnn 1\nlayer type maps size\nIn input 3 8x8\nU resize 3 17x17 factor=2 mode=nearest\n"
+    with pytest.raises(CnnError) as caught:
+        load_network(Source("t.cnn", text))
+    assert [d.code for d in caught.value.diagnostics] == ["E202"]

@@ -88,6 +88,14 @@ def test_images_may_be_given(cli):
     assert found["rows"][0]["error"] == 0.0
 
 
+def test_no_images_and_too_many_are_refused(cli):
+    np.save("none.npy", np.zeros((0, 12, 12, 16), np.float32))
+    assert "no images in none.npy" in cli("verify", "four.cnn", "--input", "none.npy").err
+    many = cli("verify", "four.cnn", "--batch", "1000000")
+    assert many.status == 1
+    assert "error[E304]" in many.err
+
+
 def test_the_reference_is_not_compared_with_itself(cli):
     outcome = cli("verify", "four.cnn", "--target", "reference")
     assert outcome.status == 1

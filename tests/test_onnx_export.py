@@ -22,6 +22,8 @@ from cnndsl.ir.network import Network
 from cnndsl.ir.node import Node
 from cnndsl.ops.input import Input
 from cnndsl.ops.registry import OPERATORS
+from cnndsl.ops.reshape import Reshape
+from cnndsl.ops.slice import Part, Slice
 from cnndsl.source import Source
 
 pytestmark = pytest.mark.peers
@@ -61,9 +63,6 @@ def test_a_random_graph_gives_the_same_in_onnx_runtime(graph):
 
 def of_one_operator(op, operands):
     """A network of one operator whose operands are parts of the image."""
-    from cnndsl.ops.reshape import Reshape
-    from cnndsl.ops.slice import Part, Slice
-
     total = sum(operand.size for operand in operands)
     nodes = [Node("In", Input(total, (1, 1)), (), "In")]
     begin = 0

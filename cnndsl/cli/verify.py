@@ -15,6 +15,8 @@ from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weig
 from cnndsl.cli.pictures import find_files, read_samples
 from cnndsl.cli.row_errors import Images, RowError, output_error, row_errors
 from cnndsl.cli.terminal import Terminal
+from cnndsl.errors import InputError, LimitError
+from cnndsl.limits import format_bytes
 from cnndsl.model import Model
 
 EPILOG = """\
@@ -84,10 +86,25 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def _images(model: Model, args: argparse.Namespace) -> Images:
     """The images to compare with: those of files, or random ones."""
     if args.input is None:
+        _check_memory(model, args.batch, args.max_memory)
         rng = np.random.default_rng(args.seed or 0)
         return rng.standard_normal((args.batch, *model.input_shape), np.float32)
     samples = [sample for file in find_files(args.input) for sample in read_samples(file, model)]
+    if not samples:
+        raise InputError(f"no images in {', '.join(args.input)}", code="E603")
+    _check_memory(model, len(samples), args.max_memory)
     return np.stack([sample.image for sample in samples]).astype(np.float32)
+
+
+def _check_memory(model: Model, batch: int, limit: int) -> None:
+    """Raise `LimitError` where the reference, which keeps every row's float64, needs too much."""
+    needed = 2 * batch * sum(row.activation_bytes for row in model.network.summary().rows)
+    if needed > limit:
+        raise LimitError(
+            f"the reference needs {format_bytes(needed)} for {batch} images, and the limit is "
+            f"{format_bytes(limit)}",
+            fixes=["fewer images, or a larger --max-memory"],
+        )
 
 
 def _print(

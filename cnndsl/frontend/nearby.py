@@ -38,7 +38,7 @@ def nearby(attribute: Attribute, op: Op, operand: TensorType | None, aim: float)
         window = getattr(op, "window", None)
         if isinstance(window, Window) and operand is not None and operand.is_image:
             found = _paddings(window, operand.height_width)
-    elif isinstance(kind, Extent):
+    elif isinstance(kind, Extent) and value is not None:
         found = _pairs(value, _SIZES if op.operands == 0 else _STEPS)
     elif isinstance(kind, Count) and value is not None:
         found = _counts(value, aim)
