@@ -298,6 +298,12 @@ def test_blocks_that_repeat_blocks_are_counted_before_they_explode():
     assert caught.value.code == "E302"
 
 
+def test_the_work_for_each_block_does_not_grow_with_the_blocks_above_it():
+    """With a copy of all others for each block, this would take minutes."""
+    declared = [f"block B{i}(n)\nlayer type maps kernel\nc conv $n 1x1\nend" for i in range(2000)]
+    assert len(of("\n".join(declared), "A B1999 ? 12x12 n=4")) == 2
+
+
 def test_blocks_in_blocks_have_a_limit():
     declared = ["block B0(n)\nlayer type maps kernel\nc conv $n 1x1\nend"]
     declared += [f"block B{i}(n)\nlayer type n\nc B{i - 1} $n\nend" for i in range(1, 20)]

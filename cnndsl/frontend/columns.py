@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
@@ -142,10 +142,9 @@ def _common(row_type: RowType | None) -> dict[str, Slot]:
     return _NORMALIZED_ROW if issubclass(row_type, Rescalable | Separable) else _OPERATORS_ROW
 
 
-def column_names(blocks: Iterable[Block] = ()) -> frozenset[str]:
-    """Every name that a column may have, those of the parameters of `blocks` included."""
-    types = (*OPERATORS.values(), *blocks)
-    return frozenset(name for row_type in types for name in option_names(row_type))
+def column_names() -> frozenset[str]:
+    """Every name that a column may have, those of the parameters of blocks aside."""
+    return frozenset(name for operator in OPERATORS.values() for name in option_names(operator))
 
 
 def option_names(row_type: RowType) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from cnndsl.errors import CnnError, Edit, Fix, ValueRefused
-from cnndsl.frontend.columns import RESERVED
+from cnndsl.frontend.columns import RESERVED, column_names, option_names
 from cnndsl.frontend.expressions import parse_expression
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.header import TableOwner, check_version, read_table
@@ -34,10 +34,12 @@ class Declarations:
     """
     All blocks by name, those of included files too, in an order in which each uses earlier ones.
 
-    `self_contained` is the text with the blocks of included files in place of each `include`.
+    `columns` are the names that a column may have, parameters of blocks included. `self_contained`
+    is the text with the blocks of included files in place of each `include`.
     """
 
     blocks: dict[str, Block]
+    columns: Collection[str]
     self_contained: Source
 
 
@@ -57,7 +59,7 @@ def read_declarations(
         pieces += [text[done : line.span.start], included]
         done = line.span.end
     whole = Source(document.source.name, "".join([*pieces, text[done:]]))
-    return Declarations(reader.blocks, whole if pieces else document.source)
+    return Declarations(reader.blocks, reader.columns, whole if pieces else document.source)
 
 
 class _Reader:
@@ -65,6 +67,7 @@ class _Reader:
 
     def __init__(self, files: IncludedFiles, limits: Limits, findings: Findings) -> None:
         self.blocks: dict[str, Block] = {}
+        self.columns = set(column_names())
         self._files = files
         self._limits = limits
         self._findings = findings
@@ -103,16 +106,10 @@ class _Reader:
     def _declare(self, section: Section, head: BlockLine, below: dict[str, BlockLine]) -> None:
         name = head.name.text
         self._check_name(head.name)
-        others = {
-            other: f"the block {other} is declared below, in line {line.span.line}: the rows of a "
-            "block are of blocks declared above it"
-            for other, line in below.items()
-            if other not in self.blocks
-        }
-        others[name] = f"a row of the block {name} cannot be of type {name} itself"
-        types = RowTypes(dict(self.blocks), others)
+        place = len(self.blocks)
+        types = RowTypes(self.blocks, name, place, below)
         owner = TableOwner(f"the block {shown(name)}", head.name.span)
-        columns, rows = read_table(owner, section.lines, self.blocks.values(), self._findings)
+        columns, rows = read_table(owner, section.lines, self.columns, self._findings)
         if columns is not None and not rows:
             self._findings.error("E114", f"the block {name} has no rows", head.name.span)
         rows = () if columns is None else rows
@@ -121,7 +118,9 @@ class _Reader:
         # Also under a name that cannot be used, unless rows mean something else by it: rows of that
         # type are not wrong for the name.
         if name not in self.blocks and name not in OPERATORS:
-            self.blocks[name] = Block(name, parameters, columns or (), rows, types, head.span)
+            block = Block(name, parameters, columns or (), rows, types, place, head.span)
+            self.blocks[name] = block
+            self.columns.update(option_names(block))
 
     def _check_name(self, word: Word) -> None:
         message = ""

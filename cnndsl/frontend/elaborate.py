@@ -60,9 +60,9 @@ def check_document(
     declared = read_declarations(document, sections, files, limits, findings)
     for block in declared.blocks.values():
         check_block(block, findings)
-    outline = read_outline(document, sections.lines, declared.blocks.values(), findings)
+    outline = read_outline(document, sections.lines, declared.columns, findings)
     expander = Expander(limits)
-    expander.expand(outline.rows, outline.columns, RowTypes(declared.blocks, {}), findings)
+    expander.expand(outline.rows, outline.columns, RowTypes(declared.blocks), findings)
     check_inputs(expander.top, findings)
     table = check_rows(expander.rows, limits)
     report_failures(table, findings)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from cnndsl.errors import Edit, Fix
-from cnndsl.frontend.columns import column_names
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.row_types import Block, Column
+from cnndsl.frontend.row_types import Column
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import (
     BadLine,
@@ -47,24 +46,25 @@ class Outline:
 
 
 def read_outline(
-    document: Document, lines: Sequence[Line], blocks: Iterable[Block], findings: Findings
+    document: Document, lines: Sequence[Line], known: Collection[str], findings: Findings
 ) -> Outline:
     """
     Sort the lines of a text that stand in no block.
 
-    Raises where nothing is known of the columns: no row can be read.
+    `known` are the names that a column may have. Raises where nothing is known of the columns: no
+    row can be read.
     """
     name = _network_name(document.source, lines, findings)
     end = document.lines[-1].span.end
     owner = TableOwner("the text", Span(document.source, end, end))
-    columns, rows = read_table(owner, lines, blocks, findings)
+    columns, rows = read_table(owner, lines, known, findings)
     if columns is None:
         findings.raise_errors()
     return Outline(name, columns or (), rows)
 
 
 def read_table(
-    owner: TableOwner, lines: Sequence[Line], blocks: Iterable[Block], findings: Findings
+    owner: TableOwner, lines: Sequence[Line], known: Collection[str], findings: Findings
 ) -> tuple[tuple[Column, ...] | None, tuple[TableRow, ...]]:
     """The columns and rows among `lines`; no columns where the header does not tell them apart."""
     headers = _keyword_lines(lines, "header")
@@ -79,7 +79,7 @@ def read_table(
     early = [x for x in rows if x.span.start < headers[0].span.start and isinstance(x, RowLine)]
     if early:
         findings.error("E102", "the row stands above the header", early[0].span)
-    return _columns(headers[0], column_names(blocks), findings), rows
+    return _columns(headers[0], known, findings), rows
 
 
 def _keyword_lines(lines: Sequence[Line], kind: str) -> list[KeywordLine]:
@@ -188,7 +188,7 @@ def _miss_header(
 
 
 def _columns(
-    header: KeywordLine, known: frozenset[str], findings: Findings
+    header: KeywordLine, known: Collection[str], findings: Findings
 ) -> tuple[Column, ...] | None:
     """The columns behind `type`, or None where the header does not tell them apart."""
     words = header.words

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from cnndsl.errors import Fix
 from cnndsl.frontend.suggest import TYPE_NAMES, did_you_mean
-from cnndsl.frontend.syntax import TableRow, Word
+from cnndsl.frontend.syntax import BlockLine, TableRow, Word
 from cnndsl.ops.attributes import Kind
 from cnndsl.ops.base import Op
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Span
+
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Block:
     Rows that stand for one: `block Bottleneck(maps, stride=1) ... end`.
 
     Its first row reads what a row of its type reads, called `in` among its rows; the last row's
-    result is its own. `types` are the row types that its rows may have.
+    result is its own. `types` are the row types that its rows may have, `place` counts the blocks
+    declared before it.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Block:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     types: RowTypes
+    place: int
     span: Span
 
     def parameter(self, name: str) -> Parameter | None:
@@ -73,23 +77,43 @@ def type_name(row_type: RowType) -> str:
 @dataclass(frozen=True, slots=True)
 class RowTypes:
     """
-    The types that a row may have: all operators, and the `blocks` declared above it.
+    The types that a row may have: all operators, and blocks.
 
-    `others` are blocks that it may not be of, with the reason.
+    `blocks` are all of a text, by name and in order. A row of the block `own` may be of the first
+    `count` of them, those declared above it; of `below` it may not be. A row of the network's own
+    table may be of any.
     """
 
-    blocks: Mapping[str, Block]
-    others: Mapping[str, str]
+    blocks: Mapping[str, Block] = field(repr=False, compare=False)
+    own: str = ""
+    count: int = 0
+    below: Mapping[str, BlockLine] = field(
+        default_factory=dict[str, BlockLine], repr=False, compare=False
+    )
 
     def find(self, text: str) -> RowType | None:
         """The type of that name. Blocks are told apart by case, operators are not."""
-        return self.blocks.get(text) or OPERATORS.get(text.lower())
+        block = self.blocks.get(text)
+        return block if block and self._above(block) else OPERATORS.get(text.lower())
 
     def why_not(self, text: str) -> str:
         """Why no row can be of that type, or nothing where it is simply unknown."""
-        return self.others.get(text, "")
+        if text == self.own:
+            return f"a row of the block {text} cannot be of type {text} itself"
+        if text in self.below:
+            line = self.below[text].span.line
+            return (
+                f"the block {text} is declared below, in line {line}: the rows of a block are of "
+                "blocks declared above it"
+            )
+        return ""
 
     def suggest(self, word: Word) -> list[Fix | str]:
         """What a word that is no type was probably meant to be, or else what there is."""
-        known = [*self.blocks, *OPERATORS]
-        return [*did_you_mean(word, known, TYPE_NAMES)] or [f"one of {', '.join(known)}"]
+        above = [block.name for block in self.blocks.values() if self._above(block)]
+        known = [*above, *OPERATORS]
+        shown = ", ".join([*above[:_MOST_NAMED], *OPERATORS])
+        return [*did_you_mean(word, known, TYPE_NAMES)] or [f"one of {shown}"]
+
+    def _above(self, block: Block) -> bool:
+        return not self.own or block.place < self.count
