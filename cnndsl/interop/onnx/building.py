@@ -1,0 +1,163 @@
+"""The graph that grows while an ONNX model is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import CnnError
+from cnndsl.interop.onnx.naming import Names
+from cnndsl.interop.onnx.reading import Array, Facts
+from cnndsl.interop.onnx.values import View, as_image, onnx_shape, realise
+from cnndsl.ir.infer import infer_node
+from cnndsl.ir.node import Node
+from cnndsl.ops.base import Op
+from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.rescalable import Rescalable
+from cnndsl.types import TensorType, f32
+
+FloatArray = NDArray[np.float32]
+
+TINY = 1e-12
+"""The epsilon of a normalization that only scales and shifts: nothing beside a variance of 1."""
+
+
+class Unsupported(Exception):
+    """A node that no row can say, with the reason and what to do."""
+
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__(reason)
+        self.fix = fix
+
+
+@dataclass
+class Builder:
+    """Nodes in order, each a row of its own, their types and their weights."""
+
+    nodes: list[Node] = field(default_factory=list[Node])
+    types: dict[str, TensorType] = field(default_factory=dict[str, TensorType])
+    weights: dict[str, FloatArray] = field(default_factory=dict[str, FloatArray])
+    names: Names = field(default_factory=Names)
+
+    def add(
+        self,
+        op: Op,
+        inputs: Sequence[str],
+        source: Facts | None = None,
+        params: Mapping[str, Array] | None = None,
+    ) -> str:
+        """A node of that operator. Raises `Unsupported` where the operator refuses its operands."""
+        wish = (source.op_type, source.name) if source is not None else ("", "")
+        name = self.names.take(op, *wish)
+        node = Node(name, op, tuple(inputs), name)
+        try:
+            self.types[name] = infer_node(node, self.types)
+        except CnnError as error:
+            raise Unsupported(error.diagnostics[0].message) from None
+        self.nodes.append(node)
+        wanted = {p.name: p.shape for p in op.params(*(self.types[i] for i in inputs))}
+        for key, array in (params or {}).items():
+            if array.shape != wanted.get(key):
+                raise Unsupported(f"its {key} has the shape {list(array.shape)}")
+            self.weights[f"{name}.{key}"] = np.ascontiguousarray(array, np.float32)
+        return name
+
+    def view(self, name: str, shape: tuple[int, ...] | None = None) -> View:
+        """A node's result as it stands, or in another ONNX shape."""
+        type_ = self.types[name]
+        return View(name, type_, onnx_shape(type_) if shape is None else shape)
+
+    def realised(self, view: View, type_: TensorType) -> str:
+        """A node whose result is the view's cells as an image or a vector."""
+        ops = realise(view, type_)
+        if ops is None:
+            raise Unsupported(
+                f"it reads cells in an order that no row makes (as {list(view.shape)})",
+                "only channel shuffles, flattening and reshaping have rows",
+            )
+        name = view.node
+        for op in ops:
+            name = self.add(op, [name])
+        return name
+
+    def image(self, view: View) -> str:
+        """A node with the view as an image: maps along the first axis."""
+        return self.realised(view, as_image(view.shape))
+
+    def vector(self, view: View) -> str:
+        """A node with all of the view as one vector."""
+        return self.realised(view, f32(prod(view.shape)))
+
+    def tensor(self, view: View) -> str:
+        """A node with the view as what it is: a vector of one axis, or an image."""
+        return self.vector(view) if len(view.shape) == 1 else self.image(view)
+
+    def along(self, view: View, axis: int) -> tuple[View, tuple[int, ...]]:
+        """The view with an axis moved to the front, and the order that moves it back."""
+        axis %= len(view.shape)
+        order = (axis, *(i for i in range(len(view.shape)) if i != axis))
+        if axis == 0:
+            return view, order
+        back = tuple(int(i) for i in np.argsort(order))
+        return view.transposed(order), back
+
+    def elementwise(self, op: Op, view: View, source: Facts) -> View:
+        """An operator that looks at each cell by itself, whatever their order."""
+        return replace(view, node=self.add(op, [view.node], source), shared=False)
+
+    def scaled(
+        self, view: View, scale: Array | None, shift: Array | None, source: Facts, axis: int
+    ) -> View:
+        """
+        The view times `scale` plus `shift`, each a number for each place along the axis.
+
+        It goes into the parameters of the node before, if that node has some of that kind and
+        nobody else reads it; else it becomes a normalization that only scales and shifts.
+        """
+        front, back = self.along(view, axis)
+        count = front.shape[0]
+        factor = np.ones(count) if scale is None else scale.astype(np.float64)
+        summand = np.zeros(count) if shift is None else shift.astype(np.float64)
+        whole = front.places is None and count == front.type.maps
+        if whole and not view.shared and self._absorbed(view.node, factor, summand):
+            return view
+        params = {
+            "mean": np.zeros(count),
+            "variance": np.ones(count),
+            **({} if scale is None else {"weight": factor}),
+            **({} if shift is None else {"bias": summand}),
+        }
+        op = BatchNorm(TINY, scale is not None, shift is not None)
+        result = self.add(op, [self.tensor(front)], source, params)
+        made = self.view(result, front.shape)
+        return made if front is view else made.transposed(back)
+
+    def _absorbed(self, name: str, scale: Array, shift: Array) -> bool:
+        """Whether the node could take the factor and the summand into its own parameters."""
+        place = next(i for i, node in enumerate(self.nodes) if node.name == name)
+        node = self.nodes[place]
+        keys = [p.name for p in node.op.params(*(self.types[i] for i in node.inputs))]
+        params: dict[str, Any] = {
+            key: self.weights[f"{name}.{key}"].astype(np.float64) for key in keys
+        }
+        if isinstance(node.op, Rescalable):
+            had_bias = "bias" in params
+            params = node.op.rescaled(params, scale, shift)
+            if not had_bias and not shift.any():
+                del params["bias"]
+            op: Any = replace(cast(Any, node.op), bias="bias" in params)
+        elif isinstance(node.op, BatchNorm):
+            weight, bias = params.get("weight", 1.0), params.get("bias", 0.0)
+            params |= {"weight": weight * scale, "bias": bias * scale + shift}
+            op = replace(node.op, scale=True, bias=True)
+        else:
+            return False
+        self.nodes[place] = replace(node, op=op)
+        for key, array in params.items():
+            self.weights[f"{name}.{key}"] = array.astype(np.float32)
+        return True

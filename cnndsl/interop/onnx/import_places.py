@@ -1,0 +1,285 @@
+"""ONNX's operators that move cells: views where they can be, else rows."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from cnndsl.errors import CnnError
+from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.step import Step
+from cnndsl.interop.onnx.values import View, as_image
+from cnndsl.ops.concat import Concat
+from cnndsl.ops.pad import Pad
+from cnndsl.ops.resize import Resize
+from cnndsl.ops.slice import Part, Slice
+from cnndsl.types import TensorType
+
+_CONCAT_AXES = ("maps", "height", "width")
+
+
+def import_identity(step: Step) -> View:
+    """Nothing."""
+    return step.view()
+
+
+def import_shape(step: Step) -> Array:
+    """The shape as a constant; the batch counts as the model says, or as one."""
+    whole = np.array([step.batch, *step.view().shape], np.int64)
+    return whole[step.get("start", 0) : step.get("end", len(whole))]
+
+
+def import_flatten(step: Step) -> View:
+    """A view of one axis."""
+    view, axis = step.view(), int(step.get("axis", 1))
+    rank = len(view.shape) + 1
+    if axis % rank != 1 and prod(view.shape[: axis % rank - 1]) != 1:
+        raise Unsupported(f"axis={axis} puts parts of an image into the batch", "axis=1")
+    return view.reshaped((prod(view.shape),))
+
+
+def import_reshape(step: Step) -> View:
+    """A view of another shape."""
+    view, wanted = step.view(), step.integers("shape", 1)
+    if wanted is None:
+        raise Unsupported("its shape is missing")
+    whole = (step.batch, *view.shape)
+    if not step.get("allowzero", 0):
+        wanted = [
+            whole[i] if side == 0 and i < len(whole) else side for i, side in enumerate(wanted)
+        ]
+    if -1 in wanted:
+        rest = prod(side for side in wanted if side != -1)
+        wanted[wanted.index(-1)] = prod(whole) // rest if rest else 0
+    if not wanted or wanted[0] != step.batch or prod(wanted[1:]) != prod(view.shape):
+        raise Unsupported(f"from {list(view.shape)} to {wanted} it moves cells between images")
+    return view.reshaped(tuple(wanted[1:]))
+
+
+def import_transpose(step: Step) -> View:
+    """A view with its axes in another order."""
+    view = step.view()
+    rank = len(view.shape) + 1
+    order = [int(axis) for axis in step.get("perm", range(rank)[::-1])]
+    if order[0] != 0:
+        raise Unsupported("it moves the batch to another axis")
+    return view.transposed(tuple(axis - 1 for axis in order[1:]))
+
+
+def import_squeeze(step: Step) -> View:
+    """A view without some axes of one place."""
+    view, axes = step.view(), step.integers("axes", 1)
+    rank = len(view.shape)
+    if axes is None:
+        gone = [axis for axis, side in enumerate(view.shape) if side == 1]
+    else:
+        gone = [step.axis(axis, rank) for axis in axes]
+    return view.reshaped(tuple(side for i, side in enumerate(view.shape) if i not in gone))
+
+
+def import_unsqueeze(step: Step) -> View:
+    """A view with more axes of one place."""
+    view, axes = step.view(), step.integers("axes", 1)
+    if axes is None:
+        raise Unsupported("its axes are missing")
+    rank = len(view.shape) + len(axes)
+    shape = list(view.shape)
+    for axis in sorted(step.axis(axis, rank) for axis in axes):
+        shape.insert(axis, 1)
+    return view.reshaped(tuple(shape))
+
+
+def import_concat(step: Step) -> View:
+    """A `concat` row."""
+    views = [step.view(i) for i in range(len(step.inputs))]
+    if len(views) == 1:
+        return views[0]
+    rank = len(views[0].shape)
+    axis = step.axis(int(step.get("axis", 1)), rank)
+    if rank > 3:
+        raise Unsupported("a concatenation of tensors with more than three axes has no row")
+    # Along one axis, an image has that axis as its width.
+    word = _CONCAT_AXES[2 if rank == 2 and axis == 1 else axis]
+    name = step.add(Concat(word), *(step.builder.tensor(view) for view in views))
+    sides = list(views[0].shape)
+    sides[axis] = sum(view.shape[axis] for view in views)
+    return step.builder.view(name, tuple(sides))
+
+
+def import_slice(step: Step) -> View:
+    """A `slice` row."""
+    view = step.view()
+    starts, ends = step.integers("starts", 1), step.integers("ends", 2)
+    if starts is None or ends is None:
+        raise Unsupported("its bounds are missing")
+    axes = step.integers("axes", 3) or list(range(len(starts)))
+    steps = step.integers("steps", 4) or [1] * len(starts)
+    ranges = [range(side) for side in view.shape]
+    for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):
+        if axis in (0, -len(view.shape) - 1):
+            if range(step.batch)[start:end:stride] == range(step.batch):
+                continue
+            raise Unsupported("it cuts the batch")
+        place = step.axis(axis, len(view.shape))
+        ranges[place] = range(view.shape[place])[start:end:stride]
+    return _cut(step, view, ranges)
+
+
+def import_split(step: Step) -> list[View]:
+    """A `slice` row for each output."""
+    view = step.view()
+    axis = step.axis(int(step.get("axis", 0)), len(view.shape))
+    side, count = view.shape[axis], len(step.facts.outputs)
+    sizes = step.integers("split", 1)
+    if sizes is None:
+        each = -(-side // count)
+        sizes = [min(each, side - i * each) for i in range(count)]
+    views: list[View] = []
+    begin = 0
+    for size in sizes:
+        ranges = [range(s) for s in view.shape]
+        ranges[axis] = range(begin, begin + size)
+        views.append(_cut(step, view, ranges))
+        begin += size
+    return views
+
+
+def _cut(step: Step, view: View, ranges: list[range]) -> View:
+    if all(r == range(side) for r, side in zip(ranges, view.shape, strict=True)):
+        return view
+    if any(not r or r.step < 1 for r in ranges):
+        raise Unsupported("it takes no cells, or takes them backwards")
+    if len(view.shape) > 3:
+        raise Unsupported("a part of a tensor with more than three axes has no row")
+    parts = [_part(r, side) for r, side in zip(ranges, view.shape, strict=True)]
+    if len(parts) == 2:
+        parts.insert(1, Part())
+    name = step.add(Slice(*parts), step.builder.tensor(view))
+    return step.builder.view(name, tuple(map(len, ranges)))
+
+
+def _part(places: range, side: int) -> Part:
+    begin, end = places[0], places[-1] + 1
+    return Part(begin or None, None if end == side else end, places.step)
+
+
+def import_pad(step: Step) -> View:
+    """A `pad` row."""
+    view, pads = step.view(), step.integers("pads", 1)
+    if pads is None:
+        raise Unsupported("its pads are missing")
+    rank = len(view.shape)
+    axes = step.integers("axes", 3) or list(range(rank + 1))
+    sides = {axis % (rank + 1): (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
+    if min(pads, default=0) < 0:
+        raise Unsupported("negative padding has no row", "a Slice")
+    if any(map(any, (sides.pop(0, (0, 0)), sides.pop(1, (0, 0))))):
+        raise Unsupported("it pads the batch or the maps")
+    if not 2 <= rank <= 3:
+        raise Unsupported(f"it pads {rank - 1} axes, and rows pad one or two")
+    image = [sides.get(axis, (0, 0)) for axis in range(2, rank + 1)]
+    padding = (image[0], image[1]) if rank == 3 else ((0, 0), image[0])
+    mode = str(step.get("mode", "constant"))
+    value = step.get("value") if step.opset < 11 else step.optional(2, "value")
+    number = 0.0 if value is None else float(np.asarray(value).reshape(-1)[0])
+    if mode == "constant":
+        op = Pad(padding, "constant", number) if number else Pad(padding)
+    elif mode in ("reflect", "edge"):
+        op = Pad(padding, mode)
+    else:
+        raise Unsupported(f"mode={mode} has no row")
+    made = step.builder.view(step.add(op, step.builder.image(view)))
+    return made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
+
+
+def import_resize(step: Step) -> View:
+    """A `resize` row, its convention named where it makes a difference."""
+    view, rank = step.view(), len(step.view().shape)
+    if not 2 <= rank <= 3:
+        raise Unsupported(f"it resizes {rank - 1} axes, and rows resize one or two")
+    for name, value in (("antialias", 0), ("exclude_outside", 0)):
+        step.require(name, value)
+    step.require("keep_aspect_ratio_policy", "stretch")
+    mode = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear"}.get(
+        str(step.get("mode", "nearest"))
+    )
+    if mode is None:
+        raise Unsupported(f"mode={step.get('mode')} has no row")
+    size = _new_size(step, view)
+    image = as_image(view.shape)
+    op = _shortest(mode, size, _sampling(step, mode, size), image)
+    made = step.builder.view(step.add(op, step.builder.image(view)))
+    return made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
+
+
+def _sampling(step: Step, mode: str, size: tuple[int, int]) -> dict[str, str]:
+    """The convention in our words."""
+    old = step.facts.op_type == "Upsample" or step.opset < 11
+    coordinates = str(
+        step.get("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    )
+    if coordinates == "pytorch_half_pixel" and min(size) > 1:
+        coordinates = "half_pixel"
+    if coordinates not in ("half_pixel", "align_corners", "asymmetric"):
+        raise Unsupported(f"coordinate_transformation_mode={coordinates} has no row")
+    if mode == "bilinear":
+        return {"coordinates": coordinates}
+    rounding = str(step.get("nearest_mode", "floor" if old else "round_prefer_floor"))
+    words = {"round_prefer_floor": "half_down", "round_prefer_ceil": "half_up"}
+    return {"coordinates": coordinates, "rounding": words.get(rounding, rounding)}
+
+
+def _shortest(
+    mode: str, size: tuple[int, int], convention: dict[str, Any], image: TensorType
+) -> Resize:
+    """The row with as few words as say the same."""
+    whole = [new // old for new, old in zip(size, image.height_width, strict=True)]
+    exact = [f * old for f, old in zip(whole, image.height_width, strict=True)] == list(size)
+    extent: dict[str, Any] = {"factor": (whole[0], whole[1])} if exact else {"to": size}
+    full = Resize(mode, **extent, **convention)
+    plain = Resize(mode, **extent)
+    try:
+        pairs = list(zip(image.height_width, size, strict=True))
+        same = all(
+            all(np.array_equal(a, b) for a, b in zip(x, y, strict=True))
+            for x, y in (
+                (plain.sampling(image).taps(*pair), full.sampling(image).taps(*pair))
+                for pair in pairs
+            )
+        )
+    except CnnError:
+        return full
+    return plain if same else full
+
+
+def _new_size(step: Step, view: View) -> tuple[int, int]:
+    """The new height and width."""
+    rank = len(view.shape)
+    upsample = step.facts.op_type == "Upsample"
+    place = 1 if upsample or step.opset < 11 else 2
+    axes = [int(axis) % (rank + 1) for axis in step.get("axes", range(rank + 1))]
+    given = step.get("scales")
+    scales: Array | None = (
+        np.asarray(given, np.float64) if given else step.optional(place, "scales")
+    )
+    sizes = None if upsample else step.optional(3, "sizes")
+    new: list[int] = [step.batch, *view.shape]
+    if sizes is not None and sizes.size:
+        for axis, size in zip(axes, sizes.reshape(-1), strict=True):
+            new[axis] = int(size)
+    elif scales is not None:
+        factors = [float(scale) for scale in scales.reshape(-1)]
+        for axis, scale in zip(axes, factors, strict=True):
+            exact = new[axis] * scale
+            new[axis] = int(exact + 1e-4)
+            if abs(exact - new[axis]) > 1e-3:
+                raise Unsupported(
+                    f"a scale of {scale:g} makes no whole number of cells of {view.shape}",
+                    "sizes instead of scales",
+                )
+    if new[:2] != [step.batch, view.shape[0]]:
+        raise Unsupported("it resizes the batch or the maps")
+    return (new[2], new[3]) if rank == 3 else (1, new[2])

@@ -1,0 +1,249 @@
+"""
+An ONNX model as a graph of rows, with its weights.
+
+The model's `[n, c, h, w]` becomes our `[n, h, w, c]` inside; the input row says nchw, so that the
+network takes the arrays that the model takes. What is constant is computed once. All that has no
+row is listed in one error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from cnndsl.errors import Diagnostic, Fix
+from cnndsl.interop.onnx import import_cells as cells
+from cnndsl.interop.onnx import import_places as places
+from cnndsl.interop.onnx import import_windows as windows
+from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
+from cnndsl.interop.onnx.folding import FOLDABLE, TooLarge, fold
+from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
+from cnndsl.interop.onnx.step import Known, Step
+from cnndsl.interop.onnx.values import View, as_image
+from cnndsl.ir.graph import Graph
+from cnndsl.ops.input import Input
+from cnndsl.types import f32
+
+Importer: TypeAlias = Callable[[Step], View | Array | list[View]]
+
+IMPORTERS: Mapping[str, Importer] = {
+    "Add": cells.import_add,
+    "AveragePool": windows.import_average_pool,
+    "BatchNormalization": cells.import_batch_norm,
+    "Cast": places.import_identity,
+    "Celu": cells.import_celu,
+    "Clip": cells.import_clip,
+    "Concat": places.import_concat,
+    "Conv": windows.import_conv,
+    "ConvTranspose": windows.import_conv_transpose,
+    "Div": cells.import_div,
+    "Dropout": cells.import_dropout,
+    "Elu": cells.plain_function("elu", alpha=1.0),
+    "Flatten": places.import_flatten,
+    "Gelu": cells.import_gelu,
+    "Gemm": cells.import_gemm,
+    "GlobalAveragePool": windows.import_global_average_pool,
+    "GlobalMaxPool": windows.import_global_max_pool,
+    "GroupNormalization": cells.import_group_norm,
+    "HardSigmoid": cells.plain_function("hard_sigmoid", alpha=0.2, beta=0.5),
+    "HardSwish": cells.plain_function("hard_swish"),
+    "Identity": places.import_identity,
+    "InstanceNormalization": cells.import_instance_norm,
+    "LRN": cells.import_lrn,
+    "LayerNormalization": cells.import_layer_norm,
+    "LeakyRelu": cells.plain_function("leaky_relu", alpha=0.01),
+    "LogSoftmax": cells.import_softmax,
+    "LpPool": windows.import_lp_pool,
+    "MatMul": cells.import_matmul,
+    "MaxPool": windows.import_max_pool,
+    "Mish": cells.plain_function("mish"),
+    "Mul": cells.import_mul,
+    "Neg": cells.import_neg,
+    "PRelu": cells.import_prelu,
+    "Pad": places.import_pad,
+    "ReduceMax": windows.import_reduce,
+    "ReduceMean": windows.import_reduce,
+    "Relu": cells.plain_function("relu"),
+    "Reshape": places.import_reshape,
+    "Resize": places.import_resize,
+    "Selu": cells.import_selu,
+    "Shape": places.import_shape,
+    "Sigmoid": cells.plain_function("sigmoid"),
+    "Slice": places.import_slice,
+    "Softmax": cells.import_softmax,
+    "Softplus": cells.plain_function("softplus"),
+    "Split": places.import_split,
+    "Squeeze": places.import_squeeze,
+    "Sub": cells.import_sub,
+    "Sum": cells.import_sum,
+    "Swish": cells.import_swish,
+    "Tanh": cells.plain_function("tanh"),
+    "Transpose": places.import_transpose,
+    "Unsqueeze": places.import_unsqueeze,
+    "Upsample": places.import_resize,
+}
+"""What each operator of ONNX becomes."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model as a graph whose nodes are rows, and the weights by the rows' names."""
+
+    name: str
+    graph: Graph
+    weights: Mapping[str, FloatArray]
+    output_shape: tuple[int, ...]
+    """One image's output as the model has it."""
+
+
+def import_model(model: ModelFacts) -> Imported:
+    """The model as a graph. Raises `OnnxError` that lists everything that has no row."""
+    return _Import(model).run()
+
+
+class _Import:
+    """One model being read."""
+
+    def __init__(self, model: ModelFacts) -> None:
+        self.model = model
+        self.builder = Builder()
+        self.known: dict[str, Known] = dict(model.constants)
+        self.uses = Counter(name for node in model.nodes for name in node.inputs)
+        self.uses.update(model.outputs)
+        self.problems: list[Diagnostic] = []
+        self.batch = 1
+
+    def run(self) -> Imported:
+        self._read_input()
+        for facts in self.model.nodes:
+            self._read(facts)
+        if self.problems:
+            raise OnnxError.of(self.problems)
+        output = self._output()
+        graph = Graph(tuple(self.builder.nodes), (output.node,))
+        dead = {node.name for node in graph.dead()}
+        graph = Graph(tuple(n for n in graph.nodes if n.name not in dead), graph.outputs)
+        kept = {
+            name: w
+            for name, w in self.builder.weights.items()
+            if name.rpartition(".")[0] not in dead
+        }
+        return Imported(self.model.name, graph, kept, output.shape)
+
+    def _read_input(self) -> None:
+        if len(self.model.inputs) != 1:
+            names = ", ".join(self.model.inputs) or "none"
+            raise OnnxError(
+                f"a table has one input, and the model has {len(self.model.inputs)}: {names}"
+            )
+        ((name, shape),) = self.model.inputs.items()
+        if shape is None or len(shape) < 2 or any(side is None for side in shape[1:]):
+            shown = "unknown" if shape is None else [s or "?" for s in shape]
+            raise OnnxError(
+                f"the shape of the input {name!r} is {shown}: only the batch may be open",
+                fixes=["onnx.tools.update_model_dims fixes the others"],
+            )
+        self.batch = shape[0] or 1
+        sides = tuple(side for side in shape[1:] if side is not None)
+        turned = self._reads_nhwc(name, sides)
+        image = f32(*sides) if turned else as_image(sides)
+        op = Input(image.maps, image.height_width, layout="nhwc" if turned else "nchw")
+        view = replace(self.builder.view(self.builder.add(op, [])), shape=sides)
+        if turned:
+            view = self.builder.view(view.node).transposed((1, 2, 0))
+        self.known[name] = view
+
+    def _reads_nhwc(self, name: str, sides: tuple[int, ...]) -> bool:
+        """Whether all that is done with the input is to bring its maps to the front."""
+        readers = [node for node in self.model.nodes if name in node.inputs]
+        return (
+            len(sides) == 3
+            and bool(readers)
+            and all(
+                node.op_type == "Transpose"
+                and list(node.attributes.get("perm", ())) == [0, 3, 1, 2]
+                for node in readers
+            )
+        )
+
+    def _read(self, facts: Facts) -> None:
+        try:
+            results = self._results(facts)
+        except Unsupported as error:
+            self._report(facts, str(error), error.fix)
+            return
+        for name, result in zip(facts.outputs, results, strict=False):
+            self.known[name] = result
+
+    def _results(self, facts: Facts) -> list[Known]:
+        if facts.op_type == "Constant":
+            return [_constant(facts)]
+        given = [self._given(name) for name in facts.inputs]
+        constant = not any(isinstance(value, View) for value in given)
+        lost = any(v is None and n for v, n in zip(given, facts.inputs, strict=True))
+        importer = IMPORTERS.get(facts.op_type)
+        if lost:
+            # An input has no row already: that is reported. An unknown operator still is as well.
+            if importer is None and facts.op_type not in FOLDABLE:
+                raise Unsupported("no row computes it")
+            return []
+        if constant and facts.op_type in FOLDABLE:
+            return list(self._folded(facts, given))
+        if importer is None:
+            raise Unsupported("no row computes it")
+        read = frozenset(self.uses)
+        step = Step(facts, given, self.builder, self.model.opset, self.batch, read)
+        result = importer(step)
+        return list(result) if isinstance(result, list) else [result]
+
+    def _folded(self, facts: Facts, given: list[Known | None]) -> list[Array]:
+        arrays = [None if isinstance(value, View) else value for value in given]
+        try:
+            return fold(facts, arrays, self.model.opset)
+        except TooLarge:
+            raise Unsupported("it makes a constant that is too large") from None
+        except Exception as error:
+            # The reference implementation raises whatever NumPy does.
+            raise Unsupported(f"it cannot be computed: {error}") from None
+
+    def _given(self, name: str) -> Known | None:
+        value = self.known.get(name)
+        if isinstance(value, View) and self.uses[name] > 1:
+            return replace(value, shared=True)
+        return value
+
+    def _output(self) -> View:
+        if len(self.model.outputs) != 1:
+            names = ", ".join(self.model.outputs)
+            raise OnnxError(f"a table has one output, and the model has several: {names}")
+        name = self.model.outputs[0]
+        value = self.known.get(name)
+        if not isinstance(value, View):
+            raise OnnxError(f"the output {name!r} does not depend on the input")
+        try:
+            view = value
+            source = self.builder.nodes[0].op
+            turned = isinstance(source, Input) and source.layout == "nhwc"
+            if turned and len(view.shape) == 3:
+                view = view.transposed((2, 0, 1))
+            node = self.builder.tensor(view)
+        except Unsupported as error:
+            raise OnnxError(f"the output {name!r}: {error}") from None
+        return replace(value, node=node)
+
+    def _report(self, facts: Facts, reason: str, fix: str) -> None:
+        fixes = (Fix(fix),) if fix else ()
+        self.problems.append(Diagnostic("E804", f"{facts.label}: {reason}", fixes=fixes))
+
+
+def _constant(facts: Facts) -> Array:
+    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+        if name in facts.attributes:
+            value = facts.attributes[name]
+            kind = np.int64 if name.startswith("value_int") else np.float32
+            return cast(Array, value) if name == "value" else np.asarray(value, kind)
+    raise Unsupported("it is a constant of another kind than numbers")

@@ -1,0 +1,200 @@
+"""
+An ONNX file as plain data.
+
+The only file that looks into ONNX's protobufs when a model is read. A model is hostile input:
+weights in files of their own are read from inside the model's folder only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import CnnError, FileError
+from cnndsl.interop.onnx.package import onnx_module
+
+Array = NDArray[Any]
+OLDEST_OPSET, OLDEST_IR = 7, 3
+
+
+class OnnxError(CnnError):
+    """An ONNX model that cannot be read or that no table can say."""
+
+    default_code = "E804"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One node. Left-out inputs are empty names; attributes are numbers, texts, lists, arrays."""
+
+    op_type: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    proto: Any
+
+    @property
+    def label(self) -> str:
+        """The node as a message names it."""
+        return f"{self.op_type} {self.name or self.outputs[0]!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """
+    A model.
+
+    `inputs` are those that no initializer fills, with their shapes as far as they are fixed (None
+    for an axis that is not, or for a shape that is not given at all). `opset` is that of ONNX's own
+    operators.
+    """
+
+    name: str
+    opset: int
+    nodes: tuple[Facts, ...]
+    constants: Mapping[str, Array]
+    inputs: Mapping[str, tuple[int | None, ...] | None]
+    outputs: tuple[str, ...]
+
+
+def read_onnx(path: Path) -> ModelFacts:
+    """Read a model. Raises `OnnxError`, `FileError`, and `MissingExtra` without onnx."""
+    onnx = onnx_module()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from None
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception:
+        # What protobuf raises differs between its versions and has no common class.
+        raise OnnxError(f"{path} is no ONNX model, or it is damaged") from None
+    return model_facts(model, path.parent, path.stem)
+
+
+def model_facts(model: Any, folder: Path | None, name: str) -> ModelFacts:
+    """
+    An `onnx.ModelProto` as plain data. `folder` is where its other files may be.
+
+    Raises `OnnxError` for a version that is too old or too new.
+    """
+    opset = _opset(model)
+    if model.functions:
+        model = onnx_module("onnx.inliner").inline_local_functions(model)
+    graph = model.graph
+    constants = {tensor.name: tensor_array(tensor, folder) for tensor in graph.initializer}
+    return ModelFacts(
+        name,
+        opset,
+        tuple(_facts(node, folder) for node in graph.node),
+        constants,
+        {v.name: _shape(v) for v in graph.input if v.name not in constants},
+        tuple(value.name for value in graph.output),
+    )
+
+
+def tensor_array(tensor: Any, folder: Path | None) -> Array:
+    """The numbers of an `onnx.TensorProto`; floats narrower or wider than float32 are converted."""
+    onnx = onnx_module()
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        tensor = _with_data(tensor, folder)
+    try:
+        array: Array = onnx.numpy_helper.to_array(tensor)
+    except Exception as error:
+        raise OnnxError(f"the tensor {tensor.name!r} is damaged: {error}") from None
+    narrow = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+    return array.astype(np.float32, copy=False) if narrow else array
+
+
+def _opset(model: Any) -> int:
+    onnx = onnx_module()
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    newest = int(onnx.defs.onnx_opset_version())
+    opset = int(versions[0]) if versions else 1
+    if opset < OLDEST_OPSET or (model.ir_version and model.ir_version < OLDEST_IR):
+        raise OnnxError(
+            f"the model has opset {opset} and IR version {model.ir_version}; read are opsets from "
+            f"{OLDEST_OPSET} and IR versions from {OLDEST_IR} on",
+            fixes=["onnx.version_converter.convert_version(model, 17)"],
+        )
+    if opset > newest:
+        raise OnnxError(
+            f"the model has opset {opset}, and the installed onnx knows them up to {newest}",
+            fixes=["pip install --upgrade onnx"],
+        )
+    return opset
+
+
+def _facts(node: Any, folder: Path | None) -> Facts:
+    own = node.domain in ("", "ai.onnx")
+    return Facts(
+        node.op_type if own else f"{node.domain}.{node.op_type}",
+        node.name,
+        tuple(node.input),
+        tuple(node.output),
+        {attribute.name: _attribute(attribute, folder) for attribute in node.attribute},
+        node,
+    )
+
+
+def _attribute(attribute: Any, folder: Path | None) -> Any:
+    onnx = onnx_module()
+    value: Any = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, onnx.TensorProto):
+        return tensor_array(value, folder)
+    if isinstance(value, float):
+        return round_float(value)
+    return value
+
+
+def round_float(value: float) -> float:
+    """
+    The shortest decimal that is the same float32.
+
+    >>> round_float(0.10000000149011612)
+    0.1
+    """
+    return float(str(np.float32(value)))
+
+
+def _shape(value: Any) -> tuple[int | None, ...] | None:
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        return None
+    return tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+
+
+def _with_data(tensor: Any, folder: Path | None) -> Any:
+    """The tensor with the numbers that lie in another file."""
+    onnx = onnx_module()
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    if folder is None or not location:
+        raise OnnxError(f"the tensor {tensor.name!r} lies in another file, which is not given")
+    root = folder.resolve()
+    file = (root / location).resolve()
+    if not file.is_relative_to(root):
+        raise OnnxError(
+            f"the tensor {tensor.name!r} names a file outside the model's folder: {location!r}"
+        )
+    try:
+        with file.open("rb") as stream:
+            stream.seek(int(entries.get("offset", "0")))
+            length = int(entries["length"]) if "length" in entries else -1
+            content = stream.read(length)
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read {location} beside the model: {error}") from None
+    filled = onnx.TensorProto()
+    filled.CopyFrom(tensor)
+    filled.ClearField("external_data")
+    filled.data_location = onnx.TensorProto.DEFAULT
+    filled.raw_data = content
+    return filled

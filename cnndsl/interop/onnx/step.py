@@ -1,0 +1,117 @@
+"""One ONNX node on its way into our graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from cnndsl.interop.onnx.building import Builder, Unsupported
+from cnndsl.interop.onnx.reading import Array, Facts
+from cnndsl.interop.onnx.values import View
+from cnndsl.ops.base import Op
+
+Known: TypeAlias = View | Array
+"""What an ONNX value is: computed from the image, or constant."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    A node with what is known of its inputs.
+
+    `batch` is how many images the model's shapes speak of; where it says none, they speak of one.
+    `read` are the outputs that somebody reads.
+    """
+
+    facts: Facts
+    inputs: Sequence[Known | None]
+    builder: Builder
+    opset: int
+    batch: int
+    read: frozenset[str]
+
+    def view(self, place: int = 0) -> View:
+        """An input that is computed."""
+        value = self.given(place)
+        if isinstance(value, View):
+            return value
+        raise Unsupported(
+            f"its input {self.facts.inputs[place]!r} is constant", "onnxsim folds constants"
+        )
+
+    def constant(self, place: int, what: str) -> Array:
+        """An input that is constant."""
+        value = self.given(place)
+        if isinstance(value, View):
+            raise Unsupported(f"its {what} is computed from the image, and must be constant")
+        if value is None:
+            raise Unsupported(f"its {what} is missing")
+        return value
+
+    def optional(self, place: int, what: str) -> Array | None:
+        """An input that is constant or left out."""
+        return None if self.given(place) is None else self.constant(place, what)
+
+    def given(self, place: int) -> Known | None:
+        """An input, or None where it is left out."""
+        return self.inputs[place] if place < len(self.inputs) else None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An attribute."""
+        return self.facts.attributes.get(name, default)
+
+    def integers(self, name: str, place: int | None = None) -> list[int] | None:
+        """Integers that are an attribute in older opsets and an input in newer ones."""
+        if name in self.facts.attributes:
+            value = self.facts.attributes[name]
+            return [int(v) for v in value] if not isinstance(value, int) else [value]
+        array = None if place is None else self.optional(place, name)
+        return None if array is None else [int(v) for v in array.reshape(-1)]
+
+    def add(self, op: Op, *inputs: str, params: Mapping[str, Array] | None = None) -> str:
+        """A row for this node."""
+        return self.builder.add(op, inputs, self.facts, params)
+
+    def only_first_output(self) -> None:
+        """Raise `Unsupported` where somebody reads another output."""
+        extra = [name for name in self.facts.outputs[1:] if name in self.read]
+        if extra:
+            raise Unsupported(f"its output {extra[0]!r} has no row")
+
+    def require(self, name: str, *values: Any) -> None:
+        """Raise `Unsupported` unless an attribute is left out or has one of the values."""
+        value = self.get(name)
+        if value is not None and value not in values:
+            raise Unsupported(f"{name}={value} has no row")
+
+    def axis(self, axis: int, rank: int) -> int:
+        """An axis of a view, of one of the whole ONNX value. Raises `Unsupported` for the batch."""
+        whole = axis + rank + 1 if axis < 0 else axis
+        if not 1 <= whole <= rank:
+            raise Unsupported("it works along the batch" if whole == 0 else f"axis {axis} is none")
+        return whole - 1
+
+
+def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int]:
+    """
+    A constant beside a view of that shape as a vector along the one axis that it varies on.
+
+    Raises `Unsupported` where it varies on more of them.
+    """
+    if array.size == 1:
+        return np.full(shape[0], array.reshape(-1)[0], np.float32), 0
+    sides = (1,) * (len(shape) + 1 - array.ndim) + array.shape
+    if len(sides) != len(shape) + 1 or sides[0] != 1:
+        raise Unsupported(f"a constant of the shape {list(array.shape)} changes the tensor's shape")
+    whole = array.reshape(sides[1:])
+    varying = [axis for axis in range(whole.ndim) if np.ptp(whole, axis=axis).any()]
+    if len(varying) > 1:
+        raise Unsupported("a constant that differs from pixel to pixel has no row")
+    if any(side not in (1, size) for side, size in zip(whole.shape, shape, strict=True)):
+        raise Unsupported(f"a constant of the shape {list(array.shape)} changes the tensor's shape")
+    axis = varying[0] if varying else 0
+    line = np.moveaxis(whole, axis, 0).reshape(whole.shape[axis], -1)[:, 0]
+    return np.broadcast_to(line, shape[axis]).astype(np.float32), axis

@@ -1,0 +1,325 @@
+"""ONNX models as networks: the same outputs, legible tables, one error for all that has no row."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from strategies import networks
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from onnx import TensorProto, helper, numpy_helper
+from onnx_calls import relative_error, run_onnx
+
+from cnndsl.backends.reference.evaluate import evaluate
+from cnndsl.errors import CnnError
+from cnndsl.frontend.load import load_network
+from cnndsl.frontend.write import write_table
+from cnndsl.interop.onnx.exporting import export_onnx
+from cnndsl.interop.onnx.importing import import_model
+from cnndsl.interop.onnx.light_networks import light_names, seeded_light_network
+from cnndsl.interop.onnx.reading import model_facts
+from cnndsl.interop.weights import seeded_weights
+from cnndsl.ir.graph import Graph
+from cnndsl.source import Source
+
+pytestmark = pytest.mark.peers
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def normal(*shape, seed=0):
+    return rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def model_of(nodes, shape, constants=None, opset=17, outputs=("y",)):
+    """A model of nodes, from `x` of that shape to `y`."""
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [numpy_helper.from_array(np.asarray(a), n) for n, a in (constants or {}).items()],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def node(op_type, inputs, output="y", **attributes):
+    return helper.make_node(op_type, inputs.split(), output.split(), **attributes)
+
+
+def imported(model):
+    return import_model(model_facts(model, None, "test"))
+
+
+def outputs_of(found, x):
+    """The imported graph's outputs for ONNX's input, in ONNX's layout."""
+    op = found.graph.inputs[0].op
+    shape = (op.maps, *op.size) if op.layout == "nchw" else (*op.size, op.maps)
+    images = x.reshape(len(x), *shape)
+    nhwc = images.transpose(0, 2, 3, 1) if op.layout == "nchw" else images
+    y = evaluate(found.graph, found.weights, nhwc)
+    if y.ndim == 4 and op.layout == "nchw":
+        y = y.transpose(0, 3, 1, 2)
+    return y.reshape(len(x), *found.output_shape)
+
+
+def assert_same(model, *shape, close=2e-5):
+    x = normal(*shape, seed=4)
+    (expected,) = run_onnx(model, x)
+    found = imported(model)
+    assert relative_error(outputs_of(found, x), expected) < close
+    return found
+
+
+def types_of(found):
+    return [n.op.row_type for n in found.graph.nodes[1:]]
+
+
+# ---- whole networks
+
+
+@given(network=networks())
+def test_what_was_exported_comes_back_the_same(network):
+    # What an RBF row becomes in ONNX is several nodes that no single row computes.
+    assume(not any(node.op.row_type == "rbf" for node in network.ir.nodes))
+    weights = seeded_weights(network.param_table, 3)
+    found = imported(export_onnx(network, weights))
+    shape = network.types[network.ir.inputs[0].name].shape
+    x = normal(2, *shape)
+    expected = evaluate(network.ir, weights, x)
+    assume(np.abs(expected).max() < 1e20)
+    given_x = x.transpose(0, 3, 1, 2) if found.graph.inputs[0].op.layout == "nchw" else x
+    y = outputs_of(found, given_x)
+    y = y.reshape(expected.shape) if y.size == expected.size and y.ndim != 4 else y
+    if y.ndim == 4 and found.graph.inputs[0].op.layout == "nchw":
+        y = y.transpose(0, 2, 3, 1)
+    assert relative_error(y, expected) < 1e-4
+
+
+@given(network=networks())
+def test_a_graph_written_as_a_table_is_the_same_graph(network):
+    plain = plain_names(network.ir)
+    text = write_table("Again", plain)
+    again = load_network(Source("again.cnn", text))
+    assert shape_of(again.ir) == shape_of(plain)
+    assert write_table("Again", plain_names(again.ir)) == text
+
+
+def plain_names(graph):
+    """The graph with names that rows may have."""
+    names = {n.name: n.name.replace(".", "_") for n in graph.nodes}
+    nodes = [
+        replace(n, name=names[n.name], row=names[n.name], inputs=tuple(names[i] for i in n.inputs))
+        for n in graph.nodes
+    ]
+    return Graph(tuple(nodes), tuple(names[o] for o in graph.outputs))
+
+
+def shape_of(graph):
+    """A graph without its names."""
+    place = {n.name: i for i, n in enumerate(graph.nodes)}
+    return [(n.op, [place[i] for i in n.inputs]) for n in graph.nodes]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", light_names())
+def test_a_real_network_of_onnxs_suite_gives_the_same_with_random_weights(name):
+    model = seeded_light_network(name, seed=0)
+    found = import_model(model_facts(model, None, name))
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    x = normal(1, 3, 224, 224, seed=1)
+    (expected,) = run_onnx(model, x)
+    assert np.ptp(expected) > 0.01 * np.abs(expected).max()
+    # 64-bit sums here, 32-bit ones there, through up to 121 convolutions.
+    assert relative_error(outputs_of(found, x), expected) < 1e-4
+
+
+# ---- patterns
+
+
+def test_reshape_transpose_reshape_is_a_shuffle():
+    nodes = [
+        node("Reshape", "x split", "a"),
+        node("Transpose", "a", "b", perm=[0, 2, 1, 3, 4]),
+        node("Reshape", "b whole", "y"),
+    ]
+    constants = {"split": np.array([1, 3, 4, 5, 6]), "whole": np.array([1, 12, 5, 6])}
+    found = assert_same(model_of(nodes, [1, 12, 5, 6], constants), 1, 12, 5, 6)
+    assert [str(n.op) for n in found.graph.nodes[1:]] == ["Shuffle(groups=3)"]
+
+
+def test_a_shape_computed_from_the_batch_is_a_flattening():
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n", axis=0),
+        node("Unsqueeze", "n axes", "n1"),
+        node("Concat", "n1 rest", "shape", axis=0),
+        node("Reshape", "x shape", "v"),
+        node("MatMul", "v w", "m"),
+        node("Add", "m b", "y"),
+    ]
+    constants = {
+        "zero": np.array(0),
+        "axes": np.array([0]),
+        "rest": np.array([-1]),
+        "w": normal(24, 5),
+        "b": normal(5, seed=1),
+    }
+    found = assert_same(model_of(nodes, ["n", 2, 3, 4], constants), 3, 2, 3, 4)
+    assert types_of(found) == ["flatten", "dense"]
+    assert found.graph.nodes[-1].op.flatten == "chw"
+    assert found.graph.nodes[-1].op.bias
+
+
+def test_scale_and_shift_go_into_the_normalization_before():
+    nodes = [
+        node("BatchNormalization", "x g b m v", "n", epsilon=1e-3),
+        node("Unsqueeze", "s axes", "s1"),
+        node("Mul", "n s1", "p"),
+        node("Add", "p t", "y"),
+    ]
+    constants = {name: normal(3, seed=i) for i, name in enumerate("gbms")}
+    constants |= {"v": normal(3) ** 2, "axes": np.array([1, 2]), "t": normal(3, 1, 1, seed=9)}
+    found = assert_same(model_of(nodes, [2, 3, 4, 5], constants), 2, 3, 4, 5)
+    assert types_of(found) == ["batchnorm"]
+
+
+def test_a_shift_does_not_change_what_others_read():
+    nodes = [
+        node("Conv", "x w", "c"),
+        node("Add", "c t", "a"),
+        node("Relu", "c", "r"),
+        node("Sum", "a r", "y"),
+    ]
+    constants = {"w": normal(3, 3, 1, 1), "t": np.float32([1.0])}
+    assert_same(model_of(nodes, [2, 3, 4, 5], constants), 2, 3, 4, 5)
+
+
+def test_an_alias_does_not_hide_that_others_read():
+    nodes = [
+        node("Conv", "x w", "c"),
+        node("Identity", "c", "i"),
+        node("Add", "i t", "a"),
+        node("Relu", "c", "r"),
+        node("Sum", "a r", "y"),
+    ]
+    constants = {"w": normal(3, 3, 1, 1), "t": np.float32([1.0])}
+    assert_same(model_of(nodes, [2, 3, 4, 5], constants), 2, 3, 4, 5)
+
+
+def test_a_tensor_times_its_sigmoid_is_silu():
+    nodes = [node("Conv", "x w", "c"), node("Sigmoid", "c", "s"), node("Mul", "c s", "y")]
+    found = assert_same(model_of(nodes, [1, 3, 4, 5], {"w": normal(4, 3, 3, 3)}), 1, 3, 4, 5)
+    assert found.graph.nodes[-1].op.activation == "silu"
+
+
+def test_groups_of_one_map_are_a_depthwise_row():
+    model = model_of([node("Conv", "x w", group=4, pads=[1, 1, 1, 1])], [1, 4, 5, 5])
+    model.graph.initializer.append(numpy_helper.from_array(normal(8, 1, 3, 3), "w"))
+    found = assert_same(model, 1, 4, 5, 5)
+    assert types_of(found) == ["depthwise"]
+
+
+def test_a_model_in_nhwc_keeps_its_layout():
+    nodes = [node("Transpose", "x", "t", perm=[0, 3, 1, 2]), node("Conv", "t w", "y")]
+    model = model_of(nodes, [2, 5, 6, 3], {"w": normal(4, 3, 3, 3)})
+    assert imported(model).graph.inputs[0].op.layout == "nhwc"
+
+
+def test_one_axis_is_an_image_of_height_one():
+    nodes = [
+        node("Conv", "x w b", "c", pads=[1, 2], strides=[2]),
+        node("MaxPool", "c", "p", kernel_shape=[3]),
+        node("GlobalAveragePool", "p", "y"),
+    ]
+    constants = {"w": normal(4, 3, 5), "b": normal(4)}
+    assert_same(model_of(nodes, [2, 3, 20], constants), 2, 3, 20)
+
+
+@pytest.mark.parametrize("opset", [7, 9, 11, 12])
+def test_an_older_softmax_normalizes_all_from_its_axis_on(opset):
+    assert_same(model_of([node("Softmax", "x", axis=1)], [2, 3, 4, 5], opset=opset), 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -1])
+def test_a_newer_softmax_normalizes_its_axis(axis):
+    if axis == 2:
+        with pytest.raises(CnnError, match="order that no row makes"):
+            imported(model_of([node("Softmax", "x", axis=axis)], [2, 3, 4, 5]))
+    else:
+        assert_same(model_of([node("Softmax", "x", axis=axis)], [2, 3, 4, 5]), 2, 3, 4, 5)
+
+
+# ---- what is refused
+
+
+def test_all_that_has_no_row_is_listed_at_once():
+    nodes = [
+        node("Conv", "x w", "a"),
+        helper.make_node("Einsum", ["a"], ["b"], name="first", equation="abcd->abcd"),
+        node("Relu", "b", "c"),
+        helper.make_node("NonZero", ["c"], ["d"], name="second"),
+        helper.make_node("Transpose", ["a"], ["y"], name="third", perm=[1, 0, 2, 3]),
+    ]
+    with pytest.raises(CnnError) as caught:
+        imported(model_of(nodes, [1, 3, 4, 5], {"w": normal(3, 3, 1, 1)}))
+    messages = [d.message for d in caught.value.diagnostics]
+    assert [m.split(":")[0] for m in messages] == [
+        "Einsum 'first'",
+        "NonZero 'second'",
+        "Transpose 'third'",
+    ]
+
+
+def test_an_open_height_is_refused():
+    with pytest.raises(CnnError, match="only the batch may be open"):
+        imported(model_of([node("Relu", "x")], ["n", 3, "h", "w"]))
+
+
+@pytest.mark.parametrize("opset", [6, 1000])
+def test_an_opset_that_is_not_known_is_refused(opset):
+    with pytest.raises(CnnError, match="opset"):
+        imported(model_of([node("Relu", "x")], [1, 3, 4, 5], opset=opset))
+
+
+def test_a_huge_constant_is_refused_before_it_is_made():
+    nodes = [node("ConstantOfShape", "s", "c"), node("Add", "x c", "y")]
+    with pytest.raises(CnnError, match="too large"):
+        imported(model_of(nodes, [1, 3, 4, 5], {"s": np.array([1 << 40])}))
+
+
+def external(tmp_path, location):
+    tensor = numpy_helper.from_array(normal(4, 3, 1, 1), "w")
+    data = tensor.raw_data
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "4"), ("length", str(len(data)))):
+        tensor.external_data.add(key=key, value=value)
+    model = model_of([node("Conv", "x w")], [1, 3, 4, 5])
+    model.graph.initializer.append(tensor)
+    (tmp_path / "inside").mkdir()
+    for folder in (tmp_path, tmp_path / "inside"):
+        (folder / "w.bin").write_bytes(b"skip" + data)
+    return model, tmp_path / "inside"
+
+
+def test_weights_in_a_file_beside_the_model_are_read(tmp_path):
+    model, folder = external(tmp_path, "w.bin")
+    found = import_model(model_facts(model, folder, "test"))
+    np.testing.assert_array_equal(next(iter(found.weights.values())), normal(4, 3, 1, 1))
+
+
+@pytest.mark.parametrize("location", ["../w.bin", "/etc/passwd", "a/../../w.bin"])
+def test_weights_outside_the_models_folder_are_refused(tmp_path, location):
+    model, folder = external(tmp_path, location)
+    with pytest.raises(CnnError, match="outside the model's folder"):
+        model_facts(model, folder, "test")
