@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnndsl.api import compile, parse
     from cnndsl.errors import CnnError, Diagnostic
+    from cnndsl.exchange import ImportedNetwork, from_onnx, to_onnx
     from cnndsl.ir.network import Network
     from cnndsl.limits import Limits
     from cnndsl.loading import load
@@ -26,25 +27,31 @@ __version__ = "0.1.0"
 __all__ = [
     "CnnError",
     "Diagnostic",
+    "ImportedNetwork",
     "Limits",
     "Model",
     "Network",
     "compile",
+    "from_onnx",
     "load",
     "parse",
     "preprocess",
+    "to_onnx",
 ]
 
 _HOMES = {
     "CnnError": "cnndsl.errors",
     "Diagnostic": "cnndsl.errors",
+    "ImportedNetwork": "cnndsl.exchange",
     "Limits": "cnndsl.limits",
     "Model": "cnndsl.model",
     "Network": "cnndsl.ir.network",
     "compile": "cnndsl.api",
+    "from_onnx": "cnndsl.exchange",
     "load": "cnndsl.loading",
     "parse": "cnndsl.api",
     "preprocess": "cnndsl.pictures",
+    "to_onnx": "cnndsl.exchange",
 }
 
 

@@ -269,6 +269,8 @@ CODES: dict[str, str] = {
     "E801": "the file cannot be read or written",
     "E802": "the pasted table cannot be read",
     "E803": "an optional package is needed",
+    "E804": "the ONNX model cannot be read, or a part of it has no row",
+    "E805": "the network cannot be written as an ONNX model",
     "W101": "nobody reads the row",
     "W802": "a part of the pasted table is left out",
 }

@@ -15,7 +15,7 @@ def run_onnx(model, *arrays):
     session = runtime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    names = [value.name for value in session.get_inputs()]
+    names = [value.name for value in session.get_inputs()]  # those that no initializer fills
     return session.run(None, dict(zip(names, arrays, strict=True)))
 
 

@@ -13,7 +13,9 @@ pytest.importorskip("onnxruntime")
 from graph_strategies import graphs, weights_of
 from onnx_calls import relative_error, run_onnx
 
+import cnndsl
 from cnndsl.backends.reference.evaluate import evaluate
+from cnndsl.errors import CnnError
 from cnndsl.frontend.load import load_network
 from cnndsl.interop.onnx.exporting import export_onnx
 from cnndsl.interop.weights import seeded_weights
@@ -24,6 +26,7 @@ from cnndsl.ops.input import Input
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.reshape import Reshape
 from cnndsl.ops.slice import Part, Slice
+from cnndsl.resources import shipped_specs
 from cnndsl.source import Source
 
 pytestmark = pytest.mark.peers
@@ -88,6 +91,14 @@ def test_an_operator_gives_the_same_in_onnx_runtime(row_type, data):
     assert_runs_equally(network, weights, 2e-4)
 
 
+def test_what_does_not_fit_into_a_file_is_refused():
+    network = load_network(Source("doc.cnn", TABLE))
+    weights = seeded_weights(network.param_table, 0)
+    weights["Out.weight"] = np.broadcast_to(np.float32(0), (1 << 29, 2))
+    with pytest.raises(CnnError, match="holds 2 GiB"):
+        export_onnx(network, weights)
+
+
 TABLE = """\
 cnn 1
 network Doc
@@ -126,3 +137,15 @@ def test_every_value_has_its_shape(exported):
 def test_weights_keep_their_names(exported):
     names = {tensor.name for tensor in exported.graph.initializer}
     assert {"C1.weight", "C1.bias", "Out.weight", "Out.bias"} <= names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", shipped_specs())
+def test_a_shipped_network_is_a_valid_model(spec):
+    """Its nodes, not its weights: those are cheap zeros of the right shape."""
+    network = cnndsl.parse(spec)
+    zeros = {
+        name: np.broadcast_to(np.float32(0), param.shape)
+        for name, param in network.param_table.items()
+    }
+    assert export_onnx(network, zeros).graph.node

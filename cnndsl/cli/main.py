@@ -29,7 +29,8 @@ _VERBS = {
     "bench": ("bench", "measure how fast a network runs"),
     "verify": ("verify", "compare a compiled network with the float64 reference, row by row"),
     "doctor": ("doctor", "print versions, what the compiler sees, and what the cache holds"),
-    "import": ("import_table", "write a .cnn table from a pasted one"),
+    "import": ("imports", "write a .cnn table from a pasted one, or from an ONNX model"),
+    "export": ("export", "write an ONNX model of a network with its weights"),
 }
 
 

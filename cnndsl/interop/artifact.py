@@ -7,7 +7,6 @@ all content. It holds no machine code: that is made anew, or found in the user's
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import ArtifactError, FileError
-from cnndsl.interop.safetensors_file import SafetensorsFile, open_safetensors
+from cnndsl.interop.safetensors_file import SafetensorsFile, open_safetensors, save_safetensors
 
 FloatArray = NDArray[np.float32]
 FORMAT = 1
@@ -42,9 +40,6 @@ def write_artifact(
     path: Path, text: str, weights: Mapping[str, FloatArray], labels: Sequence[str] | None
 ) -> None:
     """Write a compiled model. The file appears whole or not at all. Raises `FileError`."""
-    # Imported here: a process that only runs models need not have it in memory.
-    import safetensors.numpy
-
     arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     names = json.dumps(list(labels)) if labels is not None else ""
     metadata = {
@@ -54,18 +49,7 @@ def write_artifact(
         "labels": names,
         "sha256": _digest(text, names, arrays),
     }
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # The package's types leave out what a path is of.
-        cast(Any, safetensors.numpy).save_file(arrays, draft, metadata)
-        # The library makes its file private; the finished one follows the user's umask.
-        draft.chmod(0o666 & ~_umask())
-        draft.replace(path)
-    except Exception as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise FileError(f"cannot write {path}: {reason}") from None
+    save_safetensors(path, arrays, metadata)
 
 
 def read_artifact(path: Path) -> Artifact:
@@ -128,9 +112,3 @@ def _digest(text: str, labels: str, weights: Mapping[str, FloatArray]) -> str:
 
 def _hash(array: FloatArray) -> str:
     return hashlib.sha256(array.data).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

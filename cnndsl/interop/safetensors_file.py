@@ -1,5 +1,5 @@
 """
-Read safetensors files in place.
+Read safetensors files in place, and write them whole.
 
 The safetensors package writes files and copies tensors out of them; it cannot hand NumPy a view of
 the file. A large network's weights are best left where they are, mapped into memory and shared
@@ -9,18 +9,20 @@ header of that length, then the tensors' bytes; https://huggingface.co/docs/safe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.errors import CnnError
+from cnndsl.errors import CnnError, FileError
 
 _DTYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _OTHER_DTYPES = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2")
@@ -122,3 +124,31 @@ def _tensor(
     elif dtype not in _OTHER_DTYPES:
         raise refuse(f"{name!r} has the unknown element type {dtype!r}")
     return StoredTensor(dtype, shape, body[begin:end])
+
+
+def save_safetensors(
+    path: Path, arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]
+) -> None:
+    """Write a safetensors file. It appears whole or not at all. Raises `FileError`."""
+    # Imported here: a process that only runs models need not have it in memory.
+    import safetensors.numpy
+
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # The package's types leave out what a path is of.
+        cast(Any, safetensors.numpy).save_file(contiguous, draft, dict(metadata))
+        # The library makes its file private; the finished one follows the user's umask.
+        draft.chmod(0o666 & ~_umask())
+        draft.replace(path)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise FileError(f"cannot write {path}: {reason}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

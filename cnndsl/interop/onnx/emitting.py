@@ -95,6 +95,7 @@ class Call:
             f"{self.node.op.row_type} has no form in ONNX: {reason}",
             span=self.node.span,
             row=self.node.row,
+            code="E805",
         )
 
     def _add(

@@ -123,7 +123,8 @@ def export_onnx(network: Network, weights: Mapping[str, Array]) -> Any:
     size = sum(array.nbytes for array in weights.values())
     if size > _LARGEST:
         raise CnnError(
-            f"{network.name} has {size:,} bytes of weights, and an ONNX file holds 2 GiB"
+            f"{network.name} has {size:,} bytes of weights, and an ONNX file holds 2 GiB",
+            code="E805",
         )
     emitted = Emitted()
     values = _emit_all(network, weights, emitted)

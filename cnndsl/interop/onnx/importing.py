@@ -93,7 +93,6 @@ IMPORTERS: Mapping[str, Importer] = {
 class Imported:
     """A model as a graph whose nodes are rows, and the weights by the rows' names."""
 
-    name: str
     graph: Graph
     weights: Mapping[str, FloatArray]
     output_shape: tuple[int, ...]
@@ -132,7 +131,7 @@ class _Import:
             for name, w in self.builder.weights.items()
             if name.rpartition(".")[0] not in dead
         }
-        return Imported(self.model.name, graph, kept, output.shape)
+        return Imported(graph, kept, output.shape)
 
     def _read_input(self) -> None:
         if len(self.model.inputs) != 1:

@@ -57,8 +57,14 @@ def seeded_light_network(name: str, seed: int) -> Any:
     if kept[-1].op_type == "Softmax":
         graph.output[0].name = kept.pop().input[0]
         graph.output[0].type.tensor_type.ClearField("shape")
-    del graph.node[:]
-    graph.node.extend(kept)
+    images = [value for value in graph.input if value.name not in stored]
+    read = {name for node in kept for name in node.input}
+    weights = [tensor for tensor in graph.initializer if tensor.name in read]
+    for field, values in ((graph.node, kept), (graph.input, images), (graph.initializer, weights)):
+        del field[:]
+        field.extend(values)
+    # From this version on, weights need not be listed among the inputs.
+    model.ir_version = 4
     return model
 
 

@@ -1,0 +1,37 @@
+"""`cnndsl export`: a network with its weights as an ONNX model."""
+
+from __future__ import annotations
+
+import argparse
+
+from cnndsl.cli.arguments import add_format, add_limits
+from cnndsl.cli.models import add_weights, open_model
+from cnndsl.cli.terminal import Terminal
+from cnndsl.exchange import to_onnx
+
+EPILOG = """\
+examples:
+  cnndsl export lenet5.cnn --weights lenet5.safetensors -o lenet5.onnx
+  cnndsl export lenet5.cnnm -o lenet5.onnx
+
+The model takes any batch, in the input row's layout. Its nodes say their row and line. ONNX's own
+checker has found it valid. This needs the package onnx: pip install "cnndsl[onnx]"."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `export` takes."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="a .cnnm file, or a .cnn table or a shipped spec's name"
+    )
+    add_weights(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the ONNX model")
+    add_format(parser)
+    add_limits(parser)
+    # Nothing is run: the network and its weights are all that is needed.
+    parser.set_defaults(target="reference", threads=1, numerics="strict")
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the model."""
+    to_onnx(open_model(args), args.output)
+    return 0

@@ -1,0 +1,79 @@
+"""Networks from and to other tools' files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnndsl.frontend.load import load_network
+from cnndsl.frontend.write import write_table
+from cnndsl.interop.onnx.exporting import write_onnx
+from cnndsl.interop.onnx.importing import Imported, import_model
+from cnndsl.interop.onnx.reading import read_onnx
+from cnndsl.interop.safetensors_file import save_safetensors
+from cnndsl.interop.weights import FloatArray, take_weights
+from cnndsl.limits import Limits
+from cnndsl.source import Source
+
+if TYPE_CHECKING:
+    from cnndsl.ir.network import Network
+    from cnndsl.model import Model
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ImportedNetwork:
+    """
+    What another tool's file holds.
+
+    `cnndsl.compile(net.network, net.weights)` makes it run; `net.network.source.text` is the table.
+    """
+
+    network: Network
+    weights: Mapping[str, FloatArray]
+
+    def save_weights(self, path: PathLike) -> None:
+        """Write the weights as a safetensors file. Raises `FileError`."""
+        save_safetensors(Path(path), self.weights, {})
+
+    def __repr__(self) -> str:
+        rows, params = len(self.network), self.network.params
+        return f"<cnndsl.ImportedNetwork {self.network.name}: {rows} rows, {params:,} parameters>"
+
+
+def from_onnx(
+    path: PathLike, *, name: str | None = None, limits: Limits | None = None
+) -> ImportedNetwork:
+    """
+    Read an ONNX model.
+
+    It takes the arrays that the model takes: its input row says `layout=nchw`. Raises a `CnnError`
+    that lists every node that no row can say, and `MissingExtra` where onnx is not installed. The
+    network is called `name`, or like the file.
+    """
+    file = Path(path)
+    imported = import_model(read_onnx(file))
+    return network_of(imported, name or file.stem, f"Imported from {file.name}.", limits)
+
+
+def to_onnx(model: Model | ImportedNetwork, path: PathLike) -> None:
+    """
+    Write a model, or what was imported, as an ONNX file.
+
+    It takes any batch, in the input row's layout. Raises a `CnnError` where ONNX has no form of an
+    operator, and `MissingExtra` where onnx is not installed.
+    """
+    write_onnx(model.network, model.weights, Path(path))
+
+
+def network_of(
+    imported: Imported, name: str, comment: str = "", limits: Limits | None = None
+) -> ImportedNetwork:
+    """An imported graph as a checked network: it is written as a table, and that is read."""
+    text = write_table(name, imported.graph, comment)
+    network = load_network(Source(f"{name}.cnn", text), limits)
+    return ImportedNetwork(network, take_weights(imported.weights, network.param_table))
