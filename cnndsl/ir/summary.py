@@ -114,7 +114,7 @@ def summarise(network: Network) -> Summary:
     def summarise_row(row: Row) -> SummaryRow:
         own = [nodes[name] for name in row.nodes]
         operands = [[network.types[name] for name in node.inputs] for node in own]
-        others = [_follower(node.op) for node in own if node.name != row.name]
+        others = [follower(node.op) for node in own if node.name != row.name]
         result = network.types[row.result]
         return SummaryRow(
             row.name,
@@ -142,7 +142,7 @@ def summarise(network: Network) -> Summary:
     )
 
 
-def _follower(op: Op) -> str:
+def follower(op: Op) -> str:
     """What a row does before or after its operator: `relu`, `dropout rate=0.5`, `flatten`."""
     return op.activation if isinstance(op, Activation) else format_op(op)
 
