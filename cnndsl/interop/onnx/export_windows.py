@@ -109,9 +109,11 @@ def export_avg_pool(call: Call, op: AvgPool) -> str:
 
 def export_lp_pool(call: Call, op: LpPool) -> str:
     """A LpPool, or the powers, the sum and the root one by one."""
+    # ONNX has no dilation here before opset 18.
     simple = op.dilation == (1, 1) and op.p == int(op.p)
     if simple and _pads_less_than_kernel(op.window, call.operand):
         window = _attributes(op.window, call.operand)
+        del window["dilations"]
         return call.result_of("LpPool", [call.x], p=int(op.p), **window)
     absolute = call.step("absolute", "Abs", [call.x])
     powers = call.step("powers", "Pow", [absolute, call.constant("p", op.p)])
