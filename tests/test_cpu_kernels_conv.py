@@ -88,14 +88,14 @@ def test_an_image_has_the_same_bits_alone_as_in_a_batch(shape, batch):
         np.testing.assert_array_equal(cells(alone.y, alone.outputs(), 1)[0], y)
 
 
-def test_a_lower_bound_clamps_and_lets_nan_through():
+def test_bounds_clamp_and_let_nan_through():
     problem = Problem(ConvShape((5, 5), 3, 17, (3, 3)), 1)
     problem.images[0, 0, 0] = np.nan
     plain = cells(problem.y, problem.outputs(), 1)
-    clamped = cells(problem.y, problem.outputs(Epilogue(low=0.0)), 1)
+    clamped = cells(problem.y, problem.outputs(Epilogue(0.0, 0.5)), 1)
     assert np.isnan(plain[0, 0, 0]).all()
     assert not np.isnan(plain[0, 3:]).any()
-    np.testing.assert_array_equal(clamped, np.maximum(plain, 0.0))
+    np.testing.assert_array_equal(clamped, np.clip(plain, 0.0, 0.5))
 
 
 @pytest.mark.parametrize("halo", [(0, 0, 0, 0), (1, 0, 2, 1)])

@@ -44,10 +44,6 @@ def activation(name: str, *numbers: float) -> Any:
     return kernel
 
 
-def _at_most(x: Vector, high: float) -> Vector:
-    return x.at_most(high)
-
-
 def _leaky_relu(x: Vector, alpha: float) -> Vector:
     return x.at_most(0.0).fma(alpha, x.at_least(0.0))
 
@@ -96,7 +92,6 @@ def _mish(x: Vector) -> Vector:
 
 
 FUNCTIONS: dict[str, Callable[..., Vector]] = {
-    "at_most": _at_most,
     "tanh": tanh,
     "scaled_tanh": partial(tanh, inner=2 / 3, outer=1.7159),
     "sigmoid": sigmoid,

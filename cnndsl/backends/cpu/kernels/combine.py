@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.combine import ONE, CombineFields
@@ -28,7 +29,7 @@ def _combining(combine: Callable[[Vector, Vector], Vector], a_maps: int, b_maps:
     @emits(_LANES)
     def apply(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, CombineFields)
-        low = code.vector(code.float_field(f.low))
+        bounds = Bounds.of(code, f)
 
         def unit(image: Int, row: Int) -> None:
             a_row = f.a + (image * f.a_image + row * f.a_row) * FLOAT_BYTES
@@ -43,7 +44,7 @@ def _combining(combine: Callable[[Vector, Vector], Vector], a_maps: int, b_maps:
 
                 def cells(span: Span) -> None:
                     pairs = zip(a(span), b(span), strict=True)
-                    span.store([combine(*pair).at_least(low) for pair in pairs], y)
+                    span.store([bounds.clamp(combine(*pair)) for pair in pairs], y)
 
                 over_row(code, f.maps, cells, widths=(4, 1))
                 return ()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.lowering.conv_depthwise import ConvDepthwiseFields
 from cnndsl.backends.cpu.memory import constant, read_fields
@@ -73,11 +74,11 @@ def _compute(
 
     begin = [code.load(bias, j * lanes) for j in vectors] * len(rows)
     sums = code.loop(0, f.tap_count, 1, begin, add_tap)
-    low, y = code.vector(code.float_field(f.low)), code.pointer(f.y + start * _FLOAT)
+    bounds, y = Bounds.of(code, f), code.pointer(f.y + start * _FLOAT)
     for i in range(len(rows)):
         place = pixels.written(pixel + i, y)
         for j in vectors:
-            total = sums[i * len(parts) + j].at_least(low)
+            total = bounds.clamp(sums[i * len(parts) + j])
             if masks:
                 code.store_first(total, place, j * lanes, parts[j])
             else:

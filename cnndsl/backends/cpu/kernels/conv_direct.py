@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
 from cnndsl.backends.cpu.lowering.conv_direct import ConvDirectFields, Panel
@@ -69,8 +70,8 @@ class _Conv:
         code, f = self.code, self.f
         panel = self.panel(number)
         sums = self.sums(number, pixel, code.pointer(f.x + panel.x_offset * _FLOAT))
-        low = code.vector(code.float_field(f.low))
-        rows = [[total.at_least(low) for total in row] for row in sums]
+        bounds = Bounds.of(code, f)
+        rows = [[bounds.clamp(total) for total in row] for row in sums]
         y = code.pointer(f.y + panel.first * _FLOAT)
         with code.builder.if_else(panel.maps.is_("==", self.width)) as (whole, otherwise):
             with whole:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
 from cnndsl.backends.cpu.lowering.conv_winograd import PAD, POINTS, SIDE, ConvWinogradFields
@@ -213,7 +214,7 @@ class _Unit:
         y = self.squares.written(square, code.pointer(f.y + first * (self.width * _FLOAT)))
         bias = code.pointer(f.bias + first * (self.width * _FLOAT))
         half, room = code.pointer(self.spare), code.pointer(self.spare + POINTS * lanes * _FLOAT)
-        low = code.vector(code.float_field(f.low))
+        bounds = Bounds.of(code, f)
         with code.each(0, maps, lanes) as start:
             with code.each(0, SIDE) as j:
                 values = [
@@ -230,7 +231,7 @@ class _Unit:
                 row = code.at(half, i * lanes)
                 values = [code.load(row, j * outputs * lanes) for j in range(SIDE)]
                 for j, value in enumerate(_OUTPUTS[outputs](values)):
-                    total = (value + code.load(bias, start)).at_least(low)
+                    total = bounds.clamp(value + code.load(bias, start))
                     code.store(total, place, i * down + right * j)
             with b.if_then(b.not_(direct)), code.each(0, rows) as i, code.each(0, columns) as j:
                 total = code.load(room, (i * outputs + j) * lanes)

@@ -1,6 +1,7 @@
 """Moving images, and zeros around them: see lowering/copy.py for the fields."""
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, over_pixels, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.copy import CopyFields, PermuteFields, ZeroHaloFields
@@ -14,11 +15,11 @@ _LANES = Target.host().lanes
 @emits(_LANES)
 def _copy(code: Code, args: Value, begin: Value, end: Value) -> None:
     f = read_fields(code, args, CopyFields)
-    low = code.vector(code.float_field(f.low))
+    bounds = Bounds.of(code, f)
 
     def pixel(x: Value, y: Value) -> None:
         def move(span: Span) -> None:
-            span.store([v.at_least(low) for v in span.load(x)], y)
+            span.store([bounds.clamp(v) for v in span.load(x)], y)
 
         over_row(code, f.maps, move, widths=(4, 1))
 

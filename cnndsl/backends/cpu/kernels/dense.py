@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.lowering.dense import (
     CACHED_IMAGES,
     DEPTH,
@@ -206,7 +207,7 @@ class _Unit:
     def finish(self) -> None:
         """Add the lanes of all sums and the bias, and write the outputs."""
         code, f = self.code, self.f
-        low, bias = code.vector(code.float_field(f.low)), code.pointer(self.bias)
+        bounds, bias = Bounds.of(code, f), code.pointer(self.bias)
         with code.each(0, self.images) as image:
             y = code.pointer(self.y + image * f.y_image * _FLOAT)
             with code.each(0, self.outputs, code.lanes) as output:
@@ -214,7 +215,7 @@ class _Unit:
                 sums = code.sums([code.load(place, j * code.lanes) for j in range(code.lanes)])
                 count = (self.outputs - output).min(code.lanes)
                 total = sums + code.load_first(bias, output, code.first_lanes(count))
-                code.store_first(total.at_least(low), y, output, count)
+                code.store_first(bounds.clamp(total), y, output, count)
         with code.builder.if_then(f.activation.is_("!=", 0)):
             call(code, f.activation, self.y, self.images, self.outputs, f.y_image)
 

@@ -4,24 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.gather import GatherFields
 from cnndsl.backends.cpu.memory import constant, read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Code, emits
 
 _LANES = Target.host().lanes
 
-Pixel = Callable[[Code, Any, Int, Int, Int, Value, Vector], None]
-"""Emit one output pixel: code, fields, image, row, column, a pointer to its maps, lower bound."""
+Pixel = Callable[[Code, Any, Int, Int, Int, Value, Bounds], None]
+"""Emit one output pixel: code, fields, image, row, column, a pointer to its maps, bounds."""
 
 
 def _gathering(pixel: Pixel) -> Any:
     @emits(_LANES)
     def gather(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, GatherFields)
-        low = code.vector(code.float_field(f.low))
+        bounds = Bounds.of(code, f)
 
         def unit(image: Int, row: Int) -> None:
             y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
@@ -29,7 +30,7 @@ def _gathering(pixel: Pixel) -> Any:
             def turn(column: Value, _state: object) -> tuple[()]:
                 number = code.integer(column)
                 y = code.at(code.pointer(y_row), number * f.y_pixel)
-                pixel(code, f, image, row, number, y, low)
+                pixel(code, f, image, row, number, y, bounds)
                 return ()
 
             code.loop(0, f.columns, 1, (), turn)
@@ -40,7 +41,7 @@ def _gathering(pixel: Pixel) -> Any:
     return gather
 
 
-def _run(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, low: Vector) -> None:
+def _run(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, bounds: Bounds) -> None:
     """A pixel whose maps are a run of the input's, or those of a pixel outside."""
     x_row = constant(code, f.row_places, row)
     x_column = constant(code, f.column_places, column)
@@ -50,39 +51,39 @@ def _run(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, low: V
     x = code.pointer(place)
 
     def move(span: Span) -> None:
-        span.store([v.at_least(low) for v in span.load(x)], y)
+        span.store([bounds.clamp(v) for v in span.load(x)], y)
 
     over_row(code, f.maps, move, widths=(4, 1))
 
 
-def _maps(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, low: Vector) -> None:
+def _maps(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, bounds: Bounds) -> None:
     """A pixel whose maps are named one by one."""
     x_row = constant(code, f.row_places, row)
     x_column = constant(code, f.column_places, column)
     x = code.at(code.pointer(f.x), image * f.x_image + x_row * f.x_row + x_column * f.x_pixel)
 
     def move(number: Value, _state: object) -> tuple[()]:
-        _store_one(code, x, constant(code, f.map_places, number), y, number, low)
+        _store_one(code, x, constant(code, f.map_places, number), y, number, bounds)
         return ()
 
     code.loop(0, f.maps, 1, (), move)
 
 
-def _cells(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, low: Vector) -> None:
+def _cells(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, bounds: Bounds) -> None:
     """A pixel whose cells are named one by one."""
     x = code.at(code.pointer(f.x), image * f.x_image)
     first = (row * f.columns + column) * f.maps
 
     def move(number: Value, _state: object) -> tuple[()]:
         place = constant(code, f.map_places, first + code.integer(number))
-        _store_one(code, x, place, y, number, low)
+        _store_one(code, x, place, y, number, bounds)
         return ()
 
     code.loop(0, f.maps, 1, (), move)
 
 
-def _store_one(code: Code, x: Value, place: Int, y: Value, number: Value, low: Vector) -> None:
-    code.store_first(code.broadcast(x, place).at_least(low), y, number, 1)
+def _store_one(code: Code, x: Value, place: Int, y: Value, number: Value, bounds: Bounds) -> None:
+    code.store_first(bounds.clamp(code.broadcast(x, place)), y, number, 1)
 
 
 _gather_pixels = _gathering(_run)

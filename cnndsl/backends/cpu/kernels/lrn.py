@@ -6,6 +6,7 @@ from typing import Any
 from llvmlite import ir
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import over_pixels
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.lrn import HALF, ONE, THREE_QUARTERS, LrnFields
@@ -22,16 +23,15 @@ def lrn(exponent: int) -> Any:
     @emits(_LANES)
     def normalise(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, LrnFields)
-        low, scale, k, beta = (
-            code.vector(code.float_field(field)) for field in (f.low, f.scale, f.k, f.beta)
-        )
+        bounds = Bounds.of(code, f)
+        scale, k, beta = (code.vector(code.float_field(bits)) for bits in (f.scale, f.k, f.beta))
 
         def pixel(x: Value, y: Value) -> None:
             def normalise_span(span: Span) -> None:
                 base = _squares(code, f, x, span.start).fma(scale, k)
                 (value,) = span.load(x)
                 value = value / _power(code, base, beta, exponent)
-                span.store([value.at_least(low)], y)
+                span.store([bounds.clamp(value)], y)
 
             over_row(code, f.maps, normalise_span)
 

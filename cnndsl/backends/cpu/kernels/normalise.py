@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, fold_row, over_row
 from cnndsl.backends.cpu.lowering.normalise import NormaliseFields
@@ -150,8 +151,7 @@ def _over_row_of_pixels(
 def _finish(span: Span, f: Any, value: Vector, y: Value, weight: Value, bias: Value) -> None:
     """Weigh a normalized vector and write it."""
     (w,), (b,) = span.load(weight), span.load(bias)
-    low = span.code.vector(span.code.float_field(f.low))
-    span.store([value.fma(w, b).at_least(low)], y)
+    span.store([Bounds.of(span.code, f).clamp(value.fma(w, b))], y)
 
 
 def _deviation(code: Code, f: Any, variance: Vector) -> Vector:

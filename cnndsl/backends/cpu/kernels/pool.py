@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.pool import AxisWindow, PoolFields
@@ -114,7 +115,7 @@ def _pooling(reduce: Reduce, finish: Finish, rows: int, columns: int) -> Any:
     @emits(_LANES)
     def pool(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, PoolFields)
-        low = code.vector(code.float_field(f.low))
+        bounds = Bounds.of(code, f)
 
         def unit(image: Int, row: Int) -> None:
             down = _window(code, f.row_windows, row)
@@ -130,7 +131,7 @@ def _pooling(reduce: Reduce, finish: Finish, rows: int, columns: int) -> Any:
 
                 def pool_span(span: Span) -> None:
                     vectors = finish(cells, span, reduce(cells, span), divisor)
-                    span.store([v.at_least(low) for v in vectors], y)
+                    span.store([bounds.clamp(v) for v in vectors], y)
 
                 over_row(code, f.maps, pool_span, widths=(4, 1))
                 return ()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, fold_row
 from cnndsl.backends.cpu.lowering.rbf import RbfFields
@@ -18,7 +19,7 @@ def _distances(*, euclidean: bool) -> Any:
     @emits(_LANES)
     def distances(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, RbfFields)
-        low = code.vector(code.float_field(f.low))
+        bounds = Bounds.of(code, f)
 
         def unit(image: Int, _row: Int) -> None:
             x = code.pointer(f.x + image * f.x_image * FLOAT_BYTES)
@@ -27,7 +28,7 @@ def _distances(*, euclidean: bool) -> Any:
             def distance(number: Value, _state: object) -> tuple[()]:
                 weight = code.at(code.pointer(f.weight), code.integer(number) * f.features)
                 total = code.vector(_squared(code, f, x, weight))
-                total = (total.sqrt() if euclidean else total).at_least(low)
+                total = bounds.clamp(total.sqrt() if euclidean else total)
                 code.store_first(total, code.pointer(y_row), number, 1)
                 return ()
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.resample import ResampleFields
@@ -16,7 +17,7 @@ _LANES = Target.host().lanes
 @emits(_LANES)
 def _resample(code: Code, args: Value, begin: Value, end: Value) -> None:
     f = read_fields(code, args, ResampleFields)
-    low = code.vector(code.float_field(f.low))
+    bounds = Bounds.of(code, f)
 
     def unit(image: Int, row: Int) -> None:
         y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
@@ -33,7 +34,7 @@ def _resample(code: Code, args: Value, begin: Value, end: Value) -> None:
             def mix(span: Span) -> None:
                 above, below = (_between(code, span, x, offsets, shares) for x in rows)
                 mixed = [_weighed(a, b, row_shares) for a, b in zip(above, below, strict=True)]
-                span.store([v.at_least(low) for v in mixed], y)
+                span.store([bounds.clamp(v) for v in mixed], y)
 
             over_row(code, f.maps, mix, widths=(2, 1))
             return ()

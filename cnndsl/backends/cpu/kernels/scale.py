@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.scale import ScaleFields
@@ -18,7 +19,7 @@ def _scaling(function: Callable[[Vector, Vector, Vector], Vector]) -> Any:
     @emits(_LANES)
     def scale(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, ScaleFields)
-        low = code.vector(code.float_field(f.low))
+        bounds = Bounds.of(code, f)
 
         def unit(image: Int, row: Int) -> None:
             x_row = f.x + (image * f.x_image + row * f.x_row) * FLOAT_BYTES
@@ -33,7 +34,7 @@ def _scaling(function: Callable[[Vector, Vector, Vector], Vector]) -> Any:
 
                 def cells(span: Span) -> None:
                     rows = zip(*(span.load(row) for row in (x, weight, bias)), strict=True)
-                    span.store([function(*row).at_least(low) for row in rows], y)
+                    span.store([bounds.clamp(function(*row)) for row in rows], y)
 
                 over_row(code, f.maps, cells, widths=(2, 1))
                 return ()

@@ -36,6 +36,7 @@ class CombineFields(NamedTuple):
     columns: Any
     maps: Any
     low: Any
+    high: Any
     activation: Any
 
 

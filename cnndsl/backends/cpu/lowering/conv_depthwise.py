@@ -52,6 +52,7 @@ class ConvDepthwiseFields(NamedTuple):
     y_row: Any
     y_pixel: Any
     low: Any
+    high: Any
     activation: Any
 
 

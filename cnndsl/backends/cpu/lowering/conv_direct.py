@@ -61,6 +61,7 @@ class ConvDirectFields(NamedTuple):
     y_row: Any
     y_pixel: Any
     low: Any
+    high: Any
     activation: Any
 
 

@@ -68,6 +68,7 @@ class ConvWinogradFields(NamedTuple):
     y_pixel: Any
     out_maps: Any
     low: Any
+    high: Any
     activation: Any
 
 

@@ -29,6 +29,7 @@ class CopyFields(NamedTuple):
     columns: Any
     maps: Any
     low: Any
+    high: Any
     activation: Any
 
 

@@ -48,6 +48,7 @@ class DenseFields(NamedTuple):
     y: Any
     y_image: Any
     low: Any
+    high: Any
     activation: Any
 
 

@@ -1,4 +1,4 @@
-"""What a kernel does to cells as it writes them: a lower bound, then an activation function."""
+"""What a kernel does to cells as it writes them: bounds, then an activation function."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from cnndsl.ops.function_kind import read_call
 
 @dataclass(frozen=True, slots=True)
 class Epilogue:
-    """`max(cell, low)`, and then the function that `activation` computes in place, if any."""
+    """`min(max(cell, low), high)`, and then the function `activation` in place, if any."""
 
     low: float = -math.inf
+    high: float = math.inf
     activation: Kernel | None = None
 
     @staticmethod
@@ -22,8 +23,8 @@ class Epilogue:
         """
         The epilogue of an elementwise activation function, written as an operator has it.
 
-        >>> Epilogue.of("relu").low, Epilogue.of("clip(-1,6)").low
-        (0.0, -1.0)
+        >>> Epilogue.of("relu"), Epilogue.of("clip(-1,6)").high
+        (Epilogue(low=0.0, high=inf, activation=None), 6.0)
         """
         name, numbers = read_call(activation)
         match name:
@@ -32,17 +33,17 @@ class Epilogue:
             case "relu":
                 return Epilogue(low=0.0)
             case "relu6":
-                return Epilogue(0.0, _function("at_most", 6.0))
+                return Epilogue(0.0, 6.0)
             case "clip":
                 low, high = numbers
-                return Epilogue(low, _function("at_most", high))
+                return Epilogue(low, high)
             case _:
                 return Epilogue(activation=_function(name, *numbers))
 
     @property
     def fields(self) -> dict[str, Field]:
-        """The fields `low` and `activation` of a kernel."""
-        return {"low": self.low, "activation": self.activation or 0}
+        """The fields `low`, `high` and `activation` of a kernel."""
+        return {"low": self.low, "high": self.high, "activation": self.activation or 0}
 
 
 def _function(name: str, *numbers: float) -> Kernel:

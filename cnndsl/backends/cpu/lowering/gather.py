@@ -47,6 +47,7 @@ class GatherFields(NamedTuple):
     map_places: Any
     outside: Any
     low: Any
+    high: Any
     activation: Any
 
 

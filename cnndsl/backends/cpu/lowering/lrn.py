@@ -39,6 +39,7 @@ class LrnFields(NamedTuple):
     k: Any
     beta: Any
     low: Any
+    high: Any
     activation: Any
 
 

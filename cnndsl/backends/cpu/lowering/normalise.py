@@ -43,6 +43,7 @@ class NormaliseFields(NamedTuple):
     weight_row: Any
     weight_pixel: Any
     low: Any
+    high: Any
     activation: Any
 
 

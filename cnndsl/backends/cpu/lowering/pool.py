@@ -45,6 +45,7 @@ class PoolFields(NamedTuple):
     weight: Any
     bias: Any
     low: Any
+    high: Any
     activation: Any
 
 

@@ -36,6 +36,7 @@ class RbfFields(NamedTuple):
     features: Any
     weight: Any
     low: Any
+    high: Any
     activation: Any
 
 

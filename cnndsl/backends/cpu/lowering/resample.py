@@ -40,6 +40,7 @@ class ResampleFields(NamedTuple):
     column_places: Any
     column_shares: Any
     low: Any
+    high: Any
     activation: Any
 
 

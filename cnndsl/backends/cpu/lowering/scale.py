@@ -40,6 +40,7 @@ class ScaleFields(NamedTuple):
     weight_row: Any
     weight_pixel: Any
     low: Any
+    high: Any
     activation: Any
 
 

@@ -131,7 +131,7 @@ def lower_conv_transpose(
     height, width, in_maps = x.image
     filters = weight.reshape(op.groups, in_maps // op.groups, -1, *op.kernel)
     filters = filters.swapaxes(1, 2).reshape(op.maps, -1, *op.kernel)
-    low = Epilogue(epilogue.low)
+    bounds = Epilogue(epilogue.low, epilogue.high)
     lowered: list[Lowered] = []
     for down, across in _classes(op, (height, width)):
         part = _part(y, down, across, op.stride)
@@ -146,10 +146,10 @@ def lower_conv_transpose(
                 groups=op.groups,
             )
             taps = np.ascontiguousarray(filters[:, :, down.taps][..., across.taps])
-            lowered.append(lower_conv_direct(shape, x, part, low, taps, bias))
+            lowered.append(lower_conv_direct(shape, x, part, bounds, taps, bias))
         else:  # no tap reaches these cells
             nowhere = [OUTSIDE] * down.count, [OUTSIDE] * across.count, range(op.maps)
-            lowered.append(lower_gather(x, part, low, nowhere, 0.0 if bias is None else bias))
+            lowered.append(lower_gather(x, part, bounds, nowhere, 0.0 if bias is None else bias))
     if epilogue.activation is not None:
         lowered.append(lower_copy(y, y, Epilogue(activation=epilogue.activation)))
     return lowered
