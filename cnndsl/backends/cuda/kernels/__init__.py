@@ -11,11 +11,12 @@ runs the same function as it stands. What is agreed:
   float that nobody reads. The annotations are the signature: int fields become int32, float fields
   float32.
 - **Constants.** A kernel with compile-time constants is made by a factory,
-  `conv_tile_kernel(tile)`, that returns it; what the closure holds is a constant to the compiler.
-  A lowering names a kernel by `Kernel(module, function, parameters)` and imports nothing from here
-  but NamedTuples and sizes.
+  `conv_tile_kernel(tile, activation)`, that returns it; what the closure holds is a constant to the
+  compiler. Parameters are numbers, names and tuples of them. A lowering names a kernel by
+  `Kernel(module, function, parameters)` and imports nothing from here: the NamedTuples and sizes
+  that both know stand in `cuda/shapes/`, one file for each of these.
 - **Helpers** that run on the device are `@inlined`. They may be called from any kernel, and their
-  code becomes the caller's, so they have one `return` at the end or none.
+  code becomes the caller's.
 - **Bounds.** Values have no halo: a kernel tests bounds itself. The grid may be larger than the
   work; threads without work still reach every `cuda.syncthreads()`.
 - **Numbers.** All arithmetic is float32: a literal is written `float32(0.5)`, for a plain 0.5
@@ -23,9 +24,10 @@ runs the same function as it stands. What is agreed:
   of integers is a slow signed 64-bit one: `quotient(a, b)` is a fast unsigned one.
 - **PTX-only** code (128-bit loads, `mma.sync`, `cp.async`) stands behind a seam that has a plain
   twin with the same name and meaning: `if SIMULATED:` picks one when the module is imported.
-- **Epilogue.** A kernel that computes a cell ends with
-  `activated(value, shape.activation, shape.alpha, shape.beta)` of `epilogue.py`; a lowering gets
-  these three fields from `Epilogue`.
+- **Epilogue.** A kernel that computes a cell writes `activated(value, shape.alpha, shape.beta)`,
+  where its factory has set `activated = activation_function(activation)` (`epilogue.py`). The name
+  `activation` is the last parameter of the factory, so only that function is compiled in. A
+  lowering takes the name and both numbers from `Epilogue` in `shapes/epilogue.py`.
 
 Each output cell is summed by the same threads in the same order for every batch size, so that an
 image's result has the same bits in any batch.
