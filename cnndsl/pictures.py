@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -128,19 +129,66 @@ def _fitted(x: FloatArray, op: Input) -> FloatArray:
             code="E603",
             fixes=["fit=stretch, fit=crop or fit=pad in the input row"],
         )
-    ratios = [want / have for want, have in zip(wanted, found, strict=True)]
     if op.fit == "crop":
-        x = _middle(x, [round(side / max(ratios)) for side in wanted])
+        x = _middle(x, _cropped_size(found, wanted))
     elif op.fit == "pad":
-        ratio = min(1.0, *ratios)
-        inner = max(1, round(found[0] * ratio)), max(1, round(found[1] * ratio))
+        inner = _padded_size(found, wanted)
         return _padded(x if inner == found else resized(x, inner), wanted)
     return resized(x, wanted)
 
 
-def _middle(x: FloatArray, size: list[int]) -> FloatArray:
-    """The part of that size, at least one cell, with equal margins; an odd one is at the end."""
-    height, width = (max(1, min(s, have)) for s, have in zip(size, x.shape, strict=False))
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """
+    Where a network's input lies in the picture that was made to fit it, as (rows, columns).
+
+    The input's place p, counted in its cells from its top left corner, is the picture's place
+    `start + p * scale`, counted in the picture's.
+    """
+
+    start: tuple[float, float]
+    scale: tuple[float, float]
+
+
+def placement(size: Pair, op: Input) -> Placement:
+    """
+    What `preprocess` does to the places of a picture of that height and width.
+
+    >>> placement((200, 100), Input(3, (50, 50), fit="pad"))
+    Placement(start=(0.0, -48.0), scale=(4.0, 4.0))
+    """
+    if op.fit == "pad":
+        inner = _padded_size(size, op.size)
+        scale = _ratios(size, inner)
+        margins = [(want - have) // 2 for want, have in zip(op.size, inner, strict=True)]
+        return Placement((-margins[0] * scale[0], -margins[1] * scale[1]), scale)
+    taken = _cropped_size(size, op.size) if op.fit == "crop" else size
+    starts = [(have - take) // 2 for have, take in zip(size, taken, strict=True)]
+    return Placement((float(starts[0]), float(starts[1])), _ratios(taken, op.size))
+
+
+def _ratios(size: Pair, other: Pair) -> tuple[float, float]:
+    return size[0] / other[0], size[1] / other[1]
+
+
+def _cropped_size(found: Pair, wanted: Pair) -> Pair:
+    """The largest part of a picture that has the proportions that are wanted, at least a cell."""
+    ratio = max(_ratios(wanted, found))
+    height, width = (
+        max(1, min(round(side / ratio), have)) for side, have in zip(wanted, found, strict=True)
+    )
+    return height, width
+
+
+def _padded_size(found: Pair, wanted: Pair) -> Pair:
+    """A whole picture's size in what is wanted: made smaller where it must be, never larger."""
+    ratio = min(1.0, *_ratios(wanted, found))
+    return max(1, round(found[0] * ratio)), max(1, round(found[1] * ratio))
+
+
+def _middle(x: FloatArray, size: Pair) -> FloatArray:
+    """The part of that size with equal margins; an odd one is at the end."""
+    height, width = size
     top, left = (x.shape[0] - height) // 2, (x.shape[1] - width) // 2
     return x[top : top + height, left : left + width]
 
