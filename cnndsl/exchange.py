@@ -12,7 +12,7 @@ from cnndsl.frontend.load import load_network
 from cnndsl.frontend.write import write_table
 from cnndsl.interop.onnx.exporting import write_onnx
 from cnndsl.interop.onnx.importing import Imported, import_model
-from cnndsl.interop.onnx.reading import read_onnx
+from cnndsl.interop.onnx.reading import OnnxError, read_onnx
 from cnndsl.interop.safetensors_file import save_safetensors
 from cnndsl.interop.weights import FloatArray, take_weights
 from cnndsl.limits import Limits
@@ -57,6 +57,12 @@ def from_onnx(
     """
     file = Path(path)
     imported = import_model(read_onnx(file))
+    for output in imported.outputs:
+        if output.constant is not None:
+            raise OnnxError(f"the output {output.name!r} does not depend on the input")
+    if len(imported.outputs) != 1:
+        names = ", ".join(output.name for output in imported.outputs)
+        raise OnnxError(f"a table has one output, and the model has several: {names}")
     return network_of(imported, name or file.stem, f"Imported from {file.name}.", limits)
 
 

@@ -67,6 +67,9 @@ class Builder:
             self.weights[f"{name}.{key}"] = np.ascontiguousarray(array, np.float32)
         return name
 
+    def __getitem__(self, name: str) -> Node:
+        return next(node for node in reversed(self.nodes) if node.name == name)
+
     def view(self, name: str, shape: tuple[int, ...] | None = None) -> View:
         """A node's result as it stands, or in another ONNX shape."""
         type_ = self.types[name]
@@ -139,8 +142,8 @@ class Builder:
 
     def _absorbed(self, name: str, scale: Array, shift: Array) -> bool:
         """Whether the node could take the factor and the summand into its own parameters."""
-        place = next(i for i, node in enumerate(self.nodes) if node.name == name)
-        node = self.nodes[place]
+        node = self[name]
+        place = self.nodes.index(node)
         keys = [p.name for p in node.op.params(*(self.types[i] for i in node.inputs))]
         params: dict[str, Any] = {
             key: self.weights[f"{name}.{key}"].astype(np.float64) for key in keys

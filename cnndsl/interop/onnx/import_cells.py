@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
-from math import prod
 
 import numpy as np
 
 from cnndsl.interop.onnx.building import Unsupported
-from cnndsl.interop.onnx.reading import Array, round_float
-from cnndsl.interop.onnx.step import Step, per_place
+from cnndsl.interop.onnx.import_functions import fraction
+from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.step import Step, along, number, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
@@ -20,107 +18,11 @@ from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.flatten import Flatten
-from cnndsl.ops.function_kind import format_call
 from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.mul import Mul
-from cnndsl.ops.prelu import Prelu
-
-_LOWEST, _HIGHEST = -3.4028235e38, 3.4028235e38
-
-# ---- functions
-
-
-def plain_function(name: str, **defaults: float) -> Callable[[Step], View]:
-    """The import of a function whose attributes, in this order, are its numbers."""
-
-    def import_function(step: Step) -> View:
-        numbers = [fraction(float(step.get(key, value))) for key, value in defaults.items()]
-        return _function(step, format_call(name, numbers))
-
-    return import_function
-
-
-def fraction(value: float) -> float:
-    """The number that a float32 was probably made of: 1/6, or the decimal that it is."""
-    near = Fraction(value).limit_denominator(12)
-    return float(near) if np.float32(float(near)) == np.float32(value) else value
-
-
-def import_clip(step: Step) -> View:
-    """`relu`, `relu6` or `clip`."""
-    low, high = (
-        step.get(name) if step.opset < 11 else _number(step.optional(place, name))
-        for place, name in ((1, "min"), (2, "max"))
-    )
-    low, high = _LOWEST if low is None else low, _HIGHEST if high is None else high
-    if low == 0 and high >= _HIGHEST:
-        return _function(step, "relu")
-    if (low, high) == (0, 6):
-        return _function(step, "relu6")
-    if low > high:
-        raise Unsupported(f"its limits {low:g} and {high:g} are in the wrong order")
-    return _function(step, format_call("clip", [low, high]))
-
-
-def import_selu(step: Step) -> View:
-    """`selu`, whose two numbers are fixed."""
-    for name, value in (("alpha", 1.67326319), ("gamma", 1.05070102)):
-        given = step.get(name, value)
-        if abs(given - value) > 1e-6:
-            raise Unsupported(f"selu has {name}={value}, and {name}={given} is given")
-    return _function(step, "selu")
-
-
-def import_celu(step: Step) -> View:
-    """`elu`, which it is where alpha is 1."""
-    step.require("alpha", 1.0)
-    return _function(step, "elu")
-
-
-def import_gelu(step: Step) -> View:
-    """`gelu_erf` or `gelu_tanh`."""
-    return _function(step, "gelu_tanh" if step.get("approximate") == "tanh" else "gelu_erf")
-
-
-def import_swish(step: Step) -> View:
-    """`silu`, which it is where alpha is 1."""
-    step.require("alpha", 1.0)
-    return _function(step, "silu")
-
-
-def import_softmax(step: Step) -> View:
-    """`softmax` or `log_softmax` over the axis, or in older opsets over all from the axis on."""
-    name = "softmax" if step.facts.op_type == "Softmax" else "log_softmax"
-    view, op = step.view(), Activation(name)
-    rank = len(view.shape)
-    if step.opset >= 13:
-        return _along(step, view, step.axis(int(step.get("axis", -1)), rank), op)
-    place = step.axis(int(step.get("axis", 1)), rank)
-    axes = [axis for axis in range(place, rank) if view.shape[axis] > 1]
-    if len(axes) <= 1:
-        return _along(step, view, axes[0] if axes else place, op)
-    if place:
-        raise Unsupported("it normalizes several axes together, but not all", "opset 13 or newer")
-    return step.builder.view(step.add(op, step.builder.vector(view)), view.shape)
-
-
-def import_prelu(step: Step) -> View:
-    """A `prelu` row."""
-    view, slopes = step.view(), step.constant(1, "slopes")
-    if slopes.size == 1:
-        op, weight = Prelu("one"), slopes.reshape(1)
-        name = step.add(op, view.node, params={"weight": weight})
-        return replace(view, node=name, shared=False)
-    if slopes.size == prod(view.shape) and len(view.shape) == 3 and prod(view.shape[1:]) > 1:
-        cells = slopes.reshape(view.shape).transpose(1, 2, 0)
-        name = step.add(Prelu("cell"), step.builder.image(view), params={"weight": cells})
-        return step.builder.view(name, view.shape)
-    weight, axis = per_place(slopes, view.shape)
-    return _along(step, view, axis, Prelu("map"), weight=weight)
-
 
 # ---- sums and products
 
@@ -230,7 +132,7 @@ def _alike(a: View, b: View) -> bool:
 
 def _gated(step: Step, x: View, gate: View) -> View | None:
     """`x * sigmoid(x)` is silu, `x * hard_sigmoid(x)` hard swish."""
-    node = next(n for n in step.builder.nodes if n.name == gate.node)
+    node = step.builder[gate.node]
     if not isinstance(node.op, Activation) or node.inputs != (x.node,) or gate.shared:
         return None
     names = {"sigmoid": "silu", "hard_sigmoid(1/6,0.5)": "hard_swish"}
@@ -244,6 +146,7 @@ def _gated(step: Step, x: View, gate: View) -> View | None:
 
 def import_gemm(step: Step) -> View:
     """A `dense` row."""
+    step.require_batch()
     view = step.view()
     if step.get("transA", 0):
         raise Unsupported("transA=1 works along the batch")
@@ -262,8 +165,18 @@ def import_gemm(step: Step) -> View:
 def import_matmul(step: Step) -> View:
     """A `dense` row, or along the last of several axes a `conv` of 1x1."""
     view, matrix = step.view(), step.constant(1, "matrix")
+    if matrix.ndim == 1:
+        made = _multiplied(step, view, matrix[:, None])
+        return made.reshaped(made.shape[:-1])
+    return _multiplied(step, view, matrix)
+
+
+def _multiplied(step: Step, view: View, matrix: Array) -> View:
+    """The view's last axis times a matrix."""
     if matrix.ndim != 2:
         raise Unsupported("a stack of matrices has no row")
+    if not view.shape:
+        raise Unsupported("it multiplies along the batch")
     if len(view.shape) == 1:
         return step.builder.view(_dense(step, view, {"weight": matrix.T}))
     front, _ = step.builder.along(view, len(view.shape) - 1)
@@ -278,7 +191,7 @@ def _dense(step: Step, view: View, params: dict[str, Array]) -> str:
     if len(view.shape) != 1:
         raise Unsupported(f"it reads {list(view.shape)}, and a dense row reads a vector", "Flatten")
     vector = step.builder.vector(view)
-    before = next(node for node in step.builder.nodes if node.name == vector)
+    before = step.builder[vector]
     order = before.op.order if isinstance(before.op, Flatten) else "hwc"
     op = Dense(params["weight"].shape[0], bias="bias" in params, flatten=order)
     return step.add(op, vector, params=params)
@@ -289,28 +202,31 @@ def _dense(step: Step, view: View, params: dict[str, Array]) -> str:
 
 def import_batch_norm(step: Step) -> View:
     """A `batchnorm` row."""
+    step.require_batch()
     step.only_first_output()
     step.require("training_mode", 0)
     step.require("spatial", 1)
     names = ("weight", "bias", "mean", "variance")
     params = {name: step.constant(i, name) for i, name in enumerate(names, 1)}
-    return _along(step, step.view(), 0, BatchNorm(float(step.get("epsilon", 1e-5))), **params)
+    return along(step, step.view(), 0, BatchNorm(float(step.get("epsilon", 1e-5))), **params)
 
 
 def import_instance_norm(step: Step) -> View:
     """An `instancenorm` row."""
+    step.require_batch()
     params = {"weight": step.constant(1, "weight"), "bias": step.constant(2, "bias")}
     op = InstanceNorm(float(step.get("epsilon", 1e-5)), True)
-    return _along(step, step.view(), 0, op, **params)
+    return along(step, step.view(), 0, op, **params)
 
 
 def import_group_norm(step: Step) -> View:
     """A `groupnorm` row."""
+    step.require_batch()
     view, groups = step.view(), int(step.get("num_groups"))
     arrays = {"weight": step.constant(1, "weight"), "bias": step.constant(2, "bias")}
     # Up to opset 20 a group shares its weight and bias.
     params = {name: np.repeat(a, view.shape[0] // len(a)) for name, a in arrays.items()}
-    return _along(step, view, 0, GroupNorm(groups, float(step.get("epsilon", 1e-5))), **params)
+    return along(step, view, 0, GroupNorm(groups, float(step.get("epsilon", 1e-5))), **params)
 
 
 def import_layer_norm(step: Step) -> View:
@@ -323,7 +239,7 @@ def import_layer_norm(step: Step) -> View:
     params = {"weight": weight} | ({} if bias is None else {"bias": bias})
     if axis == rank - 1:
         over = None if rank == 1 else "maps"
-        return _along(step, view, axis, LayerNorm(epsilon, over, bias=bias is not None), **params)
+        return along(step, view, axis, LayerNorm(epsilon, over, bias=bias is not None), **params)
     if axis or rank != 3:
         raise Unsupported("it normalizes several axes together, but not all")
     cells = {name: a.reshape(view.shape).transpose(1, 2, 0) for name, a in params.items()}
@@ -333,35 +249,21 @@ def import_layer_norm(step: Step) -> View:
 
 def import_lrn(step: Step) -> View:
     """An `lrn` row."""
+    step.require_batch()
     view, size = step.view(), int(step.get("size"))
     alpha, beta, k = step.get("alpha", 1e-4), step.get("beta", 0.75), step.get("bias", 1.0)
     op = Lrn(alpha, beta, k, size=size, align=None if size % 2 else "onnx")
     return step.builder.view(step.add(op, step.builder.image(view)), view.shape)
 
 
-def import_dropout(step: Step) -> View:
-    """A `dropout` row, which at inference passes all cells on."""
-    step.only_first_output()
+def import_dropout(step: Step) -> list[View | Array]:
+    """A `dropout` row, which at inference passes all cells on: the mask is true everywhere."""
     mode = step.optional(2, "training_mode")
-    if mode is not None and bool(mode.reshape(-1)[0]):
-        raise Unsupported("it drops cells at inference as well")
-    rate = step.get("ratio", 0.5) if step.opset < 12 else _number(step.optional(1, "ratio"))
+    rate = step.get("ratio", 0.5) if step.opset < 12 else number(step.optional(1, "ratio"))
     rate = fraction(0.5 if rate is None else rate)
+    if rate and mode is not None and bool(mode.reshape(-1)[0]):
+        raise Unsupported("it drops cells at inference as well", "export it in eval mode")
     view = step.view()
-    return view if not 0 < rate < 1 else step.builder.elementwise(Dropout(rate), view, step.facts)
-
-
-def _along(step: Step, view: View, axis: int, op: object, **params: Array) -> View:
-    """An operator on the view whose maps are the axis."""
-    assert isinstance(op, Activation | Prelu | BatchNorm | InstanceNorm | GroupNorm | LayerNorm)
-    front, back = step.builder.along(view, axis)
-    made = step.builder.view(step.add(op, step.builder.tensor(front), params=params), front.shape)
-    return made if front is view else made.transposed(back)
-
-
-def _function(step: Step, text: str) -> View:
-    return step.builder.elementwise(Activation(text), step.view(), step.facts)
-
-
-def _number(array: Array | None) -> float | None:
-    return None if array is None else round_float(float(array.reshape(-1)[0]))
+    kept = view if not 0 < rate < 1 else step.builder.elementwise(Dropout(rate), view, step.facts)
+    mask = np.ones(step.whole(view), bool)
+    return [kept, mask] if len(step.facts.outputs) > 1 else [kept]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -18,6 +19,8 @@ from cnndsl.ops.resize import Resize
 from cnndsl.ops.slice import Part, Slice
 from cnndsl.types import TensorType
 
+_FLOATS = (1, 10, 11, 16)
+"""What TensorProto calls float32, float16, float64 and bfloat16."""
 _CONCAT_AXES = ("maps", "height", "width")
 
 
@@ -26,17 +29,27 @@ def import_identity(step: Step) -> View:
     return step.view()
 
 
+def import_cast(step: Step) -> View:
+    """Nothing, from one kind of floats to another: all are computed as float32."""
+    if int(step.get("to", 0)) not in _FLOATS:
+        raise Unsupported("it makes other numbers than floats of computed ones")
+    return step.view()
+
+
 def import_shape(step: Step) -> Array:
     """The shape as a constant; the batch counts as the model says, or as one."""
-    whole = np.array([step.batch, *step.view().shape], np.int64)
+    whole = np.array(step.whole(step.view()), np.int64)
     return whole[step.get("start", 0) : step.get("end", len(whole))]
 
 
 def import_flatten(step: Step) -> View:
     """A view of one axis."""
     view, axis = step.view(), int(step.get("axis", 1))
-    rank = len(view.shape) + 1
-    if axis % rank != 1 and prod(view.shape[: axis % rank - 1]) != 1:
+    whole = step.whole(view)
+    axis = axis + len(whole) if axis < 0 else axis
+    if not step.lead:
+        return view.reshaped((prod(whole[:axis]), prod(whole[axis:])))
+    if axis == 0 or prod(whole[1:axis]) != 1:
         raise Unsupported(f"axis={axis} puts parts of an image into the batch", "axis=1")
     return view.reshaped((prod(view.shape),))
 
@@ -46,7 +59,7 @@ def import_reshape(step: Step) -> View:
     view, wanted = step.view(), step.integers("shape", 1)
     if wanted is None:
         raise Unsupported("its shape is missing")
-    whole = (step.batch, *view.shape)
+    whole = step.whole(view)
     if not step.get("allowzero", 0):
         wanted = [
             whole[i] if side == 0 and i < len(whole) else side for i, side in enumerate(wanted)
@@ -54,19 +67,20 @@ def import_reshape(step: Step) -> View:
     if -1 in wanted:
         rest = prod(side for side in wanted if side != -1)
         wanted[wanted.index(-1)] = prod(whole) // rest if rest else 0
-    if not wanted or wanted[0] != step.batch or prod(wanted[1:]) != prod(view.shape):
-        raise Unsupported(f"from {list(view.shape)} to {wanted} it moves cells between images")
-    return view.reshaped(tuple(wanted[1:]))
+    start = len(step.lead)
+    if tuple(wanted[:start]) != step.lead or prod(wanted[start:]) != prod(view.shape):
+        raise Unsupported(f"from {list(whole)} to {wanted} it moves cells between images")
+    return view.reshaped(tuple(wanted[start:]))
 
 
 def import_transpose(step: Step) -> View:
     """A view with its axes in another order."""
     view = step.view()
-    rank = len(view.shape) + 1
+    start, rank = len(step.lead), len(step.whole(view))
     order = [int(axis) for axis in step.get("perm", range(rank)[::-1])]
-    if order[0] != 0:
+    if order[:start] != list(range(start)):
         raise Unsupported("it moves the batch to another axis")
-    return view.transposed(tuple(axis - 1 for axis in order[1:]))
+    return view.transposed(tuple(axis - start for axis in order[start:]))
 
 
 def import_squeeze(step: Step) -> View:
@@ -119,8 +133,8 @@ def import_slice(step: Step) -> View:
     steps = step.integers("steps", 4) or [1] * len(starts)
     ranges = [range(side) for side in view.shape]
     for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):
-        if axis in (0, -len(view.shape) - 1):
-            if range(step.batch)[start:end:stride] == range(step.batch):
+        if step.lead and axis in (0, -len(view.shape) - 1):
+            if range(step.lead[0])[start:end:stride] == range(step.lead[0]):
                 continue
             raise Unsupported("it cuts the batch")
         place = step.axis(axis, len(view.shape))
@@ -168,6 +182,7 @@ def _part(places: range, side: int) -> Part:
 
 def import_pad(step: Step) -> View:
     """A `pad` row."""
+    step.require_batch()
     view, pads = step.view(), step.integers("pads", 1)
     if pads is None:
         raise Unsupported("its pads are missing")
@@ -197,12 +212,12 @@ def import_pad(step: Step) -> View:
 
 def import_resize(step: Step) -> View:
     """A `resize` row, its convention named where it makes a difference."""
+    step.require_batch()
     view, rank = step.view(), len(step.view().shape)
     if not 2 <= rank <= 3:
         raise Unsupported(f"it resizes {rank - 1} axes, and rows resize one or two")
     for name, value in (("antialias", 0), ("exclude_outside", 0)):
         step.require(name, value)
-    step.require("keep_aspect_ratio_policy", "stretch")
     mode = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear"}.get(
         str(step.get("mode", "nearest"))
     )
@@ -221,7 +236,10 @@ def _sampling(step: Step, mode: str, size: tuple[int, int]) -> dict[str, str]:
     coordinates = str(
         step.get("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     )
-    if coordinates == "pytorch_half_pixel" and min(size) > 1:
+    if coordinates == "half_pixel_symmetric" or (
+        coordinates == "pytorch_half_pixel" and min(size) > 1
+    ):
+        # The first differs where a factor makes no whole number of cells: that is refused.
         coordinates = "half_pixel"
     if coordinates not in ("half_pixel", "align_corners", "asymmetric"):
         raise Unsupported(f"coordinate_transformation_mode={coordinates} has no row")
@@ -266,10 +284,12 @@ def _new_size(step: Step, view: View) -> tuple[int, int]:
         np.asarray(given, np.float64) if given else step.optional(place, "scales")
     )
     sizes = None if upsample else step.optional(3, "sizes")
-    new: list[int] = [step.batch, *view.shape]
+    new = list(step.whole(view))
     if sizes is not None and sizes.size:
-        for axis, size in zip(axes, sizes.reshape(-1), strict=True):
-            new[axis] = int(size)
+        wanted = [int(size) for size in sizes.reshape(-1)]
+        wanted = _in_proportion(step, wanted, [new[axis] for axis in axes])
+        for axis, size in zip(axes, wanted, strict=True):
+            new[axis] = size
     elif scales is not None:
         factors = [float(scale) for scale in scales.reshape(-1)]
         for axis, scale in zip(axes, factors, strict=True):
@@ -280,6 +300,19 @@ def _new_size(step: Step, view: View) -> tuple[int, int]:
                     f"a scale of {scale:g} makes no whole number of cells of {view.shape}",
                     "sizes instead of scales",
                 )
-    if new[:2] != [step.batch, view.shape[0]]:
+    if new[:2] != [*step.lead, view.shape[0]]:
         raise Unsupported("it resizes the batch or the maps")
     return (new[2], new[3]) if rank == 3 else (1, new[2])
+
+
+def _in_proportion(step: Step, wanted: list[int], old: list[int]) -> list[int]:
+    """The sizes, made smaller or larger so that all axes grow by one factor where that is asked."""
+    policy = str(step.get("keep_aspect_ratio_policy", "stretch"))
+    if policy == "stretch":
+        return wanted
+    factors = [Fraction(new, side) for new, side in zip(wanted, old, strict=True)]
+    factor = min(factors) if policy == "not_larger" else max(factors)
+    exact = [factor * side for side in old]
+    if any(side.denominator != 1 for side in exact):
+        raise Unsupported(f"keep_aspect_ratio_policy={policy} makes no whole number of cells")
+    return [int(side) for side in exact]

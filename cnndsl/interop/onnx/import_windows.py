@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.reading import Array
@@ -87,27 +90,66 @@ def import_global_max_pool(step: Step) -> View:
 
 
 def import_reduce(step: Step) -> View:
-    """The mean or the maximum over all of each map: a `globalavgpool` or `globalmaxpool` row."""
+    """
+    The mean or the maximum along some axes: a `globalavgpool` or `globalmaxpool` row.
+
+    The cells of the other axes are its maps.
+    """
     view, rank = step.view(), len(step.view().shape)
     axes = step.integers("axes", 1)
-    if axes is None:
-        raise Unsupported("it reduces the batch")
-    places = sorted(step.axis(axis, rank) for axis in axes)
-    if places != list(range(1, rank)):
-        raise Unsupported("it reduces other axes than those of the image", "GlobalAveragePool")
+    if not axes:
+        if step.get("noop_with_empty_axes", 0):
+            return view
+        axes = [*range(-rank - len(step.lead), 0)]
+    gone = sorted(step.axis(axis, rank) for axis in axes)
+    kept = [axis for axis in range(rank) if axis not in gone]
+    moved = view if kept + gone == [*range(rank)] else view.transposed((*kept, *gone))
+    sides = moved.shape[len(kept) :]
+    image = moved.reshaped((prod(moved.shape[: len(kept)]), *sides))
     op = GlobalAvgPool() if step.facts.op_type == "ReduceMean" else GlobalMaxPool()
-    made = step.builder.view(step.add(op, step.builder.image(view)))
+    made = step.builder.view(step.add(op, step.builder.image(image)))
     keep = bool(step.get("keepdims", 1))
-    return made.reshaped((view.shape[0], *[1] * (rank - 1)) if keep else (view.shape[0],))
+    one = [1 if axis in gone else side for axis, side in enumerate(view.shape)]
+    return made.reshaped(tuple(one if keep else (view.shape[axis] for axis in kept)))
+
+
+def import_depth_to_space(step: Step) -> View:
+    """A `convtranspose` row whose weight is 1 where a map's cell goes and 0 elsewhere."""
+    x, block = _image(step), int(step.get("blocksize", 1))
+    maps = step.builder.types[x].maps // block**2
+    op = ConvTranspose(maps, (block, block), (block, block), Padding("valid"), bias=False)
+    params = {"weight": _block_weight(step, maps, block)}
+    return _result(step, step.add(op, x, params=params))
+
+
+def import_space_to_depth(step: Step) -> View:
+    """A `conv` row whose weight is 1 where a cell comes from and 0 elsewhere."""
+    x, block = _image(step), int(step.get("blocksize", 1))
+    maps = step.builder.types[x].maps
+    op = Conv(maps * block**2, (block, block), (block, block), Padding("valid"), bias=False)
+    params = {"weight": _block_weight(step, maps, block)}
+    return _result(step, step.add(op, x, params=params))
+
+
+def _block_weight(step: Step, maps: int, block: int) -> Array:
+    """`[deep, maps, block, block]`: 1 where a cell of a block of `maps` maps is the deep map."""
+    deep = np.arange(maps * block**2)
+    if step.get("mode", "DCR") == "CRD":
+        order = deep.reshape(maps, block, block)
+    else:
+        order = deep.reshape(block, block, maps).transpose(2, 0, 1)
+    return (order[None] == deep[:, None, None, None]).astype(np.float32)
 
 
 def _global(step: Step, op: Any) -> View:
+    step.require_batch()
     view = step.view()
     made = step.builder.view(step.add(op, step.builder.image(view)))
     return made.reshaped((view.shape[0], *[1] * (len(view.shape) - 1)))
 
 
 def _image(step: Step) -> str:
+    step.require_batch()
     view = step.view()
     if not 2 <= len(view.shape) <= 3:
         raise Unsupported(f"it slides along {len(view.shape) - 1} axes, and rows have one or two")

@@ -17,6 +17,7 @@ import numpy as np
 
 from cnndsl.errors import Diagnostic, Fix
 from cnndsl.interop.onnx import import_cells as cells
+from cnndsl.interop.onnx import import_functions as functions
 from cnndsl.interop.onnx import import_places as places
 from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
@@ -25,63 +26,71 @@ from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
 from cnndsl.interop.onnx.step import Known, Step
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ir.graph import Graph
+from cnndsl.ops.activation import Activation
 from cnndsl.ops.input import Input
 from cnndsl.types import f32
 
-Importer: TypeAlias = Callable[[Step], View | Array | list[View]]
+Importer: TypeAlias = (
+    Callable[[Step], View]
+    | Callable[[Step], Array]
+    | Callable[[Step], list[View]]
+    | Callable[[Step], list[View | Array]]
+)
 
 IMPORTERS: Mapping[str, Importer] = {
     "Add": cells.import_add,
     "AveragePool": windows.import_average_pool,
     "BatchNormalization": cells.import_batch_norm,
-    "Cast": places.import_identity,
-    "Celu": cells.import_celu,
-    "Clip": cells.import_clip,
+    "Cast": places.import_cast,
+    "Celu": functions.import_celu,
+    "Clip": functions.import_clip,
     "Concat": places.import_concat,
     "Conv": windows.import_conv,
     "ConvTranspose": windows.import_conv_transpose,
+    "DepthToSpace": windows.import_depth_to_space,
     "Div": cells.import_div,
     "Dropout": cells.import_dropout,
-    "Elu": cells.plain_function("elu", alpha=1.0),
+    "Elu": functions.plain_function("elu", alpha=1.0),
     "Flatten": places.import_flatten,
-    "Gelu": cells.import_gelu,
+    "Gelu": functions.import_gelu,
     "Gemm": cells.import_gemm,
     "GlobalAveragePool": windows.import_global_average_pool,
     "GlobalMaxPool": windows.import_global_max_pool,
     "GroupNormalization": cells.import_group_norm,
-    "HardSigmoid": cells.plain_function("hard_sigmoid", alpha=0.2, beta=0.5),
-    "HardSwish": cells.plain_function("hard_swish"),
+    "HardSigmoid": functions.plain_function("hard_sigmoid", alpha=0.2, beta=0.5),
+    "HardSwish": functions.plain_function("hard_swish"),
     "Identity": places.import_identity,
     "InstanceNormalization": cells.import_instance_norm,
     "LRN": cells.import_lrn,
     "LayerNormalization": cells.import_layer_norm,
-    "LeakyRelu": cells.plain_function("leaky_relu", alpha=0.01),
-    "LogSoftmax": cells.import_softmax,
+    "LeakyRelu": functions.plain_function("leaky_relu", alpha=0.01),
+    "LogSoftmax": functions.import_softmax,
     "LpPool": windows.import_lp_pool,
     "MatMul": cells.import_matmul,
     "MaxPool": windows.import_max_pool,
-    "Mish": cells.plain_function("mish"),
+    "Mish": functions.plain_function("mish"),
     "Mul": cells.import_mul,
     "Neg": cells.import_neg,
-    "PRelu": cells.import_prelu,
+    "PRelu": functions.import_prelu,
     "Pad": places.import_pad,
     "ReduceMax": windows.import_reduce,
     "ReduceMean": windows.import_reduce,
-    "Relu": cells.plain_function("relu"),
+    "Relu": functions.plain_function("relu"),
     "Reshape": places.import_reshape,
     "Resize": places.import_resize,
-    "Selu": cells.import_selu,
+    "Selu": functions.import_selu,
     "Shape": places.import_shape,
-    "Sigmoid": cells.plain_function("sigmoid"),
+    "Sigmoid": functions.plain_function("sigmoid"),
     "Slice": places.import_slice,
-    "Softmax": cells.import_softmax,
-    "Softplus": cells.plain_function("softplus"),
+    "Softmax": functions.import_softmax,
+    "Softplus": functions.plain_function("softplus"),
+    "SpaceToDepth": windows.import_space_to_depth,
     "Split": places.import_split,
     "Squeeze": places.import_squeeze,
     "Sub": cells.import_sub,
     "Sum": cells.import_sum,
-    "Swish": cells.import_swish,
-    "Tanh": cells.plain_function("tanh"),
+    "Swish": functions.import_swish,
+    "Tanh": functions.plain_function("tanh"),
     "Transpose": places.import_transpose,
     "Unsqueeze": places.import_unsqueeze,
     "Upsample": places.import_resize,
@@ -90,31 +99,53 @@ IMPORTERS: Mapping[str, Importer] = {
 
 
 @dataclass(frozen=True)
+class Output:
+    """
+    An output of a model: a node of the graph computes it, or it is constant.
+
+    `shape` is that of one image's part as the model has it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    node: str = ""
+    constant: Array | None = None
+
+
+@dataclass(frozen=True)
 class Imported:
-    """A model as a graph whose nodes are rows, and the weights by the rows' names."""
+    """
+    A model as a graph whose nodes are rows, and the weights by the rows' names.
+
+    `outputs` are all of the model's, in its order; the graph's are the computed ones, each once.
+    """
 
     graph: Graph
     weights: Mapping[str, FloatArray]
-    output_shape: tuple[int, ...]
-    """One image's output as the model has it."""
+    outputs: tuple[Output, ...]
 
 
-def import_model(model: ModelFacts) -> Imported:
-    """The model as a graph. Raises `OnnxError` that lists everything that has no row."""
-    return _Import(model).run()
+def import_model(model: ModelFacts, *, batched: bool = True) -> Imported:
+    """
+    The model as a graph. Raises `OnnxError` that lists everything that has no row.
+
+    Where it is not `batched`, all that goes into the model at once is one image.
+    """
+    return _Import(model, batched).run()
 
 
 class _Import:
     """One model being read."""
 
-    def __init__(self, model: ModelFacts) -> None:
+    def __init__(self, model: ModelFacts, batched: bool) -> None:
         self.model = model
+        self.batched = batched
         self.builder = Builder()
         self.known: dict[str, Known] = dict(model.constants)
         self.uses = Counter(name for node in model.nodes for name in node.inputs)
         self.uses.update(model.outputs)
         self.problems: list[Diagnostic] = []
-        self.batch = 1
+        self.lead: tuple[int, ...] = ()
 
     def run(self) -> Imported:
         self._read_input()
@@ -122,8 +153,9 @@ class _Import:
             self._read(facts)
         if self.problems:
             raise OnnxError.of(self.problems)
-        output = self._output()
-        graph = Graph(tuple(self.builder.nodes), (output.node,))
+        outputs = tuple(map(self._output, self.model.outputs))
+        computed = dict.fromkeys(output.node for output in outputs if output.node)
+        graph = Graph(tuple(self.builder.nodes), tuple(computed))
         dead = {node.name for node in graph.dead()}
         graph = Graph(tuple(n for n in graph.nodes if n.name not in dead), graph.outputs)
         kept = {
@@ -131,7 +163,7 @@ class _Import:
             for name, w in self.builder.weights.items()
             if name.rpartition(".")[0] not in dead
         }
-        return Imported(graph, kept, output.shape)
+        return Imported(graph, kept, outputs)
 
     def _read_input(self) -> None:
         if len(self.model.inputs) != 1:
@@ -140,18 +172,22 @@ class _Import:
                 f"a table has one input, and the model has {len(self.model.inputs)}: {names}"
             )
         ((name, shape),) = self.model.inputs.items()
-        if shape is None or len(shape) < 2 or any(side is None for side in shape[1:]):
-            shown = "unknown" if shape is None else [s or "?" for s in shape]
+        start = int(self.batched)
+        if shape is None or len(shape) < 2 * start or None in shape[start:]:
+            shown = "unknown" if shape is None else ["?" if s is None else s for s in shape]
             raise OnnxError(
                 f"the shape of the input {name!r} is {shown}: only the batch may be open",
                 fixes=["onnx.tools.update_model_dims fixes the others"],
             )
-        self.batch = shape[0] or 1
-        sides = tuple(side for side in shape[1:] if side is not None)
+        self.lead = tuple(side or 1 for side in shape[:start])
+        sides = tuple(side for side in shape[start:] if side is not None)
         turned = self._reads_nhwc(name, sides)
         image = f32(*sides) if turned else as_image(sides)
         op = Input(image.maps, image.height_width, layout="nhwc" if turned else "nchw")
-        view = replace(self.builder.view(self.builder.add(op, [])), shape=sides)
+        try:
+            view = self.builder.view(self.builder.add(op, []), sides)
+        except Unsupported as error:
+            raise OnnxError(f"the input {name!r}: {error}") from None
         if turned:
             view = self.builder.view(view.node).transposed((1, 2, 0))
         self.known[name] = view
@@ -195,9 +231,9 @@ class _Import:
         if importer is None:
             raise Unsupported("no row computes it")
         read = frozenset(self.uses)
-        step = Step(facts, given, self.builder, self.model.opset, self.batch, read)
+        step = Step(facts, given, self.builder, self.model.opset, self.lead, read)
         result = importer(step)
-        return list(result) if isinstance(result, list) else [result]
+        return [*result] if isinstance(result, list) else [result]
 
     def _folded(self, facts: Facts, given: list[Known | None]) -> list[Array]:
         arrays = [None if isinstance(value, View) else value for value in given]
@@ -215,24 +251,25 @@ class _Import:
             return replace(value, shared=True)
         return value
 
-    def _output(self) -> View:
-        if len(self.model.outputs) != 1:
-            names = ", ".join(self.model.outputs)
-            raise OnnxError(f"a table has one output, and the model has several: {names}")
-        name = self.model.outputs[0]
-        value = self.known.get(name)
-        if not isinstance(value, View):
-            raise OnnxError(f"the output {name!r} does not depend on the input")
+    def _output(self, name: str) -> Output:
+        view = self.known.get(name)
+        if view is None:
+            raise OnnxError(f"no node makes the output {name!r}")
+        if not isinstance(view, View):
+            return Output(name, view.shape, constant=view)
+        shape = view.shape
         try:
-            view = value
             source = self.builder.nodes[0].op
             turned = isinstance(source, Input) and source.layout == "nhwc"
             if turned and len(view.shape) == 3:
                 view = view.transposed((2, 0, 1))
             node = self.builder.tensor(view)
+            if isinstance(self.builder[node].op, Input):
+                # A table is more than its input.
+                node = self.builder.add(Activation("linear"), [node])
         except Unsupported as error:
             raise OnnxError(f"the output {name!r}: {error}") from None
-        return replace(value, node=node)
+        return Output(name, shape, node)
 
     def _report(self, facts: Facts, reason: str, fix: str) -> None:
         fixes = (Fix(fix),) if fix else ()

@@ -82,9 +82,12 @@ def model_facts(model: Any, folder: Path | None, name: str) -> ModelFacts:
     """
     An `onnx.ModelProto` as plain data. `folder` is where its other files may be.
 
-    Raises `OnnxError` for a version that is too old or too new.
+    Opsets before `OLDEST_OPSET` go through ONNX's own converter. Raises `OnnxError` for a version
+    that is too old or too new.
     """
     opset = _opset(model)
+    if opset < OLDEST_OPSET:
+        model, opset = _converted(model, opset), OLDEST_OPSET
     if model.functions:
         model = onnx_module("onnx.inliner").inline_local_functions(model)
     graph = model.graph
@@ -117,11 +120,10 @@ def _opset(model: Any) -> int:
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
     newest = int(onnx.defs.onnx_opset_version())
     opset = int(versions[0]) if versions else 1
-    if opset < OLDEST_OPSET or (model.ir_version and model.ir_version < OLDEST_IR):
+    if model.ir_version and model.ir_version < OLDEST_IR:
         raise OnnxError(
-            f"the model has opset {opset} and IR version {model.ir_version}; read are opsets from "
-            f"{OLDEST_OPSET} and IR versions from {OLDEST_IR} on",
-            fixes=["onnx.version_converter.convert_version(model, 17)"],
+            f"the model has IR version {model.ir_version}; read are those from {OLDEST_IR} on",
+            fixes=["export it again with a newer exporter"],
         )
     if opset > newest:
         raise OnnxError(
@@ -129,6 +131,19 @@ def _opset(model: Any) -> int:
             fixes=["pip install --upgrade onnx"],
         )
     return opset
+
+
+def _converted(model: Any, opset: int) -> Any:
+    """The model at the oldest opset that is read."""
+    try:
+        return onnx_module("onnx.version_converter").convert_version(model, OLDEST_OPSET)
+    except Exception as error:
+        # The converter raises whatever its C++ does.
+        raise OnnxError(
+            f"the model has opset {opset}; read are those from {OLDEST_OPSET} on, and ONNX's "
+            f"converter cannot bring it there: {error}",
+            fixes=["export it again with a newer exporter"],
+        ) from None
 
 
 def _facts(node: Any, folder: Path | None) -> Facts:

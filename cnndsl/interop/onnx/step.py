@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from cnndsl.interop.onnx.building import Builder, Unsupported
-from cnndsl.interop.onnx.reading import Array, Facts
+from cnndsl.interop.onnx.reading import Array, Facts, round_float
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.base import Op
 
@@ -22,15 +22,16 @@ class Step:
     """
     A node with what is known of its inputs.
 
-    `batch` is how many images the model's shapes speak of; where it says none, they speak of one.
-    `read` are the outputs that somebody reads.
+    `lead` are the axes that an ONNX value has before those of its view: how many images the model's
+    shapes speak of (where it says none, they speak of one), or nothing where the model has no
+    batch. `read` are the outputs that somebody reads.
     """
 
     facts: Facts
     inputs: Sequence[Known | None]
     builder: Builder
     opset: int
-    batch: int
+    lead: tuple[int, ...]
     read: frozenset[str]
 
     def view(self, place: int = 0) -> View:
@@ -89,10 +90,20 @@ class Step:
 
     def axis(self, axis: int, rank: int) -> int:
         """An axis of a view, of one of the whole ONNX value. Raises `Unsupported` for the batch."""
-        whole = axis + rank + 1 if axis < 0 else axis
-        if not 1 <= whole <= rank:
-            raise Unsupported("it works along the batch" if whole == 0 else f"axis {axis} is none")
-        return whole - 1
+        place = axis + rank if axis < 0 else axis - len(self.lead)
+        if not 0 <= place < rank:
+            batch = place == -1 and bool(self.lead)
+            raise Unsupported("it works along the batch" if batch else f"axis {axis} is none")
+        return place
+
+    def whole(self, view: View) -> tuple[int, ...]:
+        """The shape that the view's ONNX value has in the model."""
+        return (*self.lead, *view.shape)
+
+    def require_batch(self) -> None:
+        """Raise `Unsupported` where the model has no batch, before an operator that wants one."""
+        if not self.lead:
+            raise Unsupported("it wants a batch along its first axis")
 
 
 def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int]:
@@ -103,10 +114,11 @@ def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int]:
     """
     if array.size == 1:
         return np.full(shape[0], array.reshape(-1)[0], np.float32), 0
-    sides = (1,) * (len(shape) + 1 - array.ndim) + array.shape
-    if len(sides) != len(shape) + 1 or sides[0] != 1:
+    surplus = max(0, array.ndim - len(shape))
+    if surplus > 1 or any(side != 1 for side in array.shape[:surplus]):
         raise Unsupported(f"a constant of the shape {list(array.shape)} changes the tensor's shape")
-    whole = array.reshape(sides[1:])
+    sides = array.shape[surplus:]
+    whole = array.reshape((1,) * (len(shape) - len(sides)) + sides)
     varying = [axis for axis in range(whole.ndim) if np.ptp(whole, axis=axis).any()]
     if len(varying) > 1:
         raise Unsupported("a constant that differs from pixel to pixel has no row")
@@ -115,3 +127,15 @@ def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int]:
     axis = varying[0] if varying else 0
     line = np.moveaxis(whole, axis, 0).reshape(whole.shape[axis], -1)[:, 0]
     return np.broadcast_to(line, shape[axis]).astype(np.float32), axis
+
+
+def along(step: Step, view: View, axis: int, op: Op, **params: Array) -> View:
+    """An operator on the view whose maps are the axis."""
+    front, back = step.builder.along(view, axis)
+    made = step.builder.view(step.add(op, step.builder.tensor(front), params=params), front.shape)
+    return made if front is view else made.transposed(back)
+
+
+def number(array: Array | None) -> float | None:
+    """A constant of one number, as a decimal."""
+    return None if array is None else round_float(float(array.reshape(-1)[0]))

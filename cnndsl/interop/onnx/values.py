@@ -73,10 +73,10 @@ def as_image(shape: tuple[int, ...]) -> TensorType:
     """
     The image whose maps are the first axis; axes beyond height and width count as rows.
 
-    >>> as_image((8, 5, 4)), as_image((8, 5)), as_image((8,)), as_image((8, 2, 3, 4))
-    (f32[5,4,8], f32[1,5,8], f32[1,1,8], f32[6,4,8])
+    >>> as_image((8, 5, 4)), as_image((8, 5)), as_image((8,)), as_image((8, 2, 3, 4)), as_image(())
+    (f32[5,4,8], f32[1,5,8], f32[1,1,8], f32[6,4,8], f32[1,1,1])
     """
-    maps, *rest = shape
+    maps, *rest = shape or (1,)
     return f32(prod(rest[:-1]), rest[-1] if rest else 1, maps)
 
 
