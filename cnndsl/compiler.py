@@ -19,7 +19,7 @@ from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import format_plan
 from cnndsl.targets import find_backend
-from cnndsl.types import Numerics
+from cnndsl.types import DenseWeights, Numerics
 
 STAGES = ("graph", "plan", "python", "llvm", "asm")
 
@@ -31,11 +31,12 @@ class Compilation:
     network: Network
     target: str = "cpu"
     numerics: Numerics = "fast"
+    dense_weights: DenseWeights = "float32"
 
     @cached_property
     def backend(self) -> Backend | Interpreter:
         """The target."""
-        return find_backend(self.target, self.numerics)
+        return find_backend(self.target, self.numerics, self.dense_weights)
 
     @cached_property
     def graph(self) -> Graph:

@@ -14,7 +14,7 @@ from cnndsl.model import Model
 from cnndsl.prepared import Prepared, find_prepared, keep_prepared
 from cnndsl.source import Source
 from cnndsl.targets import find_backend, thread_count
-from cnndsl.types import Numerics
+from cnndsl.types import DenseWeights, Numerics
 
 if TYPE_CHECKING:
     from cnndsl.ir.network import Network
@@ -26,16 +26,18 @@ def load(
     target: str = "cpu",
     threads: int | None = None,
     numerics: Numerics = "fast",
+    dense_weights: DenseWeights = "float32",
 ) -> Model:
     """
     Read a compiled model that `Model.save` or `cnndsl compile` wrote.
 
-    `target`, `threads` and `numerics` are as for `cnndsl.compile`: the file knows nothing of them.
+    `target`, `threads`, `numerics` and `dense_weights` are as for `cnndsl.compile`: the file knows
+    nothing of them, and holds all weights as they are.
     Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
     """
     file = Path(path)
     artifact = read_artifact(file)
-    backend = find_backend(target, numerics)
+    backend = find_backend(target, numerics, dense_weights)
     count = thread_count(threads)
     source = Source(str(file), artifact.text)
     network = partial(_network, source)
@@ -60,6 +62,7 @@ def load(
         target=target,
         threads=count,
         numerics=numerics,
+        dense_weights=dense_weights,
     )
 
 
@@ -72,7 +75,7 @@ def _prepared(artifact: Artifact, backend: Backend, source: Source) -> Prepared:
         from cnndsl.compiler import Compilation
 
         network = _network(source)
-        plan = Compilation(network, backend.name, backend.numerics).plan
+        plan = Compilation(network, backend.name, backend.numerics, backend.dense_weights).plan
         prepared = Prepared(
             plan, network.param_table, network.input, network.output_type, network.best
         )

@@ -16,7 +16,7 @@ from cnndsl.errors import InputError
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ops.base import Best
 from cnndsl.ops.input import Input
-from cnndsl.types import Numerics, TensorType
+from cnndsl.types import DenseWeights, Numerics, TensorType
 
 if TYPE_CHECKING:  # a model that was found compiled spares the graph library until it is asked
     from cnndsl.ir.network import Network
@@ -44,6 +44,7 @@ class Model:
         target: str,
         threads: int,
         numerics: Numerics,
+        dense_weights: DenseWeights,
     ) -> None:
         self._network = network
         self.input = input
@@ -56,6 +57,8 @@ class Model:
         self.threads = threads
         self.numerics: Numerics = numerics
         """Whether only kernels that sum products as the operators define them run: `strict`."""
+        self.dense_weights: DenseWeights = dense_weights
+        """What is kept of dense rows' weights where the model runs."""
         self.input_shape = _in_layout((*input.size, input.maps), input)
         """One image as the input row wants it."""
         self.output_shape = _in_layout(output.shape, input)
@@ -72,7 +75,8 @@ class Model:
     def __repr__(self) -> str:
         shapes = " -> ".join("x".join(map(str, s)) for s in (self.input_shape, self.output_shape))
         strict = ", strict" if self.numerics == "strict" else ""
-        return f"<cnndsl.Model {shapes}, {self.target}, threads={self.threads}{strict}>"
+        narrow = f", {self.dense_weights}" if self.dense_weights != "float32" else ""
+        return f"<cnndsl.Model {shapes}, {self.target}, threads={self.threads}{strict}{narrow}>"
 
     def __call__(self, x: Any) -> NDArray[Any]:
         """

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from cnndsl.backends.protocol import Backend, Interpreter
 from cnndsl.errors import CnnError, TargetError
-from cnndsl.types import NUMERICS, Numerics
+from cnndsl.types import DENSE_WEIGHTS, NUMERICS, DenseWeights, Numerics
 
 TARGETS = ("cpu", "reference")
 
 
-def find_backend(target: str, numerics: Numerics = "fast") -> Backend | Interpreter:
+def find_backend(
+    target: str, numerics: Numerics = "fast", dense_weights: DenseWeights = "float32"
+) -> Backend | Interpreter:
     """
     The target of that name, which chooses kernels as `numerics` says. Raises `TargetError`.
 
-    The reference computes by the definitions, whatever `numerics` allows.
+    The reference computes by the definitions, whatever `numerics` and `dense_weights` allow.
     """
-    if numerics not in NUMERICS:
-        raise TargetError(
-            f"there is no numerics {numerics!r}; there is {' and '.join(NUMERICS)}", code="E702"
-        )
+    _check_option("numerics", numerics, NUMERICS)
+    _check_option("dense weights", dense_weights, DENSE_WEIGHTS)
     # Imported where they are asked for: a target brings what it needs and no other does.
     if target == "cpu":
         from cnndsl.backends.cpu.backend import CpuBackend
 
-        return CpuBackend(numerics=numerics)
+        return CpuBackend(numerics=numerics, dense_weights=dense_weights)
     if target == "reference":
         from cnndsl.backends.reference.backend import ReferenceBackend
 
@@ -37,6 +38,14 @@ def find_backend(target: str, numerics: Numerics = "fast") -> Backend | Interpre
         code="E702",
         fixes=[f"target {near[0]!r}"] if near else (),
     )
+
+
+def _check_option(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        *first, last = known
+        raise TargetError(
+            f"there is no {name} {value!r}; there is {', '.join(first)} and {last}", code="E702"
+        )
 
 
 def thread_count(threads: int | None) -> int:

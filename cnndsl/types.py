@@ -13,6 +13,14 @@ definition; in `fast`, also those whose error is within the target's stated boun
 """
 NUMERICS: tuple[Numerics, ...] = get_args(Numerics)
 
+DenseWeights = Literal["float32", "bfloat16", "int8"]
+"""
+What a target keeps of a dense row's weights: all, or fewer bits, of which there is less to read.
+
+Sums and everything else stay float32.
+"""
+DENSE_WEIGHTS: tuple[DenseWeights, ...] = get_args(DenseWeights)
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import Numerics, TensorType
+from cnndsl.types import DenseWeights, Numerics, TensorType
 
 if TYPE_CHECKING:  # a cached model runs without its graph, and spares the import of networkx
     from cnndsl.ir.network import Network
@@ -58,8 +58,13 @@ class Backend(Protocol):
         """How it chooses kernels."""
         ...
 
+    @property
+    def dense_weights(self) -> DenseWeights:
+        """What it keeps of dense rows' weights."""
+        ...
+
     def fingerprint(self) -> bytes:
-        """What its choices depend on besides the network: its code, the machine, its numerics."""
+        """What its choices depend on besides the network: its code, the machine, its options."""
         ...
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from cnndsl.cli.findings import FORMATS
 from cnndsl.errors import CnnError, FileError
 from cnndsl.limits import Limits, parse_bytes
-from cnndsl.types import NUMERICS
+from cnndsl.types import DENSE_WEIGHTS, NUMERICS
 
 Value = TypeVar("Value")
 
@@ -63,6 +63,17 @@ def add_numerics(parser: argparse.ArgumentParser) -> None:
         choices=NUMERICS,
         default="fast",
         help="strict: only kernels that sum products as the operators define them (default: fast)",
+    )
+
+
+def add_dense_weights(parser: argparse.ArgumentParser) -> None:
+    """What is kept of dense rows' weights."""
+    parser.add_argument(
+        "--dense-weights",
+        choices=DENSE_WEIGHTS,
+        default="float32",
+        help="bits that are kept of dense rows' weights, which then are read faster and err more "
+        "(default: float32, all)",
     )
 
 

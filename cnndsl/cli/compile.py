@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     network = load_spec(args.spec, limits_of(args))
     terminal.report(network.warnings, args.format)
     if args.emit is not None:
-        compilation = Compilation(network, args.target, args.numerics)
+        compilation = Compilation(network, args.target, args.numerics, args.dense_weights)
         terminal.write(f"{compilation.emit(args.emit).rstrip()}\n")
         if args.output is None:
             return 0
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         target=args.target,
         threads=args.threads,
         numerics=args.numerics,
+        dense_weights=args.dense_weights,
     )
     path = Path(args.output or _default_output(args.spec, network.name))
     model.save(path)

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnndsl.cli.arguments import COMPILED, add_numerics, limits_of, positive, positives
+from cnndsl.cli.arguments import (
+    COMPILED,
+    add_dense_weights,
+    add_numerics,
+    limits_of,
+    positive,
+    positives,
+)
 from cnndsl.errors import CnnError, WeightsError
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.targets import TARGETS
@@ -39,6 +46,7 @@ def add_machine(parser: argparse.ArgumentParser, *, several: bool = False) -> No
         help="the most threads of one call (default: all processors)",
     )
     add_numerics(parser)
+    add_dense_weights(parser)
 
 
 def weights_of(
@@ -82,7 +90,13 @@ def open_model(args: argparse.Namespace) -> Model:
 
         if args.weights is not None or args.seed is not None:
             raise CnnError(f"{args.model} is compiled: it has its weights")
-        return load(args.model, target=args.target, threads=args.threads, numerics=args.numerics)
+        return load(
+            args.model,
+            target=args.target,
+            threads=args.threads,
+            numerics=args.numerics,
+            dense_weights=args.dense_weights,
+        )
 
     from cnndsl.api import compile
     from cnndsl.cli.specs import load_spec
@@ -96,4 +110,5 @@ def open_model(args: argparse.Namespace) -> Model:
         target=args.target,
         threads=args.threads,
         numerics=args.numerics,
+        dense_weights=args.dense_weights,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
@@ -12,17 +12,20 @@ import numpy as np
 
 from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positive
 from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
+from cnndsl.cli.narrowing import IMAGES, Change, narrowing_change
 from cnndsl.cli.pictures import find_files, read_samples
 from cnndsl.cli.row_errors import Images, RowError, output_error, row_errors
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import InputError, LimitError
 from cnndsl.limits import format_bytes
 from cnndsl.model import Model
+from cnndsl.types import DenseWeights
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   cnndsl verify lenet5
   cnndsl verify alexnet --numerics strict --batch 4
+  cnndsl verify alexnet --dense-weights int8
   cnndsl verify alexnet.cnn --weights alexnet.safetensors --input photos/ --json
 
 The reference evaluates the operators' definitions in float64. An error is the largest difference
@@ -30,10 +33,14 @@ from it over the reference's largest absolute value, in that row; it includes wh
 brought. Each row's values are read from a network that ends with it and is compiled like the whole
 one. The output is compared with the reference of the table as it is written, before any rewriting.
 
+With --dense-weights other than float32 it is also said what that changes: the output, and the best
+class of the images given or of {IMAGES} random ones.
+
 Without weights, those shipped with the spec, or random ones of seed 0. Without --input, images of
 standard normal numbers. Exit status 1 where the output's error is beyond --tolerance."""
 
-TOLERANCE = 1e-4
+TOLERANCES: Mapping[DenseWeights, float] = {"float32": 1e-4, "bfloat16": 2e-2, "int8": 5e-2}
+"""The largest error of the output that is fine unless told otherwise, by what weights keep."""
 REFERENCES = ("reference",)
 _HEADINGS = ("row", "computes", "kernel", "largest", "error", "")
 _NUMBERS = ("largest", "error")
@@ -57,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tolerance",
         metavar="E",
         type=tolerance,
-        default=TOLERANCE,
-        help=f"the largest error of the output that is fine (default: {TOLERANCE:g})",
+        help="the largest error of the output that is fine (default: "
+        + ", ".join(f"{number:g} with {kept}" for kept, number in TOLERANCES.items())
+        + ")",
     )
     add_machine(parser)
     add_format(parser, result=True)
@@ -70,16 +78,21 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     given = args.weights is not None or args.seed is not None or args.model.endswith(COMPILED)
     if not given and shipped_weights(args.model) is None:
         args.seed = 0
+    if args.tolerance is None:
+        args.tolerance = TOLERANCES[args.dense_weights]
     model = open_model(args)
     x = _images(model, args)
     with terminal.progress("rows", len(model.network.ir.nodes)) as progress:
         rows = list(row_errors(model, x, progress.advance))
     error = output_error(model, x)
+    change = _change(model, x, args)
     first = next((row.row for row in rows if row.error > args.tolerance), None)
     if args.format == "json":
-        terminal.json(_as_json(args, model, rows, error, first))
+        terminal.json(_as_json(args, model, rows, error, first, change))
     else:
         _print(rows, error, first, args.tolerance, terminal)
+        if change is not None:
+            terminal.say(f"{model.dense_weights} {change}")
     return int(not error <= args.tolerance)
 
 
@@ -94,6 +107,16 @@ def _images(model: Model, args: argparse.Namespace) -> Images:
         raise InputError(f"no images in {', '.join(args.input)}", code="E603")
     _check_memory(model, len(samples), args.max_memory)
     return np.stack([sample.image for sample in samples]).astype(np.float32)
+
+
+def _change(model: Model, x: Images, args: argparse.Namespace) -> Change | None:
+    """What fewer bits change, for the images of files or for enough random ones."""
+    if model.dense_weights == "float32":
+        return None
+    if args.input is None:
+        rng = np.random.default_rng(args.seed or 0)
+        x = rng.standard_normal((IMAGES, *model.input_shape), np.float32)
+    return narrowing_change(model, x)
 
 
 def _check_memory(model: Model, batch: int, limit: int) -> None:
@@ -135,12 +158,15 @@ def _as_json(
     rows: Sequence[RowError],
     error: float,
     first: str | None,
+    change: Change | None,
 ) -> dict[str, Any]:
     return {
         "model": args.model,
         "against": args.against,
         "target": model.target,
         "numerics": model.numerics,
+        "dense_weights": model.dense_weights,
+        "beside_float32": asdict(change) if change else None,
         "tolerance": args.tolerance,
         "rows": [{**asdict(row), "error": _number(row.error)} for row in rows],
         "first_row_beyond": first,

@@ -19,7 +19,7 @@ from cnndsl.ir.bind import bound_params
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import Numerics, TensorType
+from cnndsl.types import DenseWeights, Numerics, TensorType
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,19 @@ class CpuBackend:
 
     name: str = "cpu"
     numerics: Numerics = "fast"
+    dense_weights: DenseWeights = "float32"
 
     def fingerprint(self) -> bytes:
-        """A digest of this backend's code, of the compiler, of the processor and its numerics."""
-        return hashlib.sha256(fingerprint() + self.numerics.encode()).digest()
+        """A digest of this backend's code, of the compiler, of the processor and its options."""
+        options = f"{self.numerics} {self.dense_weights}"
+        return hashlib.sha256(fingerprint() + options.encode()).digest()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
         # Imported here, as below: a model that is found planned needs only what runs it.
         from cnndsl.backends.cpu.strategy import choose
 
-        return choose(node, operands, self.numerics)
+        return choose(node, operands, self.numerics, self.dense_weights)
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""

@@ -34,10 +34,15 @@ from cnndsl.ops.shuffle import Shuffle
 from cnndsl.ops.slice import Slice
 from cnndsl.ops.subsample import Subsample
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import Numerics, TensorType
+from cnndsl.types import DenseWeights, Numerics, TensorType
 
 
-def choose(node: Node, operands: tuple[TensorType, ...], numerics: Numerics = "fast") -> Choice:
+def choose(
+    node: Node,
+    operands: tuple[TensorType, ...],
+    numerics: Numerics = "fast",
+    dense_weights: DenseWeights = "float32",
+) -> Choice:
     """How to run a node. Raises `TargetError` for an operator without a kernel."""
     match node.op:
         case Conv() | Depthwise() | Separable() as op:
@@ -48,7 +53,8 @@ def choose(node: Node, operands: tuple[TensorType, ...], numerics: Numerics = "f
         case ConvTranspose() as op:
             return Choice("conv_transpose", halo=transposed_halo(op, operands[0].height_width))
         case Dense():
-            return Choice("dense", contiguous=True)
+            kernel = "dense" if dense_weights == "float32" else f"dense_{dense_weights}"
+            return Choice(kernel, contiguous=True)
         case MaxPool() | GlobalMaxPool():
             return Choice("max_pool")
         case AvgPool() | GlobalAvgPool():
