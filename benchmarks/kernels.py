@@ -22,6 +22,7 @@ from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.lowering.call import Call, Lowered
 from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
 from cnndsl.backends.cpu.lowering.conv_direct import lower_conv_direct
+from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, lower_conv_planar
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv, lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
@@ -127,6 +128,8 @@ def _ways(shape: ConvShape):
     if shape.groups > 1:
         return [(lower_conv_depthwise, plain)]
     ways = [(lower_conv_direct, plain)]
+    if fits_planar(shape, Target.host()):
+        ways.append((lower_conv_planar, plain))
     if WinogradConv.fits(shape, Target.host()):
         conv = WinogradConv.of(shape, Target.host())
         ways.append((lower_conv_winograd, conv.halo(_input_size(shape, plain))))

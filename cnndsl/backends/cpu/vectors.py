@@ -174,6 +174,10 @@ class Code(Control):
         first = self.builder.insert_element(undefined, value, I32(0))
         return Vector(self, self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes)))
 
+    def undefined(self) -> Vector:
+        """A vector of whatever floats."""
+        return Vector(self, ir.Constant(self.type, ir.Undefined))
+
     def float_field(self, bits: Index) -> Value:
         """The float32 of a float field: the bits of a float64 in an int64."""
         return self.builder.fptrunc(self.builder.bitcast(raw(bits), DOUBLE), FLOAT)
@@ -193,6 +197,10 @@ class Code(Control):
         function = self._declare(kind, f"{name}.v{self.lanes}f32")
         return Vector(self, self.builder.call(function, [self.vector(o).value for o in operands]))
 
+    def pick(self, a: Vector, b: Vector, lanes: Sequence[int]) -> Vector:
+        """The lanes of that number, those of `b` counted on from those of `a`."""
+        return Vector(self, self.builder.shuffle_vector(a.value, b.value, _lanes(lanes)))
+
     def sums(self, vectors: Sequence[Vector]) -> Vector:
         """
         The sum of each vector's lanes, in the lane of the vector's number.
@@ -205,11 +213,8 @@ class Code(Control):
         lanes = [i for i in range(2 * self.lanes) if i % (2 * each) < each]
         merged: list[Vector] = []
         for a, b in zip(vectors[::2], vectors[1::2], strict=True):
-            halves = [
-                self.builder.shuffle_vector(a.value, b.value, _lanes([i + shift for i in lanes]))
-                for shift in (0, each)
-            ]
-            merged.append(Vector(self, halves[0]) + Vector(self, halves[1]))
+            halves = [self.pick(a, b, [i + shift for i in lanes]) for shift in (0, each)]
+            merged.append(halves[0] + halves[1])
         return self.sums(merged)
 
     # Memory -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.lowering.call import Lowered
 from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
 from cnndsl.backends.cpu.lowering.conv_direct import lower_conv_direct
+from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, lower_conv_planar
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.conv_winograd import POINTS, WinogradConv, lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
@@ -40,6 +41,7 @@ FloatArray = NDArray[np.float32]
 _LOWERINGS = {
     "conv_depthwise": lower_conv_depthwise,
     "conv_direct": lower_conv_direct,
+    "conv_planar": lower_conv_planar,
     "conv_winograd": lower_conv_winograd,
 }
 ALGORITHMS = ("dense", *_LOWERINGS)
@@ -84,9 +86,11 @@ def choose_conv(conv: Conv, x: tuple[int, int, int], numerics: Numerics = "fast"
     if conv.kernel == image and conv.groups == 1 and not any(halo):
         # One window that is the whole image: each output is a product with all of its cells.
         return Choice("dense", contiguous=True)
+    shape, machine = conv_shape(conv, x), Target.host()
+    if fits_planar(shape, machine):
+        return Choice("conv_planar", halo=halo)
     if conv.groups == conv.maps == x[2]:
         return Choice("conv_depthwise", halo=halo)
-    shape, machine = conv_shape(conv, x), Target.host()
     if numerics == "fast" and WinogradConv.fits(shape, machine):
         winograd = WinogradConv.of(shape, machine)
         squares = winograd.grid[0] * winograd.grid[1]

@@ -144,7 +144,7 @@ def lower_conv_direct(
         "weights": conv.pack_weights(weight),
         "bias": conv.pack_bias(bias),
         "reduction": shape.reduction,
-        "offsets": conv.offsets(x),
+        "offsets": offsets(shape, x),
         "panels": panels,
         "panel_count": len(panels),
         "unit_pixels": conv.unit_pixels,
@@ -162,6 +162,19 @@ def lower_conv_direct(
         return Call(conv.kernel, fields, units, unit_macs // MACS_OF_FLOAT, conv.scratch_floats)
 
     return call
+
+
+def offsets(shape: ConvShape, x: Buffer) -> NDArray[np.int64]:
+    """
+    What a pixel of the output reads of `x`, in the order of the packed weights: int64.
+
+    Each float's distance from the first one, [reduction].
+    """
+    (kh, kw), (down, right) = shape.kernel, shape.dilation
+    rows = np.arange(kh) * down * x.row_stride
+    columns = np.arange(kw) * right * x.pixel_stride
+    maps = np.arange(shape.group_in)
+    return (rows[:, None, None] + columns[:, None] + maps).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +207,6 @@ class DirectConv:
         if bias is not None:
             packed[:, : shape.group_out] = bias.reshape(shape.groups, -1)
         return packed.reshape(-1, width)
-
-    def offsets(self, x: Buffer) -> NDArray[np.int64]:
-        """
-        What a pixel of the output reads of `x`, in the order of the packed weights: int64.
-
-        Each float's distance from the first one, [reduction].
-        """
-        (kh, kw), (down, right) = self.shape.kernel, self.shape.dilation
-        rows = np.arange(kh) * down * x.row_stride
-        columns = np.arange(kw) * right * x.pixel_stride
-        maps = np.arange(self.shape.group_in)
-        return (rows[:, None, None] + columns[:, None] + maps).reshape(-1)
 
     def panels(self) -> NDArray[np.int64]:
         """The panels of all groups, in the order of the packed weights: `Panel`s."""
