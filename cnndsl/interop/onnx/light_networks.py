@@ -56,7 +56,6 @@ def seeded_light_network(name: str, seed: int) -> Any:
         graph.initializer.append(numpy_helper.from_array(array, result))
     if kept[-1].op_type == "Softmax":
         graph.output[0].name = kept.pop().input[0]
-        graph.output[0].type.tensor_type.ClearField("shape")
     images = [value for value in graph.input if value.name not in stored]
     read = {name for node in kept for name in node.input}
     weights = [tensor for tensor in graph.initializer if tensor.name in read]
