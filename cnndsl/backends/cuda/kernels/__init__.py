@@ -16,7 +16,8 @@ runs the same function as it stands. What is agreed:
   `Kernel(module, function, parameters)` and imports nothing from here: the NamedTuples and sizes
   that both know stand in `cuda/shapes/`, one file for each of these.
 - **Helpers** that run on the device are `@inlined`. They may be called from any kernel, and their
-  code becomes the caller's.
+  code becomes the caller's. They do not name `cuda`: a kernel passes thread numbers on, and
+  `barrier()` stands for `cuda.syncthreads()`.
 - **Bounds.** Values have no halo: a kernel tests bounds itself. The grid may be larger than the
   work; threads without work still reach every `cuda.syncthreads()`.
 - **Numbers.** All arithmetic is float32: a literal is written `float32(0.5)`, for a plain 0.5
@@ -28,7 +29,4 @@ runs the same function as it stands. What is agreed:
   where its factory has set `activated = activation_function(activation)` (`epilogue.py`). The name
   `activation` is the last parameter of the factory, so only that function is compiled in. A
   lowering takes the name and both numbers from `Epilogue` in `shapes/epilogue.py`.
-
-Each output cell is summed by the same threads in the same order for every batch size, so that an
-image's result has the same bits in any batch.
 """

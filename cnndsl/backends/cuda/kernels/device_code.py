@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import unwrap
+from threading import current_thread
 from typing import Any, Protocol, TypeVar
 
 from numba import cuda, int32, uint32
@@ -34,15 +34,38 @@ def inlined(function: AnyFunction) -> AnyFunction:
     """
     A helper that kernels call on the device; its code becomes part of theirs.
 
-    In the simulator it is the function itself, unless it asks for threads: then the simulator must
-    put its own `cuda` in.
+    In the simulator it is the function itself. The simulator exchanges `cuda` in kernels only, so a
+    helper is given what it needs to know of threads.
     """
-    if SIMULATED and "cuda" not in unwrap(function).__code__.co_names:
-        return function
-    return cuda.jit(function, device=True, inline="always")
+    return function if SIMULATED else cuda.jit(function, device=True, inline="always")
 
 
 @inlined
 def quotient(a: int, b: int) -> int:
     """`a // b` of integers from 0 to 2^31 - 1, in 32 bits."""
     return int32(uint32(a) // uint32(b))
+
+
+@inlined
+def coordinates(i: int, height: int, width: int, maps: int) -> tuple[int, int, int, int]:
+    """Image, row, column and map of cell i of a batch of images of that size."""
+    pixel = quotient(i, maps)
+    line = quotient(pixel, width)
+    image = quotient(line, height)
+    return image, line - image * height, pixel - line * width, i - pixel * maps
+
+
+if SIMULATED:
+
+    def barrier() -> None:
+        """Wait for all threads of the block; helpers say so, kernels say `cuda.syncthreads()`."""
+        # A thread of the simulator's is a thread of Python's with such a method.
+        thread: Any = current_thread()
+        thread.syncthreads()
+
+else:
+
+    @inlined
+    def barrier() -> None:
+        """Wait for all threads of the block; helpers say so, kernels say `cuda.syncthreads()`."""
+        cuda.syncthreads()

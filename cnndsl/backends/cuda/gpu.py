@@ -1,0 +1,60 @@
+"""The GPU that kernels are compiled for and launched on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Architecture = tuple[int, int]
+"""The compute capability: (9, 0) is sm_90, an H100."""
+
+ARCHITECTURES: tuple[Architecture, ...] = ((7, 5), (8, 0), (9, 0))
+"""What every kernel is compiled for in the tests: Turing, Ampere, Hopper."""
+
+OLDEST = ARCHITECTURES[0]
+"""The oldest architecture that kernels are made for."""
+
+LARGEST_GRID = (2**31 - 1, 65535, 65535)
+LARGEST_BLOCK = 1024
+"""CUDA C++ Programming Guide, technical specifications by compute capability."""
+
+
+def architecture_name(architecture: Architecture) -> str:
+    """
+    The name that compilers have for it.
+
+    >>> architecture_name((9, 0))
+    'sm_90'
+    """
+    return f"sm_{architecture[0]}{architecture[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """
+    A GPU as launches see it.
+
+    It has `processors` multiprocessors (the guide's SMs), and `shared_bytes` of shared memory for a
+    block. A block of a kernel that walks over cells has `threads` threads, a power of two, and a
+    processor is given `blocks` of them.
+    """
+
+    name: str
+    architecture: Architecture
+    processors: int
+    shared_bytes: int
+    threads: int = 256
+    blocks: int = 8
+
+    @property
+    def has_async_copies(self) -> bool:
+        """Whether memory can travel to shared memory by itself."""
+        return self.architecture >= (8, 0)
+
+
+SIMULATED_GPU = Gpu("simulator", (9, 0), 1, 48 * 1024, threads=4, blocks=2)
+"""Every thread of a simulated block is a thread of Python's, so there are few."""
+
+
+def assumed_gpu(architecture: Architecture) -> Gpu:
+    """A GPU that is not at hand, for texts and tests: as many processors as an A100 has."""
+    return Gpu(architecture_name(architecture), architecture, 108, 48 * 1024)

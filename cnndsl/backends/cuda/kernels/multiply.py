@@ -1,0 +1,25 @@
+"""Products of two tensors, cell by cell, where an axis of one cell goes with all of the other's."""
+
+from collections.abc import Callable
+
+from numba import cuda
+
+from cnndsl.backends.cuda.kernels.device_code import Floats, coordinates
+from cnndsl.backends.cuda.kernels.epilogue import activation_function
+from cnndsl.backends.cuda.shapes.multiply import MultiplyShape
+
+
+def multiply_kernel(activation: str) -> Callable[..., None]:
+    """`y = a * b`; y may be the memory of one that has its shape."""
+    activated = activation_function(activation)
+
+    def multiply(a: Floats, b: Floats, y: Floats, shape: MultiplyShape) -> None:
+        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+            image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
+            at_a = image * shape.a_image + row * shape.a_row
+            at_a += column * shape.a_pixel + c * shape.a_map
+            at_b = image * shape.b_image + row * shape.b_row
+            at_b += column * shape.b_pixel + c * shape.b_map
+            y[i] = activated(a[at_a] * b[at_b], shape.alpha, shape.beta)
+
+    return multiply

@@ -1,0 +1,1 @@
+"""From a plan's steps to kernel launches: one family of steps, one file. Nothing imports numba."""
