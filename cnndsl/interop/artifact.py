@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import ArtifactError, FileError
+from cnndsl.interop.pages import release
 from cnndsl.interop.safetensors_file import SafetensorsFile, open_safetensors, save_safetensors
 
 FloatArray = NDArray[np.float32]
@@ -111,4 +112,6 @@ def _digest(text: str, labels: str, weights: Mapping[str, FloatArray]) -> str:
 
 
 def _hash(array: FloatArray) -> str:
-    return hashlib.sha256(array.data).hexdigest()
+    digest = hashlib.sha256(array.data).hexdigest()
+    release(array)  # a target reads again what it needs, and may need fewer bits of it
+    return digest

@@ -1,10 +1,10 @@
 """
 Read safetensors files in place, and write them whole.
 
-The safetensors package writes files and copies tensors out of them; it cannot hand NumPy a view of
-the file. A large network's weights are best left where they are, mapped into memory and shared
-between processes, so the header is read here. The format: 8 bytes little-endian length, a JSON
-header of that length, then the tensors' bytes; https://huggingface.co/docs/safetensors.
+The safetensors package cannot hand NumPy a view of a file, nor choose where tensors lie in it. A
+large network's weights are best left where they are, mapped into memory, aligned and shared between
+processes. The format: 8 bytes little-endian length, a JSON header of that length, blanks at its end allowed, then
+the tensors' bytes without gaps; https://huggingface.co/docs/safetensors.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import contextlib
 import json
 import mmap
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ from cnndsl.errors import CnnError, FileError
 _DTYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _OTHER_DTYPES = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2")
 _LARGEST_HEADER = 100_000_000
+_LENGTH_BYTES = 8
+
+CACHE_LINE = 64
+"""Bytes; where a tensor of whole lines begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +133,35 @@ def _tensor(
 def save_safetensors(
     path: Path, arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]
 ) -> None:
-    """Write a safetensors file. It appears whole or not at all. Raises `FileError`."""
-    # Imported here: a process that only runs models need not have it in memory.
-    import safetensors.numpy
+    """
+    Write a safetensors file. It appears whole or not at all. Raises `FileError`.
 
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    Tensors that fill cache lines come first and begin at one: so mapped, their rows are aligned.
+    """
+    contiguous = {name: np.ascontiguousarray(array, "<f4") for name, array in arrays.items()}
+    ordered = sorted(contiguous.items(), key=lambda item: item[1].nbytes % CACHE_LINE != 0)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # The package's types leave out what a path is of.
-        cast(Any, safetensors.numpy).save_file(contiguous, draft, dict(metadata))
-        # The library makes its file private; the finished one follows the user's umask.
-        draft.chmod(0o666 & ~_umask())
+        with draft.open("wb") as file:
+            file.write(_written_header(ordered, metadata))
+            for _, array in ordered:
+                file.write(array.data)
         draft.replace(path)
-    except Exception as error:
+    except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise FileError(f"cannot write {path}: {reason}") from None
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _written_header(
+    ordered: Sequence[tuple[str, NDArray[np.float32]]], metadata: Mapping[str, str]
+) -> bytes:
+    """The header of tensors in that order, with blanks behind it up to a cache line's end."""
+    entries: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    end = 0
+    for name, array in ordered:
+        begin, end = end, end + array.nbytes
+        entries[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [begin, end]}
+    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-(_LENGTH_BYTES + len(text)) % CACHE_LINE)
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text

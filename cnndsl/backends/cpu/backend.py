@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from cnndsl.backends.cpu.executable import CpuExecutable
 from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.library import shared_library
-from cnndsl.backends.cpu.lowering.call import Lowered
+from cnndsl.backends.cpu.lowering.call import Field, Lowered
 from cnndsl.backends.cpu.program import kernels_of
 from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.steps.shared import Params
 from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
-from cnndsl.ir.bind import bound_params
+from cnndsl.interop.pages import release
+from cnndsl.ir.bind import bound_params, declared_params
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 from cnndsl.plan.strategy import Choice
@@ -83,8 +87,26 @@ class CpuBackend:
 
 
 def _lowered(request: Request) -> list[list[Lowered]]:
-    """Each step's kernel calls, in order."""
-    return [lower_step(step, _params(step, request.weights)) for step in request.plan.steps]
+    """
+    Each step's kernel calls, in order.
+
+    Weights that a step has packed into an order of its own need no memory beside that.
+    """
+    steps: list[list[Lowered]] = []
+    for step in request.plan.steps:
+        steps.append(lower_step(step, _params(step, request.weights)))
+        fields: list[Field] = [field for lowered in steps[-1] for field in lowered(1).fields]
+        used = [field for field in fields if isinstance(field, np.ndarray)]
+        for name in _param_names(step):
+            array = request.weights[name]
+            if not any(np.may_share_memory(array, other) for other in used):
+                release(array)
+    return steps
+
+
+def _param_names(step: Step) -> Iterable[str]:
+    """The full names of a step's parameters."""
+    return () if step.kernel in (COPY, ZERO_HALO) else declared_params(step, step.operands)
 
 
 def _params(step: Step, weights: Weights) -> Params:
