@@ -1,0 +1,32 @@
+"""The second half of a product whose k is split: the sums of the splits, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from numba import cuda, float32
+
+from cnndsl.backends.cuda.kernels.device_code import Floats, quotient
+from cnndsl.backends.cuda.kernels.epilogue import activation_function
+from cnndsl.backends.cuda.shapes.conv_tile import SplitSumShape
+
+
+def split_sum_kernel(activation: str) -> Callable[..., None]:
+    """The kernel that finishes one cell a thread, of `rows * maps`, in `cuda.grid(1)`."""
+    activated = activation_function(activation)
+
+    def split_sum(x: Floats, bias: Floats, addend: Floats, y: Floats, shape: SplitSumShape) -> None:
+        cell = cuda.grid(1)
+        if cell < shape.rows * shape.maps:
+            row = quotient(cell, shape.maps)
+            o = cell - row * shape.maps
+            value = float32(0)
+            for split in range(shape.splits):
+                value += x[split * shape.x_split + cell]
+            value += bias[o]
+            place = row * shape.y_pixel + o
+            if shape.adds:
+                value += addend[place]
+            y[place] = activated(value, shape.alpha, shape.beta)
+
+    return split_sum

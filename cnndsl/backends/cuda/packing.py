@@ -1,0 +1,49 @@
+"""Weights in the order in which kernels read them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cuda.rounding import rounded_words
+from cnndsl.backends.cuda.shapes.conv_tile import Tile
+
+QUAD = 4  # floats that are loaded at a time
+
+
+def padded(count: int, step: int) -> int:
+    """
+    The next multiple of `step`.
+
+    >>> padded(10, 4), padded(12, 4)
+    (12, 12)
+    """
+    return -(-count // step) * step
+
+
+def pack_panels(weight: NDArray[np.float32], groups: int, tile: Tile) -> NDArray[np.float32]:
+    """
+    `weight` [out, in/groups, kh, kw] as `[group, k, out map of the group]`.
+
+    It serves all tiles of a depth. k counts rows, columns and input maps, the maps fastest. Zeros
+    fill k up to whole slices and the maps to quads. For tensor cores the weights are rounded, and
+    where two share a word, one word stands for k and k + 1; its bits are called a float32 here.
+
+    >>> weight = np.arange(12, dtype=np.float32).reshape(3, 2, 1, 2)
+    >>> pack_panels(weight, 1, Tile(8, 8, 4, 2, 4, 4))[0]
+    array([[ 0.,  4.,  8.,  0.],
+           [ 2.,  6., 10.,  0.],
+           [ 1.,  5.,  9.,  0.],
+           [ 3.,  7., 11.,  0.]], dtype=float32)
+    """
+    out_maps, each, height, width = weight.shape
+    filters = weight.reshape(groups, out_maps // groups, each, height, width)
+    filled = filters.transpose(0, 3, 4, 2, 1).reshape(groups, height * width * each, -1)
+    depth, maps = filled.shape[1:]
+    panels = np.zeros((groups, padded(depth, tile.depth), padded(maps, QUAD)), np.float32)
+    panels[:, :depth, :maps] = filled
+    core = tile.tensor_core
+    if core is None:
+        return panels
+    low, high = panels[:, :: core.factors], panels[:, core.factors - 1 :: core.factors]
+    return rounded_words(core.format, low, high).view(np.float32)

@@ -1,0 +1,192 @@
+"""Which tile computes a convolution, how often k is split, and the launch that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, prod
+from typing import Literal
+
+from cnndsl.backends.cuda.convolution import Convolution, Strides
+from cnndsl.backends.cuda.gpu import Gpu
+from cnndsl.backends.cuda.packing import QUAD, padded
+from cnndsl.backends.cuda.shapes.conv_tile import FMA, ConvTileShape, SplitSumShape, Tile
+
+Precision = Literal["float32", "tf32", "float16", "bfloat16"]
+
+SPLITS = (1, 2, 4, 8, 16, 32)
+LONG_PRODUCTS = (8, 0)  # the architecture from which products of halves are 16 deep
+LEAST_STEPS = 4  # slices of a split: fewer hardly fill the stages
+
+_FLOAT_TILES = (
+    Tile(128, 128, 16, 2, 8, 8),
+    Tile(128, 64, 16, 3, 8, 8),
+    Tile(128, 32, 16, 3, 8, 4),
+    Tile(64, 64, 16, 3, 8, 4),
+    Tile(32, 64, 16, 4, 4, 4),
+    Tile(32, 32, 16, 4, 4, 4),
+)
+_CORE_TILES = (
+    Tile(128, 128, 16, 2, 4, 4),
+    Tile(128, 64, 16, 3, 4, 4),
+    Tile(64, 64, 16, 3, 2, 4),
+    Tile(32, 64, 16, 4, 1, 4),
+    Tile(32, 32, 16, 4, 1, 2),
+)
+
+# Guesses, in multiply-adds of one processor; nothing has been measured yet.
+_TILE_COST = 64  # of each sum: to begin and to end a tile
+_SPLIT_COST = 600_000  # to start the kernel that adds splits
+_SHARED_COST = 4  # of a float that comes from shared memory
+
+
+@dataclass(frozen=True, slots=True)
+class TileLaunch:
+    """
+    A tile for a convolution, and into how many splits its k is cut.
+
+    With one split the kernel finishes its outputs. With more it writes bare sums into `workspace`
+    floats, as `[split, pixel, map]`, with no activation and a bias of zeros, and `split_sum`
+    finishes them.
+    """
+
+    convolution: Convolution
+    tile: Tile
+    splits: int = 1
+
+    @property
+    def row_tiles(self) -> int:
+        """Tiles along the pixels."""
+        return ceil(self.convolution.rows / self.tile.rows)
+
+    @property
+    def column_tiles(self) -> int:
+        """Tiles along the maps of a group."""
+        return ceil(self.convolution.group_out / self.tile.columns)
+
+    @property
+    def slices(self) -> int:
+        """Slices of the tile's depth that k has."""
+        return ceil(self.convolution.reduction / self.tile.depth)
+
+    @property
+    def steps(self) -> int:
+        """Slices that a split adds up."""
+        return ceil(self.slices / self.splits)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Blocks: those of neighbouring columns, which read the same pixels, run together."""
+        return self.row_tiles * self.column_tiles, 1, self.convolution.groups * self.splits
+
+    @property
+    def workspace(self) -> int:
+        """Floats that the sums of splits take."""
+        c = self.convolution
+        return self.splits * c.rows * c.out_maps if self.splits > 1 else 0
+
+    def cost(self, processors: int) -> float:
+        """An estimate of the time, in multiply-adds of one of so many processors."""
+        tile = self.tile
+        rounds = ceil(prod(self.grid) / processors)
+        traffic = _SHARED_COST * (1 / tile.thread_rows + 1 / tile.thread_columns)
+        each = self.steps * tile.depth * (1 + traffic) + _TILE_COST
+        return rounds * tile.rows * tile.columns * each + _SPLIT_COST * (self.splits > 1)
+
+    def fields(self, adds: bool = False, alpha: float = 0.0, beta: float = 0.0) -> ConvTileShape:
+        """
+        What the kernel is told: whether it adds a shortcut, and the numbers of its activation.
+
+        With several splits these are for `split_sum_fields`.
+        """
+        c, tile, split = self.convolution, self.tile, self.splits > 1
+        y = Strides.dense(c.size, c.out_maps) if split else c.y
+        panel_columns = padded(c.group_out, QUAD)
+        return ConvTileShape(
+            rows=c.rows,
+            out_height=c.size[0],
+            out_width=c.size[1],
+            height=c.image[0],
+            width=c.image[1],
+            kernel_height=c.kernel[0],
+            kernel_width=c.kernel[1],
+            stride_height=c.stride[0],
+            stride_width=c.stride[1],
+            top=c.padding[0],
+            left=c.padding[1],
+            dilation_height=c.dilation[0],
+            dilation_width=c.dilation[1],
+            group_in=c.group_in,
+            group_out=c.group_out,
+            groups=c.groups,
+            x_image=c.x.image,
+            x_row=c.x.row,
+            x_pixel=c.x.pixel,
+            y_image=y.image,
+            y_row=y.row,
+            y_pixel=y.pixel,
+            y_split=c.rows * c.out_maps if split else 0,
+            slices=self.slices,
+            steps=self.steps,
+            panel=self.slices * tile.right_depth * panel_columns,
+            panel_columns=panel_columns,
+            column_tiles=self.column_tiles,
+            adds=int(adds and not split),
+            quads=int(c.group_out % 4 == 0 and y.divide_by(4)),
+            alpha=0.0 if split else alpha,
+            beta=0.0 if split else beta,
+        )
+
+    def split_sum_fields(
+        self, adds: bool = False, alpha: float = 0.0, beta: float = 0.0
+    ) -> SplitSumShape:
+        """What `split_sum` is told."""
+        c = self.convolution
+        return SplitSumShape(
+            splits=self.splits,
+            rows=c.rows,
+            maps=c.out_maps,
+            x_split=c.rows * c.out_maps,
+            y_pixel=c.y.pixel,
+            adds=int(adds),
+            alpha=alpha,
+            beta=beta,
+        )
+
+
+def tiles(gpu: Gpu, precision: Precision, vector: int) -> list[Tile]:
+    """
+    The tiles that a GPU computes in that precision, reading `vector` input maps at a time.
+
+    All have the same depth, so that they share the packed weights.
+    """
+    instruction = FMA if precision == "float32" else precision
+    if precision == "float16" and gpu.architecture < LONG_PRODUCTS:
+        instruction = "float16_short"
+    shapes = _FLOAT_TILES if precision == "float32" else _CORE_TILES
+    asynchronous = int(gpu.has_async_copies)
+    return [
+        tile._replace(instruction=instruction, vector=vector, asynchronous=asynchronous)
+        for tile in shapes
+    ]
+
+
+def choose_tile(convolution: Convolution, gpu: Gpu, precision: Precision = "float32") -> TileLaunch:
+    """
+    The cheapest launch, by estimate.
+
+    >>> size, strides = (13, 13), Strides.dense((13, 13), 384)
+    >>> conv = Convolution(1, size, size, 384, 384, strides, strides, (3, 3), padding=(1, 1))
+    >>> choose_tile(conv, Gpu("", (9, 0), 132, 0)).splits > 1
+    True
+    """
+    c = convolution
+    vector = 4 if c.group_in % 4 == 0 and c.x.divide_by(4) else 1
+    # Split sums are finished pixel by pixel, as if all lay in one row.
+    gapless = c.y.row == c.size[1] * c.y.pixel and c.y.image == c.size[0] * c.y.row
+    launches: list[TileLaunch] = []
+    for tile, splits in product(tiles(gpu, precision, vector), SPLITS if gapless else (1,)):
+        launch = TileLaunch(c, tile, splits)
+        if launch.steps >= LEAST_STEPS or splits == 1:
+            launches.append(TileLaunch(c, tile, ceil(launch.slices / launch.steps)))
+    return min(launches, key=lambda launch: launch.cost(gpu.processors))

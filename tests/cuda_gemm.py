@@ -1,0 +1,108 @@
+"""Random convolutions, and the matrix kernels of the CUDA target run on them by the simulator."""
+
+from functools import cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnndsl.backends.cuda.compile import simulated
+from cnndsl.backends.cuda.convolution import Convolution, Pair, Strides
+from cnndsl.backends.cuda.kernel import Kernel
+from cnndsl.backends.cuda.packing import pack_panels
+from cnndsl.backends.cuda.tiles import TileLaunch
+
+UNTOUCHED = np.float32(-12345.0)
+UNUSED = np.zeros(1, np.float32)
+
+
+def strides_within(image: Pair, maps: int, gap: int) -> Strides:
+    """Those of an image whose pixels, rows and images are `gap` floats apart."""
+    height, width = image
+    row = width * (maps + gap) + gap
+    return Strides(height * row + gap, row, maps + gap)
+
+
+def cells(memory: np.ndarray, images: int, image: Pair, maps: int, strides: Strides) -> np.ndarray:
+    """A view of the images in memory."""
+    steps = [4 * step for step in (strides.image, strides.row, strides.pixel, 1)]
+    shape = (images, *image, maps)
+    return np.lib.stride_tricks.as_strided(memory[strides.start :], shape, steps)
+
+
+class Problem:
+    """A random convolution and its memory."""
+
+    def __init__(self, convolution: Convolution, seed: int = 0) -> None:
+        self.convolution = c = convolution
+        rng = np.random.default_rng(seed)
+        self.weight = rng.standard_normal((c.out_maps, c.group_in, *c.kernel), np.float32)
+        self.bias = rng.standard_normal(c.out_maps, np.float32)
+        # Between and behind the cells is what nobody may read.
+        self.memory = np.full(c.images * c.x.image + c.x.start, np.nan, np.float32)
+        self.x = cells(self.memory, c.images, c.image, c.in_maps, c.x)
+        self.x[:] = rng.standard_normal(self.x.shape, np.float32)
+        size = c.images * c.y.image + c.y.start
+        self.addend = rng.standard_normal(size).astype(np.float32)
+
+    def expected(self, adds: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The float64 sums, and the sums of the absolute values."""
+        c = self.convolution
+        x, weight, bias = (a.astype(float) for a in (self.x, self.weight, self.bias))
+        more = cells(self.addend, c.images, c.size, c.out_maps, c.y).astype(float) * adds
+        plain = self.sum_of(x, weight) + bias + more
+        return plain, self.sum_of(abs(x), abs(weight)) + abs(bias) + abs(more)
+
+    def sum_of(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        c = self.convolution
+        reach = [(k - 1) * d + 1 for k, d in zip(c.kernel, c.dilation, strict=True)]
+        ends = [
+            max(0, (size - 1) * stride + r - begin - image)
+            for size, stride, r, begin, image in zip(
+                c.size, c.stride, reach, c.padding, c.image, strict=True
+            )
+        ]
+        sides = [(c.padding[0], ends[0]), (c.padding[1], ends[1])]
+        x = np.pad(x, ((0, 0), *sides, (0, 0)))
+        windows = sliding_window_view(x, reach, (1, 2))[:, :: c.stride[0], :: c.stride[1]]
+        windows = windows[:, : c.size[0], : c.size[1], :, :: c.dilation[0], :: c.dilation[1]]
+        windows = windows.reshape(*windows.shape[:3], c.groups, c.group_in, *c.kernel)
+        filters = weight.reshape(c.groups, c.group_out, c.group_in, *c.kernel)
+        y = np.einsum("nijgcuv,gocuv->nijgo", windows, filters, optimize=True)
+        return y.reshape(*y.shape[:3], c.out_maps)
+
+    def blank(self) -> np.ndarray:
+        """The memory of y, marked everywhere."""
+        return np.full(len(self.addend), UNTOUCHED)
+
+    def by_tiles(self, launch: TileLaunch, adds=False, activation="linear", numbers=(0.0, 0.0)):
+        """The memory that the tile kernel writes, by way of split sums if there are any."""
+        c, tile, y = self.convolution, launch.tile, self.blank()
+        weight = pack_panels(self.weight, c.groups, tile).ravel()
+        x, addend, out = self.memory[c.x.start :], self.addend[c.y.start :], y[c.y.start :]
+        fields = launch.fields(adds, *numbers)
+        if launch.splits == 1:
+            kernel = simulate("conv_tile", tuple(tile), activation)
+            kernel[launch.grid, tile.threads](x, weight, self.bias, addend, out, fields)
+            return y
+        sums, zeros = np.full(launch.workspace, np.nan, np.float32), np.zeros_like(self.bias)
+        kernel = simulate("conv_tile", tuple(tile), "linear")
+        kernel[launch.grid, tile.threads](x, weight, zeros, UNUSED, sums, fields)
+        fields = launch.split_sum_fields(adds, *numbers)
+        blocks = -(-fields.rows * fields.maps // 32)
+        simulate("split_sum", activation)[blocks, 32](sums, self.bias, addend, out, fields)
+        return y
+
+    def check(self, y: np.ndarray, want: np.ndarray, allowed: np.ndarray) -> None:
+        """Assert that `y` holds the right numbers, and nothing else was written."""
+        c = self.convolution
+        within = c.images, c.size, c.out_maps, c.y
+        assert (abs(cells(y, *within) - want) <= allowed).all()
+        outside = np.ones(y.shape, np.float32)
+        cells(outside, *within)[:] = 0
+        assert (y[outside == 1] == UNTOUCHED).all()
+
+
+@cache
+def simulate(name: str, *parameters):
+    """A kernel for the simulator."""
+    return simulated(Kernel(name, f"{name}_kernel", parameters))
