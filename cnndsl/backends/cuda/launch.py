@@ -14,8 +14,20 @@ from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.plan.plan import Buffer, Place
 
-Region = Place | Literal["scratch"]
-"""Memory of a network's: a caller's, the arena, or what one launch leaves for the next."""
+
+class Region(NamedTuple):
+    """
+    Memory of a network's: one of the caller's arrays, by its place among them, or the arena.
+
+    `scratch` is what one launch leaves for the next one of its step.
+    """
+
+    place: Place | Literal["scratch"]
+    port: int = 0
+
+
+ARENA = Region("arena")
+SCRATCH = Region("scratch")
 
 
 class Address(NamedTuple):
@@ -66,9 +78,14 @@ Lowered = Callable[[int], Launch]
 """A launch whose weights are packed: the launch for a batch of that size."""
 
 
+def region_of(buffer: Buffer) -> Region:
+    """Where a value lies."""
+    return Region(buffer.place)
+
+
 def start_of(buffer: Buffer, batch: int) -> Address:
     """The first cell of the first image in a buffer."""
-    return Address(buffer.place, batch * buffer.offset + buffer.origin)
+    return Address(region_of(buffer), batch * buffer.offset + buffer.origin)
 
 
 def over_cells(cells: int, gpu: Gpu) -> tuple[Extent, Extent]:

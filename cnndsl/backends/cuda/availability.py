@@ -1,0 +1,77 @@
+"""What the target cuda needs and whether it is there, in words that say what to do."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from cnndsl.backends.cuda.gpu import OLDEST, Architecture
+from cnndsl.errors import CnnError, MissingExtra, TargetError
+
+SIMULATE = "NUMBA_ENABLE_CUDASIM=1 in the environment runs it as Python, very slowly"
+
+
+def missing_packages() -> list[str]:
+    """The packages of the extra `cuda` that are not installed."""
+    needed = {"numba-cuda": "numba_cuda", "cuda-bindings": "cuda.bindings"}
+    return [package for package, module in needed.items() if not _is_there(module)]
+
+
+def require_packages() -> None:
+    """Raise `MissingExtra` unless the extra `cuda` is installed."""
+    missing = missing_packages()
+    if missing:
+        raise MissingExtra(
+            f"the target cuda needs {' and '.join(missing)}",
+            fixes=["pip install 'cnndsl[cuda]'"],
+        )
+
+
+def initialised_driver() -> Any:
+    """NVIDIA's driver, ready for calls. Raises `CnnError` where it or a GPU is missing."""
+    require_packages()
+    api = import_module("cuda.bindings.driver")
+    try:
+        (status,) = api.cuInit(0)
+    except (RuntimeError, OSError) as error:
+        raise TargetError(
+            "the target cuda needs NVIDIA's driver, and this machine has none",
+            code="E702",
+            notes=[str(error).strip().splitlines()[0]],
+            fixes=["install the driver of an NVIDIA GPU", "the target cpu", SIMULATE],
+        ) from None
+    if status != api.CUresult.CUDA_SUCCESS:
+        raise _no_gpu(f"the driver says {status.name}")
+    status, count = api.cuDeviceGetCount()
+    if status != api.CUresult.CUDA_SUCCESS or count == 0:
+        raise _no_gpu("CUDA_VISIBLE_DEVICES may hide it")
+    return api
+
+
+def require_architecture(name: str, architecture: Architecture) -> None:
+    """Raise `TargetError` for a GPU that is older than the kernels."""
+    if architecture < OLDEST:
+        major, minor = architecture
+        raise TargetError(
+            f"{name} has compute capability {major}.{minor}, and the target cuda needs "
+            f"{OLDEST[0]}.{OLDEST[1]} or newer",
+            code="E702",
+            fixes=["a GPU of the generation Turing or later", "the target cpu"],
+        )
+
+
+def _no_gpu(note: str) -> CnnError:
+    return TargetError(
+        "the target cuda needs an NVIDIA GPU, and the driver finds none",
+        code="E702",
+        notes=[note],
+        fixes=["a machine with a GPU, given to this process", "the target cpu", SIMULATE],
+    )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False

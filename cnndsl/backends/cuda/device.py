@@ -1,0 +1,237 @@
+"""A GPU, driven through NVIDIA's driver interface."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cuda.availability import initialised_driver, require_architecture
+from cnndsl.backends.cuda.driver import Memory
+from cnndsl.backends.cuda.gpu import Gpu
+from cnndsl.backends.cuda.kernel import Kernel
+from cnndsl.backends.cuda.launch import Extent
+from cnndsl.backends.cuda.library import load_code
+from cnndsl.cache import FileCache, default_directory
+from cnndsl.errors import TargetError
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class DeviceMemory:
+    """Memory of a device's from an address on."""
+
+    address: int
+
+    def at(self, offset: int) -> int:
+        """The address of the float number `offset`."""
+        return self.address + _FLOAT_BYTES * offset
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Handle:
+    """A stream, an event or a graph of the driver's, by its own handle."""
+
+    value: Any
+
+
+class Device:
+    """
+    The first GPU that the process sees, in its primary context: other libraries use that one too.
+
+    `api` is `cuda.bindings.driver`. Safe to use from several threads, for one stream from one at a
+    time. Memory, streams and graphs go when nobody holds them any more.
+    """
+
+    records = True
+
+    def __init__(self, api: Any, cache: FileCache) -> None:
+        self._api = api
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._functions: dict[Kernel, Any] = {}
+        (device,) = self._call("cuDeviceGet", 0)
+        (self._context,) = self._call("cuDevicePrimaryCtxRetain", device)
+        self._enter()
+        self._gpu = self._describe(device)
+        require_architecture(self._gpu.name, self._gpu.architecture)
+
+    @property
+    def gpu(self) -> Gpu:
+        """What is known of it."""
+        return self._gpu
+
+    # ---- memory
+
+    def free_bytes(self) -> int:
+        """Bytes of its memory that nobody uses now."""
+        free, _ = self._here("cuMemGetInfo")
+        return int(free)
+
+    def allocate(self, count: int) -> DeviceMemory:
+        """Memory for so many floats."""
+        (address,) = self._here("cuMemAlloc", _FLOAT_BYTES * max(1, count))
+        memory = DeviceMemory(int(address))
+        self._when_gone(memory, "cuMemFree", address)
+        return memory
+
+    def upload(self, array: NDArray[Any]) -> DeviceMemory:
+        """Memory with the elements of an array of 4 bytes each."""
+        given = np.ascontiguousarray(array)
+        memory = self.allocate(given.size)
+        self._here("cuMemcpyHtoD", memory.address, given.ctypes.data, given.nbytes)
+        return memory
+
+    def borrow(self, address: int) -> DeviceMemory:
+        """Memory of somebody else's."""
+        return DeviceMemory(address)
+
+    def pinned(self, count: int) -> NDArray[np.float32]:
+        """Floats of the host's that the device can copy by itself."""
+        (address,) = self._here("cuMemHostAlloc", _FLOAT_BYTES * max(1, count), 0)
+        memory = (ctypes.c_float * count).from_address(int(address))
+        self._when_gone(memory, "cuMemFreeHost", address)
+        return np.ctypeslib.as_array(memory)
+
+    # ---- work
+
+    def function(self, kernel: Kernel) -> Any:
+        """A kernel, compiled and loaded once."""
+        with self._lock:
+            if kernel not in self._functions:
+                code = load_code(kernel, self._gpu.architecture, self._cache)
+                (module,) = self._here("cuModuleLoadData", code)
+                (function,) = self._here("cuModuleGetFunction", module, kernel.symbol.encode())
+                self._functions[kernel] = function
+            return self._functions[kernel]
+
+    def stream(self) -> Handle:
+        """A stream that waits for no other."""
+        (stream,) = self._here("cuStreamCreate", self._api.CUstream_flags.CU_STREAM_NON_BLOCKING)
+        return self._held(stream, "cuStreamDestroy")
+
+    def foreign_stream(self, handle: int) -> Handle:
+        """Somebody else's stream; 0 is the default one."""
+        return Handle(self._api.CUstream(handle))
+
+    def launch(
+        self,
+        stream: Handle,
+        function: Any,
+        extents: tuple[Extent, Extent],
+        pointers: tuple[int, ...],
+        shape: tuple[int | float, ...],
+    ) -> None:
+        """Start a kernel."""
+        grid, block = extents
+        kinds = [ctypes.c_float if isinstance(n, float) else ctypes.c_int32 for n in shape]
+        parameters = (*pointers, *shape), (*[ctypes.c_void_p] * len(pointers), *kinds)
+        self._here("cuLaunchKernel", function, *grid, *block, 0, stream.value, parameters, 0)
+
+    def copy_in(self, stream: Handle, to: Memory, of: NDArray[np.float32]) -> None:
+        """Copy pinned floats to the device."""
+        self._here("cuMemcpyHtoDAsync", to.at(0), of.ctypes.data, of.nbytes, stream.value)
+
+    def copy_out(self, stream: Handle, to: NDArray[np.float32], of: Memory) -> None:
+        """Copy floats of the device's to pinned ones."""
+        self._here("cuMemcpyDtoHAsync", to.ctypes.data, of.at(0), to.nbytes, stream.value)
+
+    def record(self, stream: Handle, work: Callable[[], None]) -> Handle:
+        """What `work` puts into the stream, as a graph."""
+        # Only this thread is held to what a recording allows: others allocate meanwhile.
+        mode = self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        self._here("cuStreamBeginCapture", stream.value, mode)
+        try:
+            work()
+        finally:
+            (graph,) = self._here("cuStreamEndCapture", stream.value)
+        (executable,) = self._here("cuGraphInstantiate", graph, 0)
+        self._here("cuGraphDestroy", graph)
+        return self._held(executable, "cuGraphExecDestroy")
+
+    def replay(self, stream: Handle, graph: Handle) -> None:
+        """Do what was recorded."""
+        self._here("cuGraphLaunch", graph.value, stream.value)
+
+    def mark(self, stream: Handle) -> Handle:
+        """The moment when all that was put into the stream is done."""
+        (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DISABLE_TIMING)
+        self._here("cuEventRecord", event, stream.value)
+        return self._held(event, "cuEventDestroy")
+
+    def wait_for(self, stream: Handle, event: Handle) -> None:
+        """Let the stream's further work wait for a moment."""
+        self._here("cuStreamWaitEvent", stream.value, event.value, 0)
+
+    def wait(self, stream: Handle) -> None:
+        """Return when all that was put into the stream is done."""
+        self._here("cuStreamSynchronize", stream.value)
+
+    # ---- the driver's calls
+
+    def _enter(self) -> None:
+        """Make the device this thread's."""
+        self._call("cuCtxSetCurrent", self._context)
+
+    def _here(self, name: str, *arguments: Any) -> list[Any]:
+        self._enter()
+        return self._call(name, *arguments)
+
+    def _call(self, name: str, *arguments: Any) -> list[Any]:
+        """What a call of the driver gives besides its status. Raises `TargetError`."""
+        status, *results = getattr(self._api, name)(*arguments)
+        if status != self._api.CUresult.CUDA_SUCCESS:
+            raise TargetError(
+                f"the GPU's driver refuses {name}: {status.name}",
+                code="E704",
+                fixes=["cnndsl doctor says which driver and which packages are installed"],
+            )
+        return results
+
+    def _held(self, value: Any, destroy: str) -> Handle:
+        """A handle that is destroyed when nobody holds it any more."""
+        handle = Handle(value)
+        self._when_gone(handle, destroy, value)
+        return handle
+
+    def _when_gone(self, owner: Any, name: str, *arguments: Any) -> None:
+        """Call the driver when nobody holds `owner` any more, but not as the process ends."""
+        weakref.finalize(owner, self._forget, name, *arguments).atexit = False
+
+    def _forget(self, name: str, *arguments: Any) -> None:
+        # Whoever collects garbage cannot handle an error, and the context may be gone with it.
+        self._api.cuCtxSetCurrent(self._context)
+        getattr(self._api, name)(*arguments)
+
+    def _describe(self, device: Any) -> Gpu:
+        attributes = self._api.CUdevice_attribute
+
+        def attribute(name: str) -> int:
+            key = getattr(attributes, f"CU_DEVICE_ATTRIBUTE_{name}")
+            (value,) = self._call("cuDeviceGetAttribute", key, device)
+            return int(value)
+
+        (name,) = self._call("cuDeviceGetName", 256, device)
+        return Gpu(
+            bytes(name).rstrip(b"\0").decode(),
+            (
+                attribute("COMPUTE_CAPABILITY_MAJOR"),
+                attribute("COMPUTE_CAPABILITY_MINOR"),
+            ),
+            attribute("MULTIPROCESSOR_COUNT"),
+            attribute("MAX_SHARED_MEMORY_PER_BLOCK"),
+        )
+
+
+@cache
+def shared_device() -> Device:
+    """The GPU of this process. Raises `CnnError` where there is none that can be used."""
+    return Device(initialised_driver(), FileCache(default_directory()))

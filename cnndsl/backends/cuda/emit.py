@@ -1,0 +1,108 @@
+"""The stages below a plan as text: the launches as readable calls, and each kernel's PTX."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnndsl.backends.cuda.availability import require_packages
+from cnndsl.backends.cuda.gpu import ARCHITECTURES, Architecture, architecture_name, assumed_gpu
+from cnndsl.backends.cuda.kernel import Kernel
+from cnndsl.backends.cuda.launch import Argument, Constant, Launch
+from cnndsl.backends.cuda.link import MachineCode, can_link, link
+from cnndsl.backends.cuda.lowering.lower import lower_step
+from cnndsl.backends.cuda.lowering.shared import Params
+from cnndsl.errors import TargetError
+from cnndsl.plan.plan import COPY, Plan, Step
+
+ASSUMED = assumed_gpu(ARCHITECTURES[-1])
+"""The GPU of the texts: they are the same on every machine."""
+
+
+def emit(plan: Plan, stage: str) -> str:
+    """The stage `python` or `ptx` of a plan, for a batch of one image. Raises `TargetError`."""
+    steps = [(step, step_launches(step, 1)) for step in plan.steps]
+    match stage:
+        case "python":
+            return _python(plan, steps)
+        case "ptx":
+            kernels = dict.fromkeys(launch.kernel for _, all_ in steps for launch in all_)
+            return "\n".join(_ptx(kernel) for kernel in kernels)
+        case _:
+            raise TargetError(
+                f"the target cuda has no stage {stage!r} below a plan: it has python and ptx",
+                code="E702",
+            )
+
+
+def step_launches(step: Step, batch: int) -> list[Launch]:
+    """A step's launches on the assumed GPU, which do not depend on the weights' values."""
+    return [lowered(batch) for lowered in lower_step(step, _blank_params(step), ASSUMED)]
+
+
+def resources(kernel: Kernel, architecture: Architecture) -> MachineCode:
+    """What a kernel takes of a processor. Needs numba-cuda and NVIDIA's linker."""
+    from cnndsl.backends.cuda.compile import kernel_ptx
+
+    return link(kernel_ptx(kernel, architecture), architecture)
+
+
+def resource_words(kernel: Kernel) -> list[str]:
+    """A kernel's registers and memory for each architecture, a line each, where it can be said."""
+    if not can_link():
+        return []
+    lines: list[str] = []
+    for architecture in ARCHITECTURES:
+        code = resources(kernel, architecture)
+        lines.append(
+            f"{architecture_name(architecture)}: {code.registers} registers, "
+            f"{code.spilled_bytes} bytes spilled, {code.shared_bytes} bytes of shared memory"
+        )
+    return lines
+
+
+def _python(plan: Plan, steps: list[tuple[Step, list[Launch]]]) -> str:
+    """
+    The launches as Python would say them.
+
+    Addresses are offsets in floats into the regions input, output, arena and scratch; arrays that
+    lie on the device (weights, tables) are shown by element type and shape.
+    """
+    scratch = max((launch.scratch for _, all_ in steps for launch in all_), default=0)
+    lines = [f"arena = floats({plan.arena})", f"scratch = floats({scratch})"]
+    for step, launches in steps:
+        for launch in launches:
+            lines += ["", f"# {step.row}: {step.y.name} = {step.kernel}"]
+            lines.append(f"{launch.kernel.name}[{launch.grid}, {launch.block}](")
+            lines += [f"    {_argument_text(argument)}," for argument in launch.arguments]
+            names: tuple[str, ...] = getattr(launch.shape, "_fields", ())
+            numbers = zip(names, launch.shape, strict=True)
+            lines.append(f"    {type(launch.shape).__name__}(")
+            lines += [f"        {name}={number!r}," for name, number in numbers]
+            lines += ["    ),", ")"]
+    return "\n".join(lines)
+
+
+def _argument_text(argument: Argument) -> str:
+    if isinstance(argument, Constant):
+        array = argument.array
+        return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
+    return f"{argument.region.place} + {argument.offset}"
+
+
+def _ptx(kernel: Kernel) -> str:
+    require_packages()
+    from cnndsl.backends.cuda.compile import kernel_ptx
+
+    lines = [f"// ---- {kernel.name}", *(f"// {line}" for line in resource_words(kernel))]
+    return "\n".join([*lines, kernel_ptx(kernel, ASSUMED.architecture)])
+
+
+def _blank_params(step: Step) -> Params:
+    """Zeros in the place of a step's weights."""
+    if step.kernel == COPY:
+        return {}
+    params = step.op.params(*step.operands)
+    blank = {param.name: np.zeros(param.shape, np.float32) for param in params}
+    if step.folded and "bias" not in blank:  # what is folded in brings a bias
+        blank["bias"] = np.zeros(step.y.image[2], np.float32)
+    return blank

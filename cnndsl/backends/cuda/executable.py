@@ -1,0 +1,181 @@
+"""A network on a device, for any batch size and any number of callers at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.cuda.driver import Driver
+from cnndsl.backends.cuda.launch import Lowered
+from cnndsl.backends.cuda.program import (
+    FLOAT_BYTES,
+    Program,
+    largest_batch,
+    make_program,
+    output_shape,
+    outputs_of,
+)
+from cnndsl.backends.cuda.session import Constants, Session
+from cnndsl.errors import TargetError
+from cnndsl.limits import format_bytes
+from cnndsl.plan.plan import Plan
+
+# Batch sizes whose memory is kept for the next call.
+BATCH_SIZES_KEPT = 4
+# Images of a large batch are copied while those before them are computed: slices of so many bytes,
+# some microseconds of copying, in so many sessions that take turns.
+SLICE_BYTES = 16 << 20
+TURNS = 2
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """
+    What is kept for one batch size.
+
+    `free` are sessions that nobody uses. They are taken and given back in one step of the
+    interpreter each, so that no lock is needed.
+    """
+
+    program: Program
+    free: list[Session] = field(default_factory=list[Session])
+
+
+class CudaExecutable:
+    """
+    Calls run in sessions: each call takes a free one of its batch size, or makes one.
+
+    So callers at once do not meet, and a caller that comes back finds its memory and its graph.
+    """
+
+    def __init__(self, plan: Plan, lowered: Sequence[Lowered], driver: Driver) -> None:
+        self._plan = plan
+        self._lowered = lowered
+        self._driver = driver
+        self._constants = Constants(driver)
+        self._batches: dict[int, _Batch] = {}
+        self._lock = threading.Lock()
+        self._largest = largest_batch(plan)
+        self._image_bytes = FLOAT_BYTES * sum(make_program(plan, (), 1).inputs)
+        self._outputs = [output_shape(buffer) for buffer in outputs_of(plan)]
+        self._give_back(1, self._take(1))  # compiles all kernels and brings the weights
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """The network's output for a contiguous batch."""
+        (y,) = self.call([x])
+        return y
+
+    def call(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """The network's outputs for a batch of the host's, as one array each."""
+        batch = len(inputs[0])
+        slices = self._slices(batch)
+        if len(slices) == 1:
+            return self._shaped(self._one(inputs, batch), batch)
+        outputs = [np.empty((batch, *shape), np.float32) for shape in self._outputs]
+        waiting: list[tuple[slice, Session]] = []
+
+        def finish_first() -> None:
+            part, session = waiting.pop(0)
+            count = part.stop - part.start
+            for y, result in zip(outputs, self._shaped(session.finish(), count), strict=True):
+                y[part] = result
+            self._give_back(count, session)
+
+        for part in slices:
+            if len(waiting) == TURNS:
+                finish_first()
+            session = self._take(part.stop - part.start)
+            session.start([x[part] for x in inputs])
+            waiting.append((part, session))
+        while waiting:
+            finish_first()
+        return outputs
+
+    def run(
+        self, inputs: Sequence[int], outputs: Sequence[int], batch: int, stream: int | None
+    ) -> None:
+        """
+        Put the network for a batch into a stream, on arrays of the caller's on the device.
+
+        Arrays are given by their addresses, the stream by its handle; without one it is the
+        device's default stream. Raises `TargetError`.
+        """
+        if batch > self._largest:
+            raise TargetError(
+                f"a batch of {batch} images on the device is more than {self._largest}, "
+                "the most whose cells the kernels can count",
+                code="E703",
+                fixes=[f"batches of at most {self._largest} images"],
+            )
+        session = self._take(batch)
+        session.run(inputs, outputs, self._driver.foreign_stream(stream or 0))
+        self._give_back(batch, session)
+
+    def program(self, batch: int) -> Program:
+        """What runs for a batch of that size."""
+        return make_program(self._plan, self._lowered, batch)
+
+    def _one(self, inputs: Sequence[FloatArray], batch: int) -> list[FloatArray]:
+        session = self._take(batch)
+        session.start(inputs)
+        outputs = session.finish()
+        self._give_back(batch, session)
+        return outputs
+
+    def _slices(self, batch: int) -> list[slice]:
+        """The parts of a batch that travel by themselves."""
+        most = min(self._largest, max(1, SLICE_BYTES // max(1, self._image_bytes)))
+        return [slice(first, min(first + most, batch)) for first in range(0, batch, most)]
+
+    def _shaped(self, outputs: list[FloatArray], batch: int) -> list[FloatArray]:
+        shapes = zip(outputs, self._outputs, strict=True)
+        return [y.reshape(batch, *shape) for y, shape in shapes]
+
+    def _take(self, size: int) -> Session:
+        batch = self._batches.get(size) or self._prepared(size)
+        try:
+            return batch.free.pop()
+        except IndexError:
+            return self._session(batch.program)
+
+    def _give_back(self, size: int, session: Session) -> None:
+        batch = self._batches.get(size)
+        if batch is not None:
+            batch.free.append(session)
+
+    def _prepared(self, size: int) -> _Batch:
+        program = self.program(size)
+        if len(self._batches) >= BATCH_SIZES_KEPT:
+            for oldest in list(self._batches)[:1]:
+                self._batches.pop(oldest, None)
+        return self._batches.setdefault(size, _Batch(program))
+
+    def _session(self, program: Program) -> Session:
+        kernels = dict.fromkeys(launch.kernel for launch in program.launches)
+        functions = {kernel: self._driver.function(kernel) for kernel in kernels}
+        # One at a time: what two callers allocate at once might not fit, and constants are shared.
+        with self._lock:
+            self._check_memory(program)
+            return Session(program, self._driver, functions, self._constants)
+
+    def _check_memory(self, program: Program) -> None:
+        """Raise `TargetError` where the device has not the memory that a program asks for."""
+        weights = self._constants.missing_bytes(program.constants)
+        needed, free = program.bytes + weights, self._driver.free_bytes()
+        if needed <= free:
+            return
+        each = program.bytes // program.batch
+        fits = (free - weights) // max(1, each)
+        words = f"{format_bytes(weights)} of weights and " if weights else ""
+        raise TargetError(
+            f"{self._driver.gpu.name} has {format_bytes(free)} of free memory, and a batch of "
+            f"{program.batch} needs {words}{format_bytes(program.bytes)} of values",
+            code="E703",
+            fixes=[f"batches of at most {fits} images"] if fits > 0 else ["a larger device"],
+        )
