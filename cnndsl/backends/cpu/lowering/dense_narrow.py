@@ -23,6 +23,7 @@ from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.narrow_weights import narrow
 from cnndsl.backends.cpu.target import Target
+from cnndsl.interop.pages import release
 from cnndsl.plan.plan import Buffer
 from cnndsl.types import DenseWeights
 
@@ -130,7 +131,9 @@ def pack(
     scale = np.zeros(count * width, np.float32)
     for number, panel in enumerate(panels):  # one by one: what is made on the way stays in a cache
         first = number * width
-        rows = narrow(weight[first : first + width], kept)
+        given = weight[first : first + width]
+        rows = narrow(given, kept)
+        release(given)
         scale[first : first + len(rows.scale)] = rows.scale
         whole = np.zeros((width, inputs), rows.stored.dtype)
         whole[: len(rows.stored)] = rows.stored

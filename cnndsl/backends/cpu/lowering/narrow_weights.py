@@ -58,7 +58,11 @@ def _upper_halves(weight: FloatArray) -> NDArray[np.uint16]:
     bits = weight.view(np.uint32)
     # Half a unit less one, and one more where the last bit that is kept is odd. NaNs would round
     # to infinity, or to the other sign: theirs are cut off, with one bit set that says NaN.
-    rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
+    rounded = bits >> 16
+    rounded &= 1
+    rounded += 0x7FFF
+    rounded += bits
+    rounded >>= 16
     nans = np.isnan(weight)
     if nans.any():
         rounded = np.where(nans, (bits >> 16) | 0x40, rounded)
