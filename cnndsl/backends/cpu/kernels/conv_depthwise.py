@@ -4,82 +4,75 @@ from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.bounds import Bounds
-from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
-from cnndsl.backends.cpu.lowering.conv_depthwise import ConvDepthwiseFields
+from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
+from cnndsl.backends.cpu.lowering.conv_depthwise import ConvDepthwiseFields, DepthwiseTile
 from cnndsl.backends.cpu.memory import constant, read_fields
-from cnndsl.backends.cpu.vectors import Code, Mask, Vector, emits
-
-_FLOAT = 4  # bytes
+from cnndsl.backends.cpu.vectors import Code, emits
 
 
-def conv_depthwise(tile_pixels: int, vectors: int, lanes: int) -> Any:
-    """The kernel whose tile is `tile_pixels` of `vectors` of `lanes` maps."""
-    width = vectors * lanes
+def conv_depthwise(*parameters: int) -> Any:
+    """The kernel of a `DepthwiseTile`."""
+    tile = DepthwiseTile(*parameters)
 
-    @emits(lanes)
-    def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
+    @emits(tile.lanes)
+    def rows(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, ConvDepthwiseFields)
-        pixels = Pixels(code, f, code.integer(scratch), tile_pixels)
-        whole = f.maps // width * width
-        rest = f.maps - whole
-        with code.each(begin, end) as block:
-            count = pixels.count(block)
-            pixels.locate(block)
-            with code.each(0, count, tile_pixels) as pixel:
-                with code.each(0, whole, width) as start:
-                    _compute(code, f, pixels, pixel, start, [code.integer(lanes)] * vectors, None)
-                with code.builder.if_then(rest.is_(">", 0)):
-                    parts = [(rest - j * lanes).max(0).min(lanes) for j in range(vectors)]
-                    masks = [code.first_lanes(part) for part in parts]
-                    _compute(code, f, pixels, pixel, whole, parts, masks)
-            pixels.activate(count, code.integer(0), f.maps)
+        width = tile.vectors * tile.lanes
+
+        def unit(image: Int, row: Int) -> None:
+            x_row = f.x + (image * f.x_image + row * f.x_down) * FLOAT_BYTES
+            y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
+            with code.each(0, f.columns, tile.pixels) as left:
+                # Where a row or a pixel ends with half a tile, the tile is shifted back, onto what
+                # others compute too.
+                column = left.min(f.columns - tile.pixels)
+                x = code.at(code.pointer(x_row), column * tile.stride * f.x_pixel)
+                y = code.at(code.pointer(y_row), column * f.y_pixel)
+                with code.each(0, f.maps, width) as start:
+                    _compute(code, f, tile, x, y, start.min(f.maps - width))
+            activate_row(code, f, y_row)
+
+        over_units(code, begin, end, f.rows, unit)
 
     def kernel(args: int, begin: int, end: int, scratch: int) -> None:
-        run(args, begin, end, scratch)
+        rows(args, begin, end)
 
     return kernel
 
 
-def _compute(
-    code: Code,
-    f: Any,
-    pixels: Pixels,
-    pixel: Int,
-    start: Int,
-    parts: list[Int],
-    masks: list[Mask] | None,
-) -> None:
-    """
-    Compute one tile, from the map `start` on.
+def _compute(code: Code, f: Any, tile: DepthwiseTile, x: Value, y: Value, first: Int) -> None:
+    """Compute one tile: the maps from `first` on of the pixels from those at x and y on."""
+    # Its sums are counted through pixels and then through vectors.
+    vectors = [(j, j * tile.lanes) for j in range(tile.vectors)]
 
-    `parts` are the maps in each vector; `masks` name the lanes that hold them, None all.
-    """
-    vectors, lanes = range(len(parts)), code.lanes
-    x = code.pointer(f.x + start * _FLOAT)
-    weights = code.pointer(f.weights + start * _FLOAT)
-    bias = code.pointer(f.bias + start * _FLOAT)
-    rows = [pixels.read(pixel + i, x) for i in range(pixels.spare)]
+    def turn(number: Value, state: list[Any]) -> list[Any]:
+        weights, *sums = state
+        taps = [code.at(weights, f.maps * tap) for tap in range(tile.run)]
+        factors = [[code.load(tap, lane) for _, lane in vectors] for tap in taps]
+        place = code.at(x, constant(code, f.runs, number) + first)
+        for column, readers in _columns(tile):
+            for j, lane in vectors:
+                value = code.load(place, f.x_pixel * column + lane)
+                for pixel, tap in readers:
+                    k = pixel * tile.vectors + j
+                    sums[k] = value.fma(factors[tap][j], sums[k])
+        return [code.at(weights, f.maps * tile.run), *sums]
 
-    def add_tap(number: Value, sums: list[Vector]) -> list[Vector]:
-        offset = constant(code, f.taps, number)
-        first = code.integer(number) * f.padded
-        weight = [code.load(weights, first + j * lanes) for j in vectors]
-        after: list[Vector] = []
-        for i, row in enumerate(rows):
-            for j in vectors:
-                place = code.at(row, offset + j * lanes)
-                value = code.load_first(place, 0, masks[j]) if masks else code.load(place)
-                after.append(value.fma(weight[j], sums[i * len(parts) + j]))
-        return after
+    bias, weights = (code.at(code.pointer(p), first) for p in (f.bias, f.weights))
+    start = [code.load(bias, lane) for _, lane in vectors] * tile.pixels
+    _, *sums = code.loop(0, f.run_count, 1, [weights, *start], turn)
+    bounds = Bounds.of(code, f)
+    for pixel in range(tile.pixels):
+        for j, lane in vectors:
+            total = bounds.clamp(sums[pixel * tile.vectors + j])
+            code.store(total, y, first + f.y_pixel * pixel + lane)
 
-    begin = [code.load(bias, j * lanes) for j in vectors] * len(rows)
-    sums = code.loop(0, f.tap_count, 1, begin, add_tap)
-    bounds, y = Bounds.of(code, f), code.pointer(f.y + start * _FLOAT)
-    for i in range(len(rows)):
-        place = pixels.written(pixel + i, y)
-        for j in vectors:
-            total = bounds.clamp(sums[i * len(parts) + j])
-            if masks:
-                code.store_first(total, place, j * lanes, parts[j])
-            else:
-                code.store(total, place, j * lanes)
+
+def _columns(tile: DepthwiseTile) -> list[tuple[int, list[tuple[int, int]]]]:
+    """The columns that a tile reads in a run, and the pixels and taps for which it does."""
+    readers: dict[int, list[tuple[int, int]]] = {}
+    for pixel in range(tile.pixels):
+        for tap in range(tile.run):
+            column = pixel * tile.stride + tap * tile.dilation
+            readers.setdefault(column, []).append((pixel, tap))
+    return sorted(readers.items())

@@ -4,10 +4,10 @@ from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.bounds import Bounds
-from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, over_units
+from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.transpose import transposed
 from cnndsl.backends.cpu.lowering.conv_planar import ConvPlanarFields
-from cnndsl.backends.cpu.memory import call, constant, read_fields
+from cnndsl.backends.cpu.memory import constant, read_fields
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
 
@@ -22,19 +22,15 @@ def conv_planar(maps: int, vectors: int, lanes: int, run: int, touching: int) ->
             x = code.pointer(f.x + (image * f.x_image + row * f.x_down) * FLOAT_BYTES)
             y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
             y = code.pointer(y_row)
-            with code.each(0, f.width, vectors * lanes) as left:
+            with code.each(0, f.columns, vectors * lanes) as left:
                 # The last vectors are shifted back into the row, onto what others compute too.
-                starts = [(left + j * lanes).min(f.width - lanes) for j in range(vectors)]
+                starts = [(left + j * lanes).min(f.columns - lanes) for j in range(vectors)]
                 sums = _sums(code, f, [code.at(x, start) for start in starts], maps, run)
                 for start, sums_there in zip(starts, sums, strict=True):
                     _store(code, f, sums_there, code.at(y, start * f.y_pixel), bool(touching))
-            with code.builder.if_then(f.activation.is_("!=", 0)):
-                touch = f.y_pixel.is_("==", maps)
-                rows = code.integer(1).where(touch, f.width)
-                count = (f.width * maps).where(touch, maps)
-                call(code, f.activation, y_row, rows, count, f.y_pixel)
+            activate_row(code, f, y_row)
 
-        over_units(code, begin, end, f.height, unit)
+        over_units(code, begin, end, f.rows, unit)
 
     def kernel(args: int, begin: int, end: int, scratch: int) -> None:
         rows(args, begin, end)

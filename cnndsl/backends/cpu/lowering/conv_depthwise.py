@@ -1,8 +1,9 @@
 """
-Depthwise convolution, each map by itself: the fields and the work units of its kernel.
+Depthwise convolution, each map by itself: the fields and the tiles of its kernel.
 
-Vectors go over maps, which lie side by side. A tile computes some pixels of a cache line of maps: a
-tap's weights are loaded once for all of them, and what is read of a pixel is read at once.
+Vectors go over maps, which lie side by side. A tile computes some maps of neighbouring pixels of a
+row: what it reads of a row of the window is loaded once for all pixels that need it, and so are the
+weights.
 """
 
 from __future__ import annotations
@@ -15,38 +16,43 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Address, Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, offsets
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
 CACHE_LINE = 16  # floats
-UNIT_FLOATS = 1 << 14  # about the outputs of a unit
+MOST_RUN = 3  # taps taken at a time: of more, the weights leave no registers to read ahead
+MOST_PIXELS = {1: 7, 2: 4}  # of a tile, by its vectors: the sums that leave registers for the rest
+TILE_COST = 2  # multiply-adds that take as long as beginning and ending a tile, a vector of maps
+# How much longer a tile takes whose vectors are halves of cache lines: the halves that it loads lie
+# in the same banks of the cache. Measured on Zen 3.
+HALF_LINES = 1.17
 
 
 class ConvDepthwiseFields(NamedTuple):
     """
     The row of the kernel. Addresses are bytes, all else counts floats.
 
-    `x`, `x_image`, `x_down` and `x_right` are those of `ConvDirectFields`. `weights` is [taps,
-    padded] and `bias` [padded], `padded` being `maps` rounded up to whole tiles; `taps` are the
-    offsets, int64, from the first tap that a pixel reads.
+    `rows`, `columns` and `maps` are those of the output, and a work unit is one row of one image.
+    `x` is the address of the first float that the first output pixel reads, halo included;
+    `x_down` leads to what the pixel below reads, `x_pixel` to the next pixel. `weights` is [taps,
+    maps] and `bias` [maps]; `runs` is a table of int64, of where each run of a window's taps begins
+    that lie in a row.
     """
 
-    batch: Any
-    height: Any
-    width: Any
+    rows: Any
+    columns: Any
+    maps: Any
     x: Any
     x_image: Any
     x_down: Any
-    x_right: Any
+    x_pixel: Any
     weights: Any
     bias: Any
-    maps: Any
-    padded: Any
-    taps: Any
-    tap_count: Any
-    unit_pixels: Any
+    runs: Any
+    run_count: Any
     y: Any
     y_image: Any
     y_row: Any
@@ -54,6 +60,47 @@ class ConvDepthwiseFields(NamedTuple):
     low: Any
     high: Any
     activation: Any
+
+
+class DepthwiseTile(NamedTuple):
+    """
+    The parameters of the kernel.
+
+    A tile is of `pixels` of a row times `vectors` of `lanes` maps. `run` neighbouring taps of a
+    window's row are taken at a time, `dilation` pixels apart, and the tile's pixels `stride`.
+    """
+
+    pixels: int
+    vectors: int
+    lanes: int
+    run: int
+    stride: int
+    dilation: int
+
+
+def depthwise_tile(shape: ConvShape, machine: Target, lanes: int | None = None) -> DepthwiseTile:
+    """
+    The tile that takes least time for a convolution.
+
+    It is no larger than an image, so that the last one of a row or of a pixel can be shifted back
+    onto its neighbour.
+    """
+    maps, width, run = shape.out_maps, shape.size[1], shape.kernel[1]
+    lanes = min(lanes or machine.lanes, 1 << (maps.bit_length() - 1))
+    run = run if run <= MOST_RUN else 1
+
+    def cost(tile: DepthwiseTile) -> float:
+        tiles = ceil(width / tile.pixels) * ceil(maps / (tile.vectors * lanes))
+        work = tiles * tile.vectors * (tile.pixels * run + TILE_COST)
+        return work if tile.vectors * lanes >= CACHE_LINE else work * HALF_LINES
+
+    tiles = [
+        DepthwiseTile(pixels, vectors, lanes, run, shape.stride[1], shape.dilation[1])
+        for vectors, most in MOST_PIXELS.items()
+        if vectors <= run and vectors * lanes <= maps  # more is only faster where inputs are reused
+        for pixels in range(1, min(most, width) + 1)
+    ]
+    return min(tiles, key=cost)
 
 
 def lower_conv_depthwise(
@@ -66,47 +113,30 @@ def lower_conv_depthwise(
     lanes: int | None = None,
 ) -> Lowered:
     """`y = conv(x)` with `weight` [maps, 1, kh, kw], each output map reading its input map."""
-    lanes = lanes or Target.host().lanes
-    vectors = max(1, min(CACHE_LINE // lanes, 2))
-    pixels = 6 if vectors > 1 else 8
-    maps, (height, width), (kh, kw) = shape.out_maps, shape.size, shape.kernel
-    padded = ceil(maps / (vectors * lanes)) * vectors * lanes
-    weights = np.zeros((kh * kw, padded), np.float32)
-    weights[:, :maps] = weight.reshape(maps, kh * kw).T
-    padded_bias = np.zeros(padded, np.float32)
-    if bias is not None:
-        padded_bias[:maps] = bias
-    down, right = (step * stride for step, stride in zip(shape.dilation, _strides(x), strict=True))
-    taps = np.array([u * down + v * right for u in range(kh) for v in range(kw)], np.int64)
-    unit_pixels = min(ceil(UNIT_FLOATS / maps / pixels), 64) * pixels
+    maps, (height, width) = shape.out_maps, shape.size
+    tile = depthwise_tile(shape, Target.host(), lanes)
+    runs = offsets(shape, x)[:: tile.run].copy()
     numbers = {
-        "height": height,
-        "width": width,
+        "rows": height,
+        "columns": width,
+        "maps": maps,
         "x_image": x.image_stride,
         "x_down": shape.stride[0] * x.row_stride,
-        "x_right": shape.stride[1] * x.pixel_stride,
-        "weights": weights,
-        "bias": padded_bias,
-        "maps": maps,
-        "padded": padded,
-        "taps": taps,
-        "tap_count": len(taps),
-        "unit_pixels": unit_pixels,
+        "x_pixel": x.pixel_stride,
+        "weights": np.ascontiguousarray(weight.reshape(maps, -1).T),
+        "bias": np.zeros(maps, np.float32) if bias is None else bias,
+        "runs": runs,
+        "run_count": len(runs),
         **epilogue.fields,
     }
     before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride
-    kernel = Kernel("conv_depthwise", "conv_depthwise", (pixels, vectors, lanes))
+    unit_floats = width * maps * (2 + shape.reduction // MACS_OF_FLOAT)
+    kernel = Kernel("conv_depthwise", "conv_depthwise", tile)
 
     def call(batch: int) -> Call:
         place, start = start_of(x, batch)
         first = Address(place, start - before)
-        fields = ConvDepthwiseFields(batch=batch, x=first, **target(y, batch), **numbers)
-        units = ceil(batch * shape.pixels / unit_pixels)
-        scratch = 4 * (unit_pixels + pixels)
-        return Call(kernel, fields, units, 2 * unit_pixels * maps, scratch)
+        fields = ConvDepthwiseFields(x=first, **target(y, batch), **numbers)
+        return Call(kernel, fields, batch * height, unit_floats)
 
     return call
-
-
-def _strides(x: Buffer) -> tuple[int, int]:
-    return x.row_stride, x.pixel_stride

@@ -30,14 +30,15 @@ class ConvPlanarFields(NamedTuple):
     """
     The row of the kernel. Addresses are bytes, all else counts floats.
 
+    `rows`, `columns` and `maps` are those of the output, and a work unit is one row of one image.
     `x` is the address of the first float that the first output pixel reads, halo included, and
     `x_down` leads to what the pixel below reads. `weights` is [reduction, maps] and `bias` [maps].
-    `runs` is a table of int64: where each run of neighbouring floats begins that a pixel reads. A
-    work unit is one row of output pixels of one image.
+    `runs` is a table of int64: where each run of neighbouring floats begins that a pixel reads.
     """
 
-    height: Any
-    width: Any
+    rows: Any
+    columns: Any
+    maps: Any
     x: Any
     x_image: Any
     x_down: Any
@@ -86,8 +87,9 @@ def lower_conv_planar(
     vectors = ceil(ceil(width / lanes) / ceil(ceil(width / lanes) / most))
     run = shape.kernel[1] if shape.dilation[1] == 1 else 1
     numbers = {
-        "height": height,
-        "width": width,
+        "rows": height,
+        "columns": width,
+        "maps": maps,
         "x_image": x.image_stride,
         "x_down": shape.stride[0] * x.row_stride,
         "weights": np.ascontiguousarray(weight.reshape(maps, -1).T),
