@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cnndsl.backends.cpu.lowering.conv import as_conv, choose_conv
+from cnndsl.backends.cpu.lowering.conv import choose_conv
 from cnndsl.backends.cpu.lowering.transposed import transposed_halo
+from cnndsl.backends.filters import as_conv
 from cnndsl.errors import TargetError
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,11 +15,8 @@ from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.target import Target
-from cnndsl.ops.base import Op
 from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv import Conv
-from cnndsl.ops.depthwise import Depthwise
-from cnndsl.ops.separable import Separable
 from cnndsl.plan.plan import Buffer
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import Numerics
@@ -46,32 +41,6 @@ _LOWERINGS = {
 }
 ALGORITHMS = ("dense", *_LOWERINGS)
 """The names of `choose_conv`'s choices."""
-
-
-def as_conv(op: Op, maps: int) -> Conv | None:
-    """The convolution that computes the same as `op` from that many maps, if there is one."""
-    match op:
-        case Conv():
-            return op
-        case Depthwise():
-            return op.as_conv(maps)
-        case Separable():
-            # With its halves' filters multiplied: more products, but one pass over memory.
-            return Conv(op.maps, op.kernel, op.stride, op.padding, op.dilation, bias=op.bias)
-        case _:
-            return None
-
-
-def conv_params(op: Op, params: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray | None]:
-    """The weight and the bias of the convolution `as_conv(op)`."""
-    if not isinstance(op, Separable):
-        return params["weight"], params.get("bias")
-    first = params["depthwise.weight"].astype(np.float64)
-    second = params["pointwise.weight"].astype(np.float64)[..., 0, 0]
-    first = first.reshape(-1, op.multiplier, *op.kernel)
-    second = second.reshape(op.maps, -1, op.multiplier)
-    weight = np.einsum("ocm,cmuv->ocuv", second, first, optimize=True)
-    return weight.astype(np.float32), params.get("pointwise.bias")
 
 
 def choose_conv(conv: Conv, x: tuple[int, int, int], numerics: Numerics = "fast") -> Choice:

@@ -1,16 +1,8 @@
-"""
-Transposed convolution as several convolutions.
-
-Of the filter's taps, those that reach a cell of the output are `stride` apart, so the cells fall
-into `stride * stride` classes, each computed by a convolution of the input with some of the taps,
-in reverse, whose results lie `stride` apart. Nothing is added up twice and no zeros are multiplied.
-"""
+"""Transposed convolution as several convolutions: see `cnndsl.backends.filters.AxisClass`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +13,9 @@ from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.copy import lower_copy
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.gather import OUTSIDE, lower_gather
+from cnndsl.backends.filters import AxisClass, output_classes, transposed_filters
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.plan.plan import Buffer, Halo
-
-
-@dataclass(frozen=True, slots=True)
-class AxisClass:
-    """
-    Cells of the output along one axis: `first`, `first + stride`, ..., `count` of them.
-
-    They are reached by `taps` of the filter, in the order of the input's cells that these multiply;
-    cell number i by those from input cell `i + start` on, `dilation` apart.
-    """
-
-    first: int
-    count: int
-    taps: tuple[int, ...]
-    start: int
-    dilation: int
-
-    @property
-    def reach(self) -> int:
-        """Cells of the input from the first that a cell reads to the last, both counted."""
-        return (len(self.taps) - 1) * self.dilation + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +44,10 @@ class _Strided(Buffer):
         return self.start
 
 
-def axis_classes(
-    size: int, output: int, kernel: int, stride: int, dilation: int, cut: int
-) -> list[AxisClass]:
-    """
-    The classes of one axis of a transposed convolution that cuts `cut` cells off its beginning.
-
-    >>> axis_classes(3, 6, 3, 2, 1, 0)[0]
-    AxisClass(first=0, count=3, taps=(2, 0), start=-1, dilation=1)
-    """
-    classes: list[AxisClass] = []
-    for first in range(min(stride, output)):
-        taps = [u for u in range(kernel) if (first + cut - u * dilation) % stride == 0]
-        taps.reverse()  # the last tap comes from the input's first cell
-        start = (first + cut - taps[0] * dilation) // stride if taps else 0
-        count = len(range(first, output, stride))
-        step = dilation // gcd(dilation, stride)
-        classes.append(AxisClass(first, count, tuple(taps), start, step))
-    return classes
-
-
-def _classes(op: ConvTranspose, image: Pair) -> list[tuple[AxisClass, AxisClass]]:
-    """The classes of an output's cells, by rows and columns."""
-    (top, bottom), (left, right) = op.cuts()
-    axes = zip(image, op.kernel, op.stride, op.dilation, op.reach, strict=True)
-    cuts = (top, bottom), (left, right)
-    rows, columns = (
-        axis_classes(
-            size, (size - 1) * stride + reach - begin - end, kernel, stride, dilation, begin
-        )
-        for (size, kernel, stride, dilation, reach), (begin, end) in zip(axes, cuts, strict=True)
-    )
-    return list(product(rows, columns))
-
-
 def transposed_halo(op: ConvTranspose, image: Pair) -> Halo:
     """The zeros that the convolutions read around an image of that size."""
     sides = [0, 0, 0, 0]
-    for classes in _classes(op, image):
+    for classes in output_classes(op, image):
         if all(c.taps for c in classes):
             for axis, (size, c) in enumerate(zip(image, classes, strict=True)):
                 before, after = -c.start, c.start + c.count - 1 + c.reach - size
@@ -129,11 +67,10 @@ def lower_conv_transpose(
 ) -> list[Lowered]:
     """`y = convtranspose(x)` with `weight` [in, out/groups, kh, kw]."""
     height, width, in_maps = x.image
-    filters = weight.reshape(op.groups, in_maps // op.groups, -1, *op.kernel)
-    filters = filters.swapaxes(1, 2).reshape(op.maps, -1, *op.kernel)
+    filters = transposed_filters(op, weight)
     bounds = Epilogue(epilogue.low, epilogue.high)
     lowered: list[Lowered] = []
-    for down, across in _classes(op, (height, width)):
+    for down, across in output_classes(op, (height, width)):
         part = _part(y, down, across, op.stride)
         if down.taps and across.taps:
             shape = ConvShape(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from cnndsl.backends.cpu.lowering.call import Lowered
-from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, as_conv, conv_params, lower_conv
+from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, lower_conv
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.rbf import lower_rbf
 from cnndsl.backends.cpu.steps.shared import Lowering, Params, epilogue_of
+from cnndsl.backends.filters import as_conv, conv_params
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.rbf import Rbf
 from cnndsl.plan.plan import Step
