@@ -38,7 +38,8 @@ def computed(
     if step.kernel == "view":
         return operands[0].reshape(batch, *step.y.shape)
     weights = {name: array.astype(np.float32) for name, array in params.items()}
-    launches = [lowered(batch) for lowered in lower_step(step, weights, driver.gpu)]
+    lowered = lower_step(step, weights, driver.gpu)
+    launches = [launch for work in lowered for launch in work(batch)]
     last = step.y
     arena = np.full(batch * (last.offset + prod(last.shape) + GUARD), UNTOUCHED, np.float32)
     for buffer, x in zip(step.x, operands, strict=True):

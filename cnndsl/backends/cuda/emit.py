@@ -36,7 +36,8 @@ def emit(plan: Plan, stage: str) -> str:
 
 def step_launches(step: Step, batch: int) -> list[Launch]:
     """A step's launches on the assumed GPU, which do not depend on the weights' values."""
-    return [lowered(batch) for lowered in lower_step(step, _blank_params(step), ASSUMED)]
+    lowered = lower_step(step, _blank_params(step), ASSUMED)
+    return [launch for work in lowered for launch in work(batch)]
 
 
 def resources(kernel: Kernel, architecture: Architecture) -> MachineCode:

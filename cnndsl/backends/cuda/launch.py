@@ -74,8 +74,8 @@ class Launch:
         return self.block[0] * self.block[1] * self.block[2]
 
 
-Lowered = Callable[[int], Launch]
-"""A launch whose weights are packed: the launch for a batch of that size."""
+Lowered = Callable[[int], list[Launch]]
+"""Work whose weights are packed: its launches, in order, for a batch of that size."""
 
 
 def region_of(buffer: Buffer) -> Region:

@@ -46,7 +46,7 @@ class Program:
 
 def make_program(plan: Plan, lowered: Sequence[Lowered], batch: int) -> Program:
     """The program of a plan's steps, lowered."""
-    launches = tuple(launch(batch) for launch in lowered)
+    launches = tuple(launch for work in lowered for launch in work(batch))
     return Program(
         batch,
         launches,

@@ -155,12 +155,12 @@ def _lower_transpose(x: Buffer, y: Buffer, gpu: Gpu, rows: int, columns: int) ->
     step = max(1, gpu.threads // side)
     kernel = Kernel("gather", "transpose_kernel", (side, step))
 
-    def launch(batch: int) -> Launch:
+    def launches(batch: int) -> list[Launch]:
         grid = -(-columns // side), -(-rows // side), batch
         arguments = start_of(x, batch), start_of(y, batch)
-        return Launch(kernel, grid, (side, step, 1), arguments, TransposeShape(rows, columns))
+        return [Launch(kernel, grid, (side, step, 1), arguments, TransposeShape(rows, columns))]
 
-    return launch
+    return launches
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -64,13 +64,13 @@ def _lower_lines(
         activation, numbers = (epilogue.activation,), (epilogue.alpha, epilogue.beta)
     kernel = Kernel(module, function, (lanes, lines, *activation))
 
-    def launch(batch: int) -> Launch:
+    def launches(batch: int) -> list[Launch]:
         pixels = batch * height * width
         arguments = start_of(x, batch), *factors, start_of(y, batch)
         shape = LinesShape(pixels, maps, epsilon, *numbers)
-        return Launch(kernel, (-(-pixels // lines), 1, 1), (lanes, lines, 1), arguments, shape)
+        return [Launch(kernel, (-(-pixels // lines), 1, 1), (lanes, lines, 1), arguments, shape)]
 
-    return launch
+    return launches
 
 
 def _normalise_groups(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
@@ -86,11 +86,11 @@ def _normalise_groups(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
     sizes = height * width, groups, maps // groups, maps if each_cell else 0
     shape = GroupsShape(*sizes, op.epsilon, epilogue.alpha, epilogue.beta)
 
-    def launch(batch: int) -> Launch:
+    def launches(batch: int) -> list[Launch]:
         arguments = start_of(x, batch), *factors, start_of(y, batch)
-        return Launch(kernel, (groups, batch, 1), (lanes, 1, 1), arguments, shape)
+        return [Launch(kernel, (groups, batch, 1), (lanes, 1, 1), arguments, shape)]
 
-    return [launch]
+    return [launches]
 
 
 def _factors(params: Params, count: int) -> tuple[Constant, Constant]:
@@ -114,14 +114,14 @@ def _rbf(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
     root = 2.0 if step.op.distance == "euclidean" else 1.0
     kernel = Kernel("rbf", "rbf_kernel", (lanes, root, epilogue.activation))
 
-    def launch(batch: int) -> Launch:
+    def launches(batch: int) -> list[Launch]:
         distances = batch * outputs
         grid = min(distances, gpu.processors * gpu.blocks), 1, 1
         arguments = start_of(x, batch), weight, start_of(y, batch)
         shape = RbfShape(distances, inputs, outputs, epilogue.alpha, epilogue.beta)
-        return Launch(kernel, grid, (lanes, 1, 1), arguments, shape)
+        return [Launch(kernel, grid, (lanes, 1, 1), arguments, shape)]
 
-    return [launch]
+    return [launches]
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -90,12 +90,12 @@ def _lower_whole(step: Step, gpu: Gpu, function: str) -> Lowered:
     kernel = Kernel("pool", function, (columns, lanes, epilogue.activation))
     shape = WholeShape(height * width, maps, epilogue.alpha, epilogue.beta)
 
-    def launch(batch: int) -> Launch:
+    def launches(batch: int) -> list[Launch]:
         grid = -(-maps // columns), batch, 1
         arguments = start_of(x, batch), start_of(y, batch)
-        return Launch(kernel, grid, (columns, lanes, 1), arguments, shape)
+        return [Launch(kernel, grid, (columns, lanes, 1), arguments, shape)]
 
-    return launch
+    return launches
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -72,13 +72,13 @@ class CellKernel:
         constants = {id(read): Constant(read) for read in reads if not isinstance(read, Buffer)}
         image = size_of(y) if cells is None else cells
 
-        def launch(batch: int) -> Launch:
+        def launches(batch: int) -> list[Launch]:
             arguments = [
                 start_of(read, batch) if isinstance(read, Buffer) else constants[id(read)]
                 for read in reads
             ]
             grid, block = over_cells(batch * image, gpu)
             places = (*arguments, start_of(y, batch))
-            return Launch(kernel, grid, block, places, self.shape(batch * image))
+            return [Launch(kernel, grid, block, places, self.shape(batch * image))]
 
-        return launch
+        return launches
