@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import cnndsl
-from cnndsl.cli.row_errors import RowError, output_error, row_errors
+from cnndsl.cli.row_errors import RowError, output_errors, row_errors
 from cnndsl.resources import shipped_specs
 from cnndsl.types import NUMERICS, Numerics
 
@@ -29,10 +29,11 @@ def main(specs: Sequence[str]) -> None:
 
 
 def errors(spec: str, numerics: Numerics) -> tuple[list[RowError], float]:
-    """Each row's error and the output's, for seeded weights and one random image."""
+    """Each row's error and the worst output's, for seeded weights and one random image."""
     model = cnndsl.compile(spec, seed=0, numerics=numerics)
-    x = np.random.default_rng(0).standard_normal((1, *model.input_shape), np.float32)
-    return list(row_errors(model, x)), output_error(model, x)
+    rng = np.random.default_rng(0)
+    inputs = tuple(rng.standard_normal((1, *x), np.float32) for x in model.inputs.values())
+    return list(row_errors(model, inputs)), max(output_errors(model, inputs).values())
 
 
 def worst(rows: Sequence[RowError]) -> float:

@@ -96,9 +96,7 @@ def compile(
     count = thread_count(threads)
     return Model(
         lambda: network,
-        input=network.input,
-        output=network.output_type,
-        best=network.best,
+        signature=network.signature,
         weights=checked,
         labels=labels,
         executable=compilation.executable(checked, count),

@@ -64,7 +64,8 @@ class Boxes:
 
         What lies outside the picture, as in the margins of `fit=pad`, is cut off.
         """
-        found, (height, width) = placement(size, network.input), network.input.size
+        op = network.signature.input
+        found, (height, width) = placement(size, op), op.size
         sides = np.array([width, height] * 2, np.float64)
         starts, scales = (np.array(pair[::-1] * 2) for pair in (found.start, found.scale))
         corners = starts + self.corners * sides * scales

@@ -265,6 +265,7 @@ CODES: dict[str, str] = {
     "E601": "the array's shape does not fit the input row",
     "E602": "the array's element type cannot be used",
     "E603": "the picture cannot be read or used",
+    "E604": "the network has several inputs or outputs, or others",
     "E701": "the target has no kernel for an operator",
     "E702": "the target is unknown or not available",
     "E703": "the device has not enough memory, or cannot count so many cells",

@@ -6,24 +6,27 @@ from pathlib import Path
 
 from cnndsl.errors import CnnError, FileError
 from cnndsl.ir.network import Network
+from cnndsl.ops.input import Input
 
 _LARGEST = 2**20
 
 
 def read_labels(network: Network) -> tuple[str, ...] | None:
     """
-    The lines of the file that the input row names, or None where it names none.
+    The lines of the file that an input row names, or None where none names any.
+
+    They are the classes of the first output.
 
     The file must lie in the table's folder or below it: a table from a stranger reads nothing else.
     Raises `FileError` at the input row, also where there are not as many names as classes.
     """
-    name = network.input.labels
-    if name is None:
+    rows = ((row, row.op.labels) for row in network.rows if isinstance(row.op, Input))
+    row, name = next(((row, name) for row, name in rows if name is not None), (None, None))
+    if row is None or name is None:
         return None
-    row = network.rows[0]
     try:
         labels = _lines(Path(network.source.name).parent, name)
-        classes = network.output_type.maps
+        classes = network.types[network.ir.outputs[0]].maps
         if len(labels) != classes:
             raise FileError(f"{name} has {len(labels)} names, and the network {classes} outputs")
     except CnnError as error:

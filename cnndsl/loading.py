@@ -45,17 +45,15 @@ def load(
         prepared = _prepared(artifact, backend, source)
         weights = check_weights(artifact.weights, prepared.params, str(file))
         executable = backend.load(Request(prepared.plan, weights, count))
-        op, output, best = prepared.input, prepared.output, prepared.best
+        signature = prepared.signature
     else:
         parsed = network()
         weights = check_weights(artifact.weights, parsed.param_table, str(file))
         executable = backend.interpret(parsed, weights)
-        op, output, best = parsed.input, parsed.output_type, parsed.best
+        signature = parsed.signature
     return Model(
         network,
-        input=op,
-        output=output,
-        best=best,
+        signature=signature,
         weights=weights,
         labels=artifact.labels,
         executable=executable,
@@ -76,9 +74,7 @@ def _prepared(artifact: Artifact, backend: Backend, source: Source) -> Prepared:
 
         network = _network(source)
         plan = Compilation(network, backend.name, backend.numerics, backend.dense_weights).plan
-        prepared = Prepared(
-            plan, network.param_table, network.input, network.output_type, network.best
-        )
+        prepared = Prepared(plan, network.param_table, network.signature)
         keep_prepared(artifact.text, fingerprint, prepared)
     return prepared
 

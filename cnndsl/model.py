@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.protocol import Executable
-from cnndsl.errors import InputError
+from cnndsl.batches import as_batches, in_order
 from cnndsl.interop.artifact import write_artifact
-from cnndsl.ops.base import Best
+from cnndsl.ir.signature import Shape, Signature, only
 from cnndsl.ops.input import Input
-from cnndsl.types import DenseWeights, Numerics, TensorType
+from cnndsl.types import DenseWeights, Numerics
 
 if TYPE_CHECKING:  # a model that was found compiled spares the graph library until it is asked
     from cnndsl.ir.network import Network
 
 FloatArray = NDArray[np.float32]
+# A small network feels how long a name of another module takes to be found.
+_FLOAT32, _ndarray, _contiguous = np.dtype(np.float32), np.ndarray, np.ascontiguousarray
 
 
 class Model:
@@ -35,9 +37,7 @@ class Model:
         self,
         network: Callable[[], Network],
         *,
-        input: Input,
-        output: TensorType,
-        best: Best,
+        signature: Signature,
         weights: Mapping[str, FloatArray],
         labels: tuple[str, ...] | None,
         executable: Executable,
@@ -47,8 +47,8 @@ class Model:
         dense_weights: DenseWeights,
     ) -> None:
         self._network = network
-        self.input = input
-        """The input row's operator: size, layout and what a picture needs."""
+        self.signature = signature
+        """The input rows' operators and the outputs' types, by name."""
         self.weights = weights
         """Each row's parameters, `C1.weight`, `C1.bias`, ..., as read-only float32 arrays."""
         self.labels = labels
@@ -59,42 +59,74 @@ class Model:
         """Whether only kernels that sum products as the operators define them run: `strict`."""
         self.dense_weights: DenseWeights = dense_weights
         """What is kept of dense rows' weights where the model runs."""
-        self.input_shape = _in_layout((*input.size, input.maps), input)
-        """One image as the input row wants it."""
-        self.output_shape = _in_layout(output.shape, input)
-        """One image's output."""
-        self.best = best
-        """Which of the outputs wins where the network classifies: `max` or, of distances, `min`."""
+        self.inputs = signature.input_shapes
+        """One image of each input by its row's name, in the row's layout and in the rows' order."""
+        self.outputs = signature.output_shapes
+        """One image's results by their rows' names, in the first input's layout, in order."""
         self._executable = executable
+        # None where there are several, so that no array has it.
+        self._only_shape = self.input_shape if len(self.inputs) == 1 else None
 
     @cached_property
     def network(self) -> Network:
         """The network. A model that was found compiled parses its table only when asked."""
         return self._network()
 
+    @property
+    def input(self) -> Input:
+        """The input row's operator: size, layout and what a picture needs. For one input."""
+        return self.signature.input
+
+    @property
+    def input_shape(self) -> Shape:
+        """One image as the input row wants it, for a network with one input."""
+        return only(self.inputs, "inputs")
+
+    @property
+    def output_shape(self) -> Shape:
+        """One image's output, for a network with one output."""
+        return only(self.outputs, "outputs")
+
     def __repr__(self) -> str:
-        shapes = " -> ".join("x".join(map(str, s)) for s in (self.input_shape, self.output_shape))
+        ends = (
+            ", ".join("x".join(map(str, shape)) for shape in shapes.values())
+            for shapes in (self.inputs, self.outputs)
+        )
         strict = ", strict" if self.numerics == "strict" else ""
         narrow = f", {self.dense_weights}" if self.dense_weights != "float32" else ""
-        return f"<cnndsl.Model {shapes}, {self.target}, threads={self.threads}{strict}{narrow}>"
+        options = f"{self.target}, threads={self.threads}{strict}{narrow}"
+        return f"<cnndsl.Model {' -> '.join(ends)}, {options}>"
 
-    def __call__(self, x: Any) -> NDArray[Any]:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """
         The network's output for a batch of images, or for one.
 
-        `x` is `[n, height, width, maps]`, or `[n, maps, height, width]` where the input row says
+        An input is `[n, height, width, maps]`, or `[n, maps, height, width]` where its row says
         `layout=nchw`, of any batch size; or one image without the batch axis, whose output then
-        has none either. Integers and other floats are converted to float32. Raises `InputError`.
+        has none either. Integers and other floats are converted to float32. A network with several
+        inputs is called with an array for each, of the same batch size, in the order of their rows
+        or by name: `model(left=x, right=y)`. One output is an array; several are a tuple of them,
+        in the order of `outputs`. Raises `InputError`.
         """
-        # The common case first: it costs two comparisons.
-        if type(x) is np.ndarray and x.dtype == np.float32 and x.shape[1:] == self.input_shape:
-            images, single = np.ascontiguousarray(x), False
+        # The common case first: it costs some comparisons.
+        if len(inputs) == 1 and not named:
+            x = inputs[0]
+            fits = type(x) is _ndarray and x.dtype is _FLOAT32 and x.shape[1:] == self._only_shape
+            if fits and len(x) > 0:
+                results = self._executable((_contiguous(x),))
+                return results[0] if len(results) == 1 else results
+        return self._converted(*in_order(inputs, named, self.signature.inputs))
+
+    def _converted(self, *inputs: Any) -> Any:
+        """The outputs for anything that can be read as images."""
+        batches, single = as_batches(inputs, self.signature.inputs)
+        if len(batches[0]) == 0:
+            results = tuple(np.empty((0, *y), np.float32) for y in self.outputs.values())
         else:
-            images, single = _converted(x, self.input_shape, self.input)
-        if len(images) == 0:
-            return np.empty((0, *self.output_shape), np.float32)
-        y = self._executable(images)
-        return y[0] if single else y
+            results = self._executable(batches)
+        if single:
+            results = tuple(y[0] for y in results)
+        return results[0] if len(results) == 1 else results
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, `.cnnm`, that `cnndsl.load` reads. Raises `FileError`."""
@@ -103,52 +135,3 @@ class Model:
 
         text = format_text(self.network.whole or self.network.source)
         write_artifact(Path(path), text, self.weights, self.labels)
-
-
-def _in_layout(shape: tuple[int, ...], op: Input) -> tuple[int, ...]:
-    nchw = op.layout == "nchw" and len(shape) == 3
-    return (shape[2], *shape[:2]) if nchw else shape
-
-
-def _converted(x: Any, shape: tuple[int, ...], op: Input) -> tuple[FloatArray, bool]:
-    """Anything that can safely be read as images, and whether it was one without a batch axis."""
-    try:
-        array: NDArray[Any] = np.asarray(x)
-    except ValueError:
-        raise InputError("the input is ragged: its images differ in shape") from None
-    if array.dtype.kind not in "fiub":
-        raise InputError(
-            f"the input holds {array.dtype}, and the network reads float32", code="E602"
-        )
-    if array.dtype == np.uint8 and (op.range or op.mean or op.std):
-        raise InputError(
-            "the input holds uint8, and the input row says how pixels are scaled",
-            code="E602",
-            fixes=["cnndsl.preprocess(pictures, network) scales them; or pass scaled floats"],
-        )
-    single = array.shape == shape
-    if single:
-        array = array[None]
-    if array.shape[1:] != shape:
-        raise InputError(
-            f"the input's shape is {list(array.shape)}, and the network reads "
-            f"[n, {', '.join(map(str, shape))}] ({op.layout})",
-            fixes=_shape_fixes(array.shape, shape, op),
-        )
-    return np.ascontiguousarray(array, np.float32), single
-
-
-def _shape_fixes(found: tuple[int, ...], wanted: tuple[int, ...], op: Input) -> list[str]:
-    other = (wanted[2], *wanted[:2]) if op.layout == "nhwc" else (*wanted[1:], wanted[0])
-    if found[1:] == other:
-        axes = "0, 2, 3, 1" if op.layout == "nhwc" else "0, 3, 1, 2"
-        there = "nchw" if op.layout == "nhwc" else "nhwc"
-        return [f"x.transpose({axes}), or layout={there} in the input row"]
-    if found == other:
-        axes = "1, 2, 0" if op.layout == "nhwc" else "2, 0, 1"
-        return [f"x.transpose({axes})"]
-    if op.maps == 1 and found[-2:] == tuple(op.size) and len(found) in (2, 3):
-        return [
-            "x[..., None] adds the axis of maps" if op.layout == "nhwc" else "x[..., None, :, :]"
-        ]
-    return []

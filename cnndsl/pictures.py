@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import InputError
+from cnndsl.ir.signature import Signature
 from cnndsl.ops.attributes import Pair
 from cnndsl.ops.input import Input
 
@@ -20,17 +21,19 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class ReadsPictures(Protocol):
-    """A network or a model: what has an input row."""
+    """A network or a model: what has input rows."""
 
     @property
-    def input(self) -> Input:
-        """The input row's operator."""
+    def signature(self) -> Signature:
+        """Its input rows' operators."""
         ...
 
 
-def preprocess(pictures: Any, network: ReadsPictures) -> FloatArray:
+def preprocess(pictures: Any, network: ReadsPictures, *, row: str | None = None) -> FloatArray:
     """
     Pictures as one batch for `network`, float32 in its input row's layout.
+
+    `row` names the input row, where there are several.
 
     `pictures` is one picture or several, also of different sizes: uint8 arrays `[h, w]`,
     `[h, w, 1]` or, as RGB, `[h, w, 3]`. Each is turned grey or coloured as the network has maps
@@ -38,10 +41,17 @@ def preprocess(pictures: Any, network: ReadsPictures) -> FloatArray:
     to `range`, and then `(value - mean) / std` is taken map by map.
     Raises `InputError` where the input row does not say what a picture needs.
     """
-    op = network.input
+    op = network.signature.input if row is None else _input_row(row, network.signature)
     check_input_row(op)
     batch = np.stack([_prepared(picture, op) for picture in _separate(pictures)])
     return np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if op.layout == "nchw" else batch)
+
+
+def _input_row(name: str, signature: Signature) -> Input:
+    if name not in signature.inputs:
+        names = ", ".join(signature.inputs)
+        raise InputError(f"the network has no input {name!r}; it has {names}", code="E604")
+    return signature.inputs[name]
 
 
 def check_input_row(op: Input) -> None:

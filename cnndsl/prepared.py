@@ -17,12 +17,13 @@ from typing import Any
 
 from cnndsl.cache import FileCache, default_directory
 from cnndsl.errors import CnnError
-from cnndsl.ops.base import Best, Param
+from cnndsl.ir.signature import Output, Signature
+from cnndsl.ops.base import Param
 from cnndsl.ops.input import Input
 from cnndsl.ops.text import format_op, parse_op
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import plan_from_json, plan_to_json
-from cnndsl.types import TensorType
+from cnndsl.types import f32
 
 # The rooms that a plan depends on; a target's own sources are its fingerprint's business.
 _ROOMS = ("types.py", "limits.py", "ops", "ir", "frontend", "passes", "plan")
@@ -30,17 +31,11 @@ _ROOMS = ("types.py", "limits.py", "ops", "ir", "frontend", "passes", "plan")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """
-    A plan, the parameters that its weights must fit, and what a caller sees at both ends.
-
-    `best` says which of the outputs wins where the network classifies.
-    """
+    """A plan, the parameters that its weights must fit, and what a caller sees at both ends."""
 
     plan: Plan
     params: Mapping[str, Param]
-    input: Input
-    output: TensorType
-    best: Best
+    signature: Signature
 
 
 def find_prepared(text: str, fingerprint: bytes) -> Prepared | None:
@@ -60,22 +55,28 @@ def keep_prepared(text: str, fingerprint: bytes, prepared: Prepared) -> None:
     data = {
         "plan": plan_to_json(prepared.plan),
         "params": {name: asdict(param) for name, param in prepared.params.items()},
-        "input": format_op(prepared.input),
-        "output": prepared.output.shape,
-        "best": prepared.best,
+        "inputs": {name: format_op(op) for name, op in prepared.signature.inputs.items()},
+        "outputs": {name: [y.type.shape, y.best] for name, y in prepared.signature.outputs.items()},
     }
     key = _key(text, fingerprint)
     FileCache(default_directory()).put("plan", key, json.dumps(data).encode())
 
 
 def _decoded(data: Any) -> Prepared:
-    op = parse_op(data["input"])
-    if not isinstance(op, Input):
-        raise ValueError("the input row is no input")
     params = {name: _param(fields) for name, fields in data["params"].items()}
-    output = TensorType("f32", tuple(data["output"]))
-    best: Best = "min" if data["best"] == "min" else "max"
-    return Prepared(plan_from_json(data["plan"]), params, op, output, best)
+    inputs = {name: _input(text) for name, text in data["inputs"].items()}
+    outputs = {
+        name: Output(f32(*shape), "min" if best == "min" else "max")
+        for name, (shape, best) in data["outputs"].items()
+    }
+    return Prepared(plan_from_json(data["plan"]), params, Signature(inputs, outputs))
+
+
+def _input(text: str) -> Input:
+    op = parse_op(text)
+    if not isinstance(op, Input):
+        raise ValueError("an input row is no input")
+    return op
 
 
 def _param(fields: Any) -> Param:

@@ -6,6 +6,20 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal, get_args
 
+Layout = Literal["nhwc", "nchw"]
+"""The order of a batch of images' axes: n images, of height h, width w and c maps."""
+
+
+def in_layout(shape: tuple[int, ...], layout: Layout) -> tuple[int, ...]:
+    """
+    One image's `(height, width, maps)` in that order of axes; a vector is the same in both.
+
+    >>> in_layout((32, 30, 3), "nchw"), in_layout((10,), "nchw")
+    ((3, 32, 30), (10,))
+    """
+    return (shape[2], *shape[:2]) if layout == "nchw" and len(shape) == 3 else shape
+
+
 Numerics = Literal["fast", "strict"]
 """
 Which kernels a target may choose: in `strict`, those that add up the products of an operator's

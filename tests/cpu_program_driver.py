@@ -27,8 +27,8 @@ def execute(
     """Run a call over the guarded memories x and y: all of it, or ranges of units in turn."""
     program = assemble([call], 0, shared_library())
     table = program.table.reshape(-1)
-    table[program.moved["input"]] += address(x[GUARD:])
-    table[program.moved["output"]] += address(y[GUARD:])
+    for place, memory in (("input", x), ("output", y)):
+        table[[moved.field for moved in program.moved[place]]] += address(memory[GUARD:])
     kernel = NATIVE(int(table[0]))
     scratch = np.full(call.scratch_floats + 1, np.nan, np.float32)
     for begin, end in ranges or [(0, call.units)]:

@@ -42,6 +42,7 @@ from cnndsl.types import TensorType
 
 FUNCTIONS = ["relu", "relu6", "leaky_relu(0.1)", "silu", "sigmoid", "linear", "softmax"]
 SIDES = st.sampled_from([((0, 0), (0, 0)), ((1, 1), (1, 1)), ((0, 1), (1, 0))])
+RARELY = st.integers(0, 3).map(lambda number: number == 3)
 EPSILONS = st.sampled_from([1e-3, 0.1])
 
 
@@ -65,14 +66,36 @@ class Draft:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
+    """Graphs with one to three inputs, some below rows that do not read them, and outputs."""
     draft = Draft(draw)
-    size = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
-    last = draft.put(Input(draw(st.integers(1, 4)), size))
+    last = draft.put(draw(inputs()))
     for _ in range(draw(st.integers(1, 4))):
         x = draw(st.sampled_from([*[last] * 12, *draft.types]))
         grow = draw(st.sampled_from([layer, layer, layer, residual, twins, gate, join, other]))
         last = grow(draft, x)
-    return Graph(tuple(draft.nodes), (last,))
+        if len([n for n in draft.nodes if isinstance(n.op, Input)]) < 3 and draw(RARELY):
+            last = meet(draft, last, draft.put(draw(inputs(draft.types[last].shape))))
+    others = draw(st.lists(st.sampled_from([*draft.types]), max_size=2))
+    return Graph(tuple(draft.nodes), tuple(draw(st.permutations([last, *others]))))
+
+
+def inputs(shape: tuple[int, ...] = ()) -> st.SearchStrategy[Input]:
+    """Input rows; where an image's shape is given, often of its size."""
+    sizes = st.tuples(st.integers(1, 6), st.integers(1, 6))
+    if len(shape) == 3:
+        sizes = st.just(shape[:2]) | sizes
+    return st.builds(Input, st.integers(1, 4), sizes, layout=st.sampled_from(["nhwc", "nchw"]))
+
+
+def meet(draft: Draft, x: str, entry: str) -> str:
+    """What has been computed, joined with another input: side by side, or as vectors."""
+    sizes = [draft.types[name].shape[:-1] for name in (x, entry)]
+    if sizes[0] != sizes[1]:
+        x, entry = (
+            draft.put(Flatten(), name) if draft.types[name].is_image else name
+            for name in (x, entry)
+        )
+    return draft.put(Concat(), *draft.draw(st.permutations([x, entry])))
 
 
 def layer(draft: Draft, x: str) -> str:
@@ -169,7 +192,13 @@ def weights_of(graph: Graph, seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def images_of(graph: Graph, batch: int, seed: int) -> np.ndarray:
-    """Random images for a graph's input."""
-    (node,) = graph.inputs
-    return np.random.default_rng(seed + 1).standard_normal((batch, *node.op.infer().shape))
+def images_of(graph: Graph, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Random images `[n, h, w, c]` for each of a graph's inputs."""
+    rng = np.random.default_rng(seed + 1)
+    return tuple(rng.standard_normal((batch, *node.op.infer().shape)) for node in graph.inputs)
+
+
+def in_layout_of(graph: Graph, i: int, x: np.ndarray) -> np.ndarray:
+    """Images for input `i` in the layout of its row."""
+    turned = graph.inputs[i].op.layout == "nchw"
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if turned else x

@@ -48,7 +48,8 @@ def drawn_images(network: Network, batch: int, seed: int) -> np.ndarray:
 def run(graph: Graph, weights, x, threads: int = 1) -> np.ndarray:
     """The CPU's value of the graph's output."""
     backend = CpuBackend()
-    return backend.load(Request(make_plan(graph, backend.choose), weights, threads))(x)
+    (y,) = backend.load(Request(make_plan(graph, backend.choose), weights, threads))((x,))
+    return y
 
 
 @given(network=networks(), batch=st.integers(1, 3), seed=st.integers(0, 99))
@@ -81,7 +82,7 @@ def test_each_node_is_its_operator_applied_to_its_operands(network, batch, seed)
 def test_the_whole_network_agrees_with_the_reference(network, seed):
     weights, x = drawn_weights(network, seed), drawn_images(network, 2, seed)
     y = run(optimised(network.ir), weights, x)
-    expected = ReferenceBackend().interpret(network, weights)(x)
+    (expected,) = ReferenceBackend().interpret(network, weights)((x,))
     assert y.shape == expected.shape
     # Rows amplify errors of earlier rows by their weights; what is left over after nine of them.
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-4 * max(1.0, np.abs(expected).max()))

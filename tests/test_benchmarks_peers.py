@@ -64,7 +64,7 @@ def test_the_module_computes_what_the_reference_defines(torch, rows):
     x = np.random.default_rng(3).standard_normal((2, 3, 11, 9))
     with torch.no_grad():
         y = to_torch(problem.network, problem.weights).double()(torch.from_numpy(x)).numpy()
-    ours = evaluate(problem.network.ir, problem.weights, x.transpose(0, 2, 3, 1))
+    (ours,) = evaluate(problem.network.ir, problem.weights, [x.transpose(0, 2, 3, 1)])
     expected = ours.transpose(0, 3, 1, 2) if ours.ndim == 4 else ours
     np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
 

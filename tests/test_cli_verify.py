@@ -9,7 +9,7 @@ from cli_calls import Cli
 
 import cnndsl
 from cnndsl.backends.cpu.steps import convolutions
-from cnndsl.cli.row_errors import output_error, relative_error, row_errors
+from cnndsl.cli.row_errors import output_errors, relative_error, row_errors
 
 pytestmark = pytest.mark.cache
 
@@ -115,8 +115,9 @@ def test_the_last_row_is_the_output(layout):
     rows = TABLE.rsplit("Out", 1)[0].replace("16    12x12\n", f"16    12x12  layout={layout}\n", 1)
     model = cnndsl.compile(cnndsl.parse(text=rows), seed=0)
     x = np.random.default_rng(0).standard_normal((2, *model.input_shape), np.float32)
-    *_, last = row_errors(model, x)
-    assert last.error == pytest.approx(output_error(model, x), rel=1e-6)
+    *_, last = row_errors(model, (x,))
+    (error,) = output_errors(model, (x,)).values()
+    assert last.error == pytest.approx(error, rel=1e-6)
 
 
 @pytest.mark.parametrize(

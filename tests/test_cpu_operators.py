@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from op_cases import CASES, random_weights
 from tolerances import EPSILON, bound
 
-from cnndsl.backends.cpu.addresses import Pointers
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.program import assemble
@@ -79,7 +78,7 @@ def computed(
     arena[BATCH * target.offset :] = UNTOUCHED
     before = arena.copy()
     nothing = np.zeros(1, np.float32)
-    session.run(*Pointers(nothing, nothing).places)
+    session.run((nothing,), (nothing,))
     result = cells(target, arena).copy()
     cells(target, arena)[:] = cells(target, before)
     np.testing.assert_array_equal(arena, before)

@@ -22,7 +22,8 @@ def start(cache: Path, body: str, threads: int = 1) -> subprocess.Popen[str]:
         import numpy as np
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from cpu_network import executable, images
-        run = executable({threads})
+        network = executable({threads})
+        run = lambda x: network((x,))[0]
         x = images(32)
         y = run(x)
     """

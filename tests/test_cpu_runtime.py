@@ -13,8 +13,8 @@ import pytest
 from cpu_network import NETWORK, executable, images
 
 from cnndsl.backends.cpu import compile as kernel_compiler
-from cnndsl.backends.cpu import executable as executable_module
-from cnndsl.backends.cpu.addresses import Pointers, address, pointer_offset
+from cnndsl.backends.cpu import session as session_module
+from cnndsl.backends.cpu.addresses import Table, address, object_layout
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.helpers import Helpers, Job
@@ -160,23 +160,26 @@ def test_kernels_need_nothing_but_libm_and_libc(kernel):
 
 
 def test_the_fast_way_to_an_arrays_elements_is_right():
-    offset = pointer_offset()
+    layout = object_layout()
     array = np.zeros((4, 5, 6), np.float32)
     readonly = array[2]
     readonly.flags.writeable = False
-    views = [array, array[1:], array[:, 2], array.transpose(2, 0, 1), readonly]
+    views = (array, array[1:], array[:, 2], array.transpose(2, 0, 1), readonly)
     wanted = [view.ctypes.data for view in views]
-    pointers = Pointers(*views)
-    assert [ctypes.c_int64.from_address(place).value for place in pointers.places] == wanted
-    if offset is not None:
-        found = [ctypes.c_int64.from_address(id(view) + offset).value for view in views]
-        assert found == wanted
+
+    def found(place: int, elements: int) -> list[int]:
+        items = (ctypes.c_int64 * len(views)).from_address(place)
+        return [ctypes.c_int64.from_address(item + elements).value for item in items]
+
+    assert found(Table(views).place, 0) == wanted
+    if layout is not None:
+        assert found(id(views) + layout.items, layout.elements) == wanted
 
 
 def test_an_executable_runs_where_the_fast_way_is_barred(monkeypatch):
-    expected = executable(1)(images(3))
-    monkeypatch.setattr(executable_module, "pointer_offset", lambda: None)
-    np.testing.assert_array_equal(executable(1)(images(3)), expected)
+    (expected,) = executable(1)((images(3),))
+    monkeypatch.setattr(session_module, "object_layout", lambda: None)
+    np.testing.assert_array_equal(executable(1)((images(3),))[0], expected)
 
 
 # ---- programs and threads
@@ -225,8 +228,7 @@ class FineGrained:
 
     def run(self) -> np.ndarray:
         """A run by this thread alone: the helpers' jobs are left over."""
-        pointers = Pointers(self.x, self.y)
-        self.session.run(*pointers.places)
+        self.session.run((self.x,), (self.y,))
         return self.y.copy()
 
     def run_by_helpers(self) -> np.ndarray:
@@ -282,16 +284,16 @@ def test_helpers_take_part_and_go_back_to_sleep():
 def test_one_executable_takes_any_batch_size():
     run = executable(1)
     x = images(9)
-    whole = run(x)
+    (whole,) = run((x,))
     for size in (1, 2, 3, 4, 5, 9):
-        parts = [run(np.ascontiguousarray(x[i : i + size])) for i in range(0, 9, size)]
+        parts = [run((np.ascontiguousarray(x[i : i + size]),))[0] for i in range(0, 9, size)]
         np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-6)
 
 
 def test_several_python_threads_may_call_one_executable():
     run, alone = executable(2), executable(1)
     x = images(16)
-    pieces = [np.ascontiguousarray(x[i : i + 1 + i % 3]) for i in range(14)]
+    pieces = [(np.ascontiguousarray(x[i : i + 1 + i % 3]),) for i in range(14)]
     expected = [alone(piece) for piece in pieces]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(5):
@@ -301,7 +303,7 @@ def test_several_python_threads_may_call_one_executable():
 
 def test_a_batch_large_enough_to_share_has_the_same_bits_with_two_threads():
     x = images(32)
-    np.testing.assert_array_equal(executable(2)(x), executable(1)(x))
+    np.testing.assert_array_equal(executable(2)((x,)), executable(1)((x,)))
 
 
 class Unheard(Op):

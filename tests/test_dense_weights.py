@@ -86,7 +86,7 @@ def test_unknown_weights_are_refused():
 def test_the_change_counts_images_whose_best_class_is_another(monkeypatch):
     model = cnndsl.compile(cnndsl.parse(text=TABLE), seed=1, dense_weights="int8")
     x = images(6)
-    change = narrowing_change(model, x)
+    change = narrowing_change(model, (x,))
     whole = cnndsl.compile(cnndsl.parse(text=TABLE), seed=1)(x)
     assert change.images == 6
     assert change.error == pytest.approx(relative_error(model(x), whole))

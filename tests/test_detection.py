@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import cnndsl
 from cnndsl.detection import Boxes, overlaps, suppress, together, yolo_v1, yolo_v3
 from cnndsl.errors import InputError
+from cnndsl.ir.signature import Signature
 from cnndsl.ops.input import Input
 from cnndsl.pictures import placement
 
@@ -18,7 +19,7 @@ class Reads:
     """What has an input row."""
 
     def __init__(self, op):
-        self.input = op
+        self.signature = Signature({"In": op}, {})
 
 
 def inverse_sigmoid(p):

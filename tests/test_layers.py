@@ -111,7 +111,7 @@ def test_a_halo_is_work_without_arithmetic(request_for_two):
 def test_the_times_of_a_run_s_steps_add_up_to_the_run(request_for_two, monkeypatch, least_shared):
     monkeypatch.setattr(executables, "LEAST_SHARED_FLOATS", least_shared)
     timer = CpuBackend().step_timer(request_for_two)
-    times = timer.times(images(4), 0.0)
+    times = timer.times((images(4),), 0.0)
     assert times.shape[0] >= 5
     assert times.shape[1] == len(request_for_two.plan.steps) == len(timer.kernels(4))
     assert np.all(times >= 0)

@@ -43,7 +43,7 @@ def images(network, seed=1):
 def assert_runs_equally(network, weights, close=CLOSE):
     model = export_onnx(network, weights)
     x = images(network)
-    expected = evaluate(network.ir, weights, x)
+    (expected,) = evaluate(network.ir, weights, [x])
     turned = network.input.layout == "nchw"
     y = run_onnx(model, x.transpose(0, 3, 1, 2) if turned else x)[0]
     if turned and y.ndim == 4:

@@ -63,7 +63,7 @@ def outputs_of(found, x):
     shape = (op.maps, *op.size) if op.layout == "nchw" else (*op.size, op.maps)
     images = x.reshape(len(x), *shape)
     nhwc = images.transpose(0, 2, 3, 1) if op.layout == "nchw" else images
-    y = evaluate(found.graph, found.weights, nhwc)
+    (y,) = evaluate(found.graph, found.weights, [nhwc])
     if y.ndim == 4 and op.layout == "nchw":
         y = y.transpose(0, 3, 1, 2)
     (output,) = found.outputs
@@ -93,7 +93,7 @@ def test_what_was_exported_comes_back_the_same(network):
     found = imported(export_onnx(network, weights))
     shape = network.types[network.ir.inputs[0].name].shape
     x = normal(2, *shape)
-    expected = evaluate(network.ir, weights, x)
+    (expected,) = evaluate(network.ir, weights, [x])
     assume(np.abs(expected).max() < 1e20)
     given_x = x.transpose(0, 3, 1, 2) if found.graph.inputs[0].op.layout == "nchw" else x
     y = outputs_of(found, given_x)

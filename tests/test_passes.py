@@ -39,7 +39,7 @@ def test_a_pass_keeps_every_bit_and_every_parameter(rewrite):
     assert graph_params(after, infer_types(after)) == params
     weights = seeded_weights(params, 0)
     x = np.random.default_rng(1).standard_normal((3, 6, 6, 2))
-    np.testing.assert_array_equal(evaluate(after, weights, x), evaluate(NET, weights, x))
+    np.testing.assert_array_equal(evaluate(after, weights, [x]), evaluate(NET, weights, [x]))
     assert rewrite(after) == after
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cnndsl.errors import InputError
+from cnndsl.ir.signature import Signature
 from cnndsl.ops.input import Input
 from cnndsl.pictures import preprocess, resized
 
@@ -19,6 +20,10 @@ class Reader:
     """The least that reads pictures."""
 
     input: Input
+
+    @property
+    def signature(self) -> Signature:
+        return Signature({"In": self.input}, {})
 
 
 GREY = Input(maps=1, size=(4, 4), range=(0.0, 255.0))

@@ -46,9 +46,9 @@ class StepTimer(Protocol):
         """For each step the compiled functions that run it for a batch of that size, in order."""
         ...
 
-    def times(self, x: Images, seconds: float) -> NDArray[np.float64]:
+    def times(self, inputs: tuple[Images, ...], seconds: float) -> NDArray[np.float64]:
         """
-        Run the whole plan on `x` until the time is over: `[runs, steps]` in seconds.
+        Run the whole plan on `inputs` until the time is over: `[runs, steps]` in seconds.
 
         A step's time is from the end of the step before to the moment when all threads are done
         with it, so that a run's times sum up to the whole run.

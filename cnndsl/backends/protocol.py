@@ -25,12 +25,13 @@ Weights = Mapping[str, NDArray[np.float32]]
 class Executable(Protocol):
     """A network that is ready to run."""
 
-    def __call__(self, x: Images) -> NDArray[Any]:
+    def __call__(self, inputs: tuple[Images, ...]) -> tuple[NDArray[Any], ...]:
         """
-        The network's output for a batch.
+        The network's outputs for a batch, both in the network's order.
 
-        `x` is contiguous float32 `[n, ...]`, n at least 1, in the input row's layout; so is the
-        result where it is an image. May be called from several threads at once.
+        Each of `inputs` is contiguous float32 `[n, ...]`, n at least 1 and the same for all, in
+        its row's layout; outputs that are images are in the first input's. May be called from
+        several threads at once.
         """
         ...
 

@@ -135,8 +135,8 @@ def _check_memory(model: Model, batch: int, limit: int) -> None:
 def measure(model: Model, batch: int, seconds: float) -> Measurement:
     """Call a model on random images until the time is over."""
     rng = np.random.default_rng(0)
-    images = rng.random((batch, *model.input_shape), np.float32)
-    times = np.array(_times(lambda: model(images), seconds))
+    images = [rng.random((batch, *x), np.float32) for x in model.inputs.values()]
+    times = np.array(_times(lambda: model(*images), seconds))
     low, median, high = np.quantile(times, [0.25, 0.5, 0.75])
     return Measurement(
         batch=batch,

@@ -148,8 +148,8 @@ def start() -> Start:
     request = Request(Compilation(network).plan, weights, thread_count(None))
     cached = backend.cached(request)
     begin = perf_counter()
-    height, width, maps = network.types[network.ir.inputs[0].name].shape
-    backend.load(request)(np.zeros((1, height, width, maps), np.float32))
+    images = np.zeros((1, *network.input.array_shape), np.float32)
+    backend.load(request)((images,))
     return Start(
         network=PROBE,
         found=sum(cached.values()),

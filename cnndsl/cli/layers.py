@@ -94,7 +94,8 @@ def measure_layers(model: Model, batches: Sequence[int], seconds: float) -> list
     timer = profiler.step_timer(Request(plan, model.weights, threads))
     measured: list[LayerTimes] = []
     for batch in batches:
-        images = np.random.default_rng(0).random((batch, *model.input_shape), np.float32)
+        rng = np.random.default_rng(0)
+        images = tuple(rng.random((batch, *x), np.float32) for x in model.inputs.values())
         times = timer.times(images, seconds)
         median_ms = float(np.median(times.sum(1)) * 1e3)
         facts = zip(plan.steps, timer.kernels(batch), np.median(times, 0), strict=True)

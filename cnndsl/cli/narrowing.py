@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.cli.row_errors import Images, relative_error
+from cnndsl.cli.row_errors import Inputs, outputs_of, relative_error
 from cnndsl.compiler import Compilation
 from cnndsl.model import Model
 
@@ -23,9 +24,9 @@ class Change:
     """
     Of so many images the same network's outputs twice, with all bits and with fewer.
 
-    `error` is the largest difference over the largest value. Of the images, `same_best` have the
-    same best class, and `best_in_five` have the class that was best among their best five; None
-    where the outputs are no classes.
+    `error` is the largest difference over the largest value, in the worst output. Of the images,
+    `same_best` have the same best class, and `best_in_five` have the class that was best among
+    their best five; None where the first output is no list of classes.
     """
 
     images: int
@@ -46,19 +47,28 @@ class Change:
         return f"{count} ({count / self.images:.1%})"
 
 
-def narrowing_change(model: Model, x: Images) -> Change:
+def narrowing_change(model: Model, inputs: Inputs) -> Change:
     """Compare a model with itself on float32 weights, image by image."""
     compilation = Compilation(model.network, model.target, model.numerics)
     whole = compilation.executable(model.weights, model.threads)
     # One by one, whatever the number: the memory of a batch is not needed.
-    wanted, found = (np.concatenate([run(image[None]) for image in x]) for run in (whole, model))
+    images = [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
+    wanted = _whole([whole(image) for image in images])
+    found = _whole([outputs_of(model, image) for image in images])
     same, near = (None, None)
-    if wanted.ndim == 2:
-        best, *_ = _ranked(wanted, model.best).T
-        ranked = _ranked(found, model.best)[:, :FEW]
+    if wanted[0].ndim == 2:
+        first = next(iter(model.signature.outputs.values()))
+        best, *_ = _ranked(wanted[0], first.best).T
+        ranked = _ranked(found[0], first.best)[:, :FEW]
         same = int((ranked[:, 0] == best).sum())
         near = int((ranked == best[:, None]).any(1).sum())
-    return Change(len(x), relative_error(found, wanted), same, near)
+    error = max(map(relative_error, found, wanted))
+    return Change(len(images), error, same, near)
+
+
+def _whole(outputs: Sequence[tuple[NDArray[Any], ...]]) -> list[NDArray[Any]]:
+    """Each output of all images."""
+    return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
 
 def _ranked(y: NDArray[Any], best: str) -> NDArray[np.intp]:

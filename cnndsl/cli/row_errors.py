@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,10 @@ from cnndsl.ops.input import Input
 from cnndsl.passes.drop_dead import DropDead
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
+from cnndsl.types import Layout
 
-Images = NDArray[np.float32]
+Inputs = tuple[NDArray[np.float32], ...]
+"""A batch for each input of a network, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,29 @@ class RowError:
     largest: float
 
 
-def output_error(model: Model, x: Images) -> float:
-    """The model's own output against the reference of the network as it was written."""
-    reference = ReferenceBackend().interpret(model.network, model.weights)
-    return relative_error(model(x), reference(x))
+def output_errors(model: Model, inputs: Inputs) -> dict[str, float]:
+    """The model's own outputs against the reference of the network as it was written, by name."""
+    wanted = ReferenceBackend().interpret(model.network, model.weights)(inputs)
+    found = outputs_of(model, inputs)
+    return {
+        name: relative_error(y, want)
+        for name, y, want in zip(model.outputs, found, wanted, strict=True)
+    }
+
+
+def outputs_of(model: Model, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """A model's outputs as a tuple, also where there is only one."""
+    outputs = model(*inputs)
+    return (outputs,) if len(model.outputs) == 1 else outputs
 
 
 def row_errors(
-    model: Model, x: Images, advance: Callable[[int], None] = lambda count: None
+    model: Model, inputs: Inputs, advance: Callable[[int], None] = lambda count: None
 ) -> Iterator[RowError]:
     """
     Each row of a model against the reference, in order.
 
-    A row's values are read from a network that ends with it, compiled like the whole one: the same
+    A row's values are read from a network whose output it is, compiled like the whole one: the same
     rewritten graph, and for each node of it the same kernel, so the same bits. `advance` is told of
     each row that is done. Raises `TargetError` for a target that makes no plans.
     """
@@ -68,15 +81,16 @@ def row_errors(
             code="E702",
             fixes=["the target cpu"],
         )
-    nchw = model.input.layout == "nchw"
-    wanted = evaluate_all(graph, model.weights, x.transpose(0, 2, 3, 1) if nchw else x)
-    for i, node in enumerate(graph.nodes):
+    rows = model.signature.inputs.values()
+    images = [_channels_last(x, op.layout) for x, op in zip(inputs, rows, strict=True)]
+    wanted = evaluate_all(graph, model.weights, images)
+    for node in graph.nodes:
         if not isinstance(node.op, Input | Flatten):
-            prefix = DropDead().run(Graph(graph.nodes[: i + 1], (node.name,)))
-            plan = make_plan(prefix, backend.choose)
-            y = backend.load(Request(plan, model.weights, model.threads))(x)
+            needed = DropDead().run(Graph(graph.nodes, (node.name,)))
+            plan = make_plan(needed, backend.choose)
+            (y,) = backend.load(Request(plan, model.weights, model.threads))(inputs)
             want = wanted[node.name]
-            error = relative_error(y.transpose(0, 2, 3, 1) if nchw and y.ndim == 4 else y, want)
+            error = relative_error(_channels_last(y, graph.layout), want)
             yield RowError(
                 row=node.row,
                 computes=_operators(node),
@@ -85,6 +99,10 @@ def row_errors(
                 largest=largest_of(want),
             )
         advance(1)
+
+
+def _channels_last(x: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    return x.transpose(0, 2, 3, 1) if layout == "nchw" and x.ndim == 4 else x
 
 
 def relative_error(y: NDArray[np.floating], want: NDArray[np.floating]) -> float:

@@ -128,7 +128,7 @@ def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
 
 def _best(y: NDArray[Any], count: int, model: Model) -> tuple[Guess, ...]:
     """The classes in the order of their values, the best first; NaN is the worst."""
-    ranked = np.argsort(y if model.best == "min" else -y, kind="stable")
+    ranked = np.argsort(y if model.signature.output.best == "min" else -y, kind="stable")
     order: list[int] = ranked[:count].tolist()
     labels = model.labels
     return tuple(Guess(i, labels[i] if labels else None, float(y[i])) for i in order)

@@ -14,7 +14,7 @@ from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positive
 from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
 from cnndsl.cli.narrowing import IMAGES, Change, narrowing_change
 from cnndsl.cli.pictures import find_files, read_samples
-from cnndsl.cli.row_errors import Images, RowError, output_error, row_errors
+from cnndsl.cli.row_errors import Inputs, RowError, output_errors, row_errors
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import InputError, LimitError
 from cnndsl.limits import format_bytes
@@ -81,42 +81,46 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.tolerance is None:
         args.tolerance = TOLERANCES[args.dense_weights]
     model = open_model(args)
-    x = _images(model, args)
+    inputs = _inputs(model, args)
     with terminal.progress("rows", len(model.network.ir.nodes)) as progress:
-        rows = list(row_errors(model, x, progress.advance))
-    error = output_error(model, x)
-    change = _change(model, x, args)
+        rows = list(row_errors(model, inputs, progress.advance))
+    errors = output_errors(model, inputs)
+    change = _change(model, inputs, args)
     first = next((row.row for row in rows if row.error > args.tolerance), None)
     if args.format == "json":
-        terminal.json(_as_json(args, model, rows, error, first, change))
+        terminal.json(_as_json(args, model, rows, errors, first, change))
     else:
-        _print(rows, error, first, args.tolerance, terminal)
+        _print(rows, errors, first, args.tolerance, terminal)
         if change is not None:
             terminal.say(f"{model.dense_weights} {change}")
-    return int(not error <= args.tolerance)
+    return int(not max(errors.values()) <= args.tolerance)
 
 
-def _images(model: Model, args: argparse.Namespace) -> Images:
+def _inputs(model: Model, args: argparse.Namespace) -> Inputs:
     """The images to compare with: those of files, or random ones."""
     if args.input is None:
         _check_memory(model, args.batch, args.max_memory)
-        rng = np.random.default_rng(args.seed or 0)
-        return rng.standard_normal((args.batch, *model.input_shape), np.float32)
+        return _random(model, args.batch, args.seed)
     samples = [sample for file in find_files(args.input) for sample in read_samples(file, model)]
     if not samples:
         raise InputError(f"no images in {', '.join(args.input)}", code="E603")
     _check_memory(model, len(samples), args.max_memory)
-    return np.stack([sample.image for sample in samples]).astype(np.float32)
+    return (np.stack([sample.image for sample in samples]).astype(np.float32),)
 
 
-def _change(model: Model, x: Images, args: argparse.Namespace) -> Change | None:
+def _random(model: Model, batch: int, seed: int | None) -> Inputs:
+    """Images of standard normal numbers."""
+    rng, shapes = np.random.default_rng(seed or 0), model.inputs.values()
+    return tuple(rng.standard_normal((batch, *shape), np.float32) for shape in shapes)
+
+
+def _change(model: Model, inputs: Inputs, args: argparse.Namespace) -> Change | None:
     """What fewer bits change, for the images of files or for enough random ones."""
     if model.dense_weights == "float32":
         return None
     if args.input is None:
-        rng = np.random.default_rng(args.seed or 0)
-        x = rng.standard_normal((IMAGES, *model.input_shape), np.float32)
-    return narrowing_change(model, x)
+        inputs = _random(model, IMAGES, args.seed)
+    return narrowing_change(model, inputs)
 
 
 def _check_memory(model: Model, batch: int, limit: int) -> None:
@@ -131,7 +135,11 @@ def _check_memory(model: Model, batch: int, limit: int) -> None:
 
 
 def _print(
-    rows: Sequence[RowError], error: float, first: str | None, limit: float, terminal: Terminal
+    rows: Sequence[RowError],
+    errors: Mapping[str, float],
+    first: str | None,
+    limit: float,
+    terminal: Terminal,
 ) -> None:
     cells = [
         (
@@ -148,15 +156,17 @@ def _print(
     terminal.say("")
     if first is not None:
         terminal.say(f"* beyond {limit:g}, first in row {first}")
-    verdict = "within" if error <= limit else "beyond"
-    terminal.say(f"output: {error:.1e} of its largest value, {verdict} {limit:g}")
+    for name, error in errors.items():
+        output = f"output {name}" if len(errors) > 1 else "output"
+        verdict = "within" if error <= limit else "beyond"
+        terminal.say(f"{output}: {error:.1e} of its largest value, {verdict} {limit:g}")
 
 
 def _as_json(
     args: argparse.Namespace,
     model: Model,
     rows: Sequence[RowError],
-    error: float,
+    errors: Mapping[str, float],
     first: str | None,
     change: Change | None,
 ) -> dict[str, Any]:
@@ -170,8 +180,9 @@ def _as_json(
         "tolerance": args.tolerance,
         "rows": [{**asdict(row), "error": _number(row.error)} for row in rows],
         "first_row_beyond": first,
-        "output_error": _number(error),
-        "within": error <= args.tolerance,
+        "output_error": _number(max(errors.values())),
+        "output_errors": {name: _number(error) for name, error in errors.items()},
+        "within": max(errors.values()) <= args.tolerance,
     }
 
 

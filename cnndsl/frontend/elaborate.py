@@ -108,12 +108,14 @@ def _network(checked: CheckedDocument, source: Source, findings: Findings) -> Ne
         leaves[row.name] = (row.name,)
         rows.append(Row(row.name, row.op, names, row.span, row.cells, row.uses))
         results[row.name] = (names[-1], outcome.result)
-    graph = Graph(tuple(nodes), (results[table.rows[-1].name][0],))
+    outputs = (table.rows[-1].name,)
+    graph = Graph(tuple(nodes), tuple(results[name][0] for name in outputs))
     whole = checked.whole if checked.whole is not source else None
     network = Network(
         checked.outline.name,
         tuple(rows),
         graph,
+        outputs,
         source,
         findings.sorted(),
         tuple(blocks),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cnndsl.ir.node import Node
 from cnndsl.ops.input import Input
+from cnndsl.types import Layout
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -34,6 +35,13 @@ class Graph:
     def inputs(self) -> tuple[Node, ...]:
         """The nodes where images enter."""
         return tuple(node for node in self.nodes if isinstance(node.op, Input))
+
+    @property
+    def layout(self) -> Layout:
+        """The layout in which callers get images: the first input's."""
+        first = self.inputs[0].op
+        assert isinstance(first, Input)
+        return first.layout
 
     def readers(self) -> dict[str, list[Node]]:
         """For each name the nodes that read it, in order."""

@@ -12,6 +12,7 @@ from cnndsl.ir import cost
 from cnndsl.ir.graph import DiGraph, Graph
 from cnndsl.ir.infer import infer_types
 from cnndsl.ir.node import Node
+from cnndsl.ir.signature import Output, Signature
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.base import Best, Op, Param
 from cnndsl.ops.dropout import Dropout
@@ -142,13 +143,15 @@ class Network:
     A checked network.
 
     `rows` are those with an operator, blocks expanded; `blocks` are the rows that they stand for.
-    `ir` is the graph that the compiler works on, `warnings` what was found that is no error.
+    `ir` is the graph that the compiler works on, `outputs` names the rows, or blocks, whose values
+    are its outputs, `warnings` what was found that is no error.
     `source` is the text as it was read, `whole` one that needs no other files, where that differs.
     """
 
     name: str
     rows: tuple[Row, ...]
     ir: Graph
+    outputs: tuple[str, ...]
     source: Source
     warnings: tuple[Diagnostic, ...] = ()
     blocks: tuple[BlockRow, ...] = ()
@@ -192,23 +195,29 @@ class Network:
         """Multiply-accumulates for one image."""
         return sum(cost.node_macs(node, self.types) for node in self.ir.nodes)
 
+    @cached_property
+    def signature(self) -> Signature:
+        """What a caller gives and gets: the input rows' operators and the outputs' types."""
+        inputs = {row.name: row.op for row in self.rows if isinstance(row.op, Input)}
+        outputs = zip(self.outputs, self.ir.outputs, strict=True)
+        return Signature(
+            inputs,
+            {name: Output(self.types[node], self._best(node)) for name, node in outputs},
+        )
+
     @property
     def input(self) -> Input:
-        """The input row's operator, which says what a picture needs."""
-        op = self.ir.inputs[0].op
-        assert isinstance(op, Input)
-        return op
+        """The only input row's operator, which says what a picture needs."""
+        return self.signature.input
 
     @property
     def output_type(self) -> TensorType:
-        """The type of the last row's value."""
-        return self.types[self.ir.outputs[0]]
+        """The type of the only output."""
+        return self.signature.output.type
 
-    @property
-    def best(self) -> Best:
-        """Which of the outputs wins where the network classifies: the largest or the smallest."""
-        node = self._nodes_by_name[self.ir.outputs[0]]
-        # None of these changes which output is the smallest or the largest.
+    def _best(self, name: str) -> Best:
+        node = self._nodes_by_name[name]
+        # None of these changes which number is the smallest or the largest.
         while isinstance(node.op, Activation | Dropout | Flatten):
             node = self._nodes_by_name[node.inputs[0]]
         return node.op.best

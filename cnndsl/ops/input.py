@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import Choice, Count, Extent, Numbers, Pair, Range, Text, attribute
 from cnndsl.ops.base import Array, Op
-from cnndsl.types import TensorType, f32
+from cnndsl.types import Layout, TensorType, f32, in_layout
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Input(Op):
 
     maps: int = attribute(Count(), "maps of the image: 1 for grey, 3 for colour")
     size: Pair = attribute(Extent(), "height x width of the image")
-    layout: str = attribute(
+    layout: Layout = attribute(
         Choice(("nhwc", "nchw")), "order of the axes of the arrays that are passed", "nhwc"
     )
     range: tuple[float, float] | None = attribute(
@@ -55,6 +55,11 @@ class Input(Op):
                     column=name,
                 )
         return f32(*self.size, self.maps)
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """One image's shape in the arrays that a caller passes."""
+        return in_layout((*self.size, self.maps), self.layout)
 
     def evaluate(self) -> Array:
         """Not to be called: an input has a value only from outside."""

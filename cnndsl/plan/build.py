@@ -11,14 +11,16 @@ from cnndsl.ops.base import Op
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.input import Input
 from cnndsl.plan.arena import Lifetime, assign_offsets
-from cnndsl.plan.plan import COPY, ZERO_HALO, Buffer, Layout, Place, Plan, Step
+from cnndsl.plan.plan import COPY, ZERO_HALO, Buffer, Place, Plan, Step
 from cnndsl.plan.strategy import NO_HALO, Choice, Halo, Strategy, widest
+from cnndsl.types import Layout
 
 
 def make_plan(graph: Graph, strategy: Strategy) -> Plan:
     """
-    Plan a graph with one input and one output for a target.
+    Plan a graph for a target.
 
+    Images come in each input's own layout; those that are outputs go in the first input's.
     Raises what `strategy` raises for a node that the target cannot run.
     """
     return _Planner(graph, strategy).plan()
@@ -32,6 +34,7 @@ class _Storage:
     place: Place
     halo: Halo = NO_HALO
     tenants: int = 1
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class _Value:
     layout: Layout = "nhwc"
 
     def buffer(self, offset: int = 0) -> Buffer:
-        place, halo = self.storage.place, self.storage.halo
-        return Buffer(self.name, self.shape, place, offset, halo, self.layout)
+        place, halo, port = self.storage.place, self.storage.halo, self.storage.port
+        return Buffer(self.name, self.shape, place, offset, halo, self.layout, port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class _Planner:
     strategy: Strategy
     drafts: list[_Draft] = field(default_factory=list[_Draft])
     values: dict[str, _Value] = field(default_factory=dict[str, _Value])
+    given: list[_Value] = field(default_factory=list[_Value])
+    results: dict[int, _Value] = field(default_factory=dict[int, _Value])
 
     def plan(self) -> Plan:
         self.types = infer_types(self.graph)
@@ -76,8 +81,10 @@ class _Planner:
         self.halos = {node.name: self._halo(node) for node in self.graph.nodes}
         for node in self.graph.nodes:
             self.values[node.name] = self._value(node)
-        result = self._output()
-        return self._placed(result)
+            for port, name in enumerate(self.graph.outputs):
+                if name == node.name:
+                    self.results[port] = self._result(node, port)
+        return self._placed()
 
     def _choice(self, node: Node) -> Choice:
         return self.strategy(node, operand_types(node, self.types))
@@ -110,11 +117,11 @@ class _Planner:
         return y
 
     def _input(self, node: Node, op: Input) -> _Value:
-        layout: Layout = "nchw" if op.layout == "nchw" else "nhwc"
+        layout = op.layout
         size = self.types[node.name].size
         shape = self.types[node.name].shape
-        given = _Value(node.name, shape, _Storage(size, "input"), layout)
-        self.given = given
+        given = _Value(node.name, shape, _Storage(size, "input", port=len(self.given)), layout)
+        self.given.append(given)
         if layout == "nhwc" and self.halos[node.name] == NO_HALO:
             return given
         return self._copied(node, given, self._fresh(node.name, shape, self.halos[node.name]))
@@ -169,22 +176,24 @@ class _Planner:
             and name not in self.graph.outputs
         )
 
-    # ---- the result
+    # ---- the results
 
-    def _output(self) -> _Value:
-        name = self.graph.outputs[0]
-        value, node = self.values[name], self.graph[name]
-        layout = self.given.layout if len(value.shape) == 3 else "nhwc"
-        storage = value.storage
-        if storage.place == "arena" and storage.halo == NO_HALO and layout == value.layout:
-            storage.place = "output"
-            return value
-        y = _Value(name, value.shape, _Storage(self.types[name].size, "output"), layout)
-        return self._copied(node, value, y)
+    def _result(self, node: Node, port: int) -> _Value:
+        """A node's value in the array that the caller gets: computed there, or copied."""
+        type = self.types[node.name]
+        if type.is_image and self.graph.layout == "nchw":
+            value, layout = self.values[node.name], self.graph.layout
+        else:
+            value, layout = self._compact(node.name), "nhwc"
+            if value.storage.place == "arena":
+                value.storage.place, value.storage.port = "output", port
+                return value
+        storage = _Storage(type.size, "output", port=port)
+        return self._copied(node, value, _Value(node.name, type.shape, storage, layout))
 
     # ---- memory
 
-    def _placed(self, result: _Value) -> Plan:
+    def _placed(self) -> Plan:
         drafts = self._with_zeroed_halos()
         lives: dict[int, Lifetime] = {}
         for i, draft in enumerate(drafts):
@@ -213,7 +222,8 @@ class _Planner:
             )
             for draft in drafts
         )
-        return Plan(steps, arena, buffer(self.given), buffer(result))
+        results = tuple(buffer(self.results[port]) for port in range(len(self.graph.outputs)))
+        return Plan(steps, arena, tuple(map(buffer, self.given)), results)
 
     def _with_zeroed_halos(self) -> list[_Draft]:
         """The drafts, and before the first that writes into a storage with a halo, its zeroing."""

@@ -13,10 +13,19 @@ from typing import Literal
 from cnndsl.ir.node import Folded, extra_operands
 from cnndsl.ops.base import Op
 from cnndsl.plan.strategy import NO_HALO, Halo
-from cnndsl.types import TensorType, f32
+from cnndsl.types import Layout, TensorType, f32, in_layout
 
 Place = Literal["input", "output", "arena"]
-Layout = Literal["nhwc", "nchw"]
+
+
+def memory_name(place: Place, port: int) -> str:
+    """
+    What a printed plan calls the memory at a port of a place.
+
+    >>> memory_name("arena", 0), memory_name("output", 0), memory_name("output", 1)
+    ('arena', 'output', 'output1')
+    """
+    return f"{place}{port or ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +35,9 @@ class Buffer:
 
     An image `(h, w, c)` lies channels-last in `(top + h + bottom, left + w + right, c)` cells or,
     where `layout` is nchw, in `(c, h, w)` without a halo. A vector `(f,)` lies in f cells, and its
-    strides are those of an image of 1x1. `place` is the caller's input array, the caller's output
-    array, or the arena, where it starts `offset` elements in.
+    strides are those of an image of 1x1. `place` is one of the arrays that the caller gives, one of
+    those that the caller gets, or the arena; `port` says which of the arrays, counted from 0 in the
+    network's order, and `offset` how many elements into the arena it starts.
     """
 
     name: str
@@ -36,6 +46,12 @@ class Buffer:
     offset: int = 0
     halo: Halo = NO_HALO
     layout: Layout = "nhwc"
+    port: int = 0
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """One image's shape with its axes in the order of `layout`."""
+        return in_layout(self.shape, self.layout)
 
     @property
     def image(self) -> tuple[int, int, int]:
@@ -113,9 +129,13 @@ ZERO_HALO = "zero_halo"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in order. `arena` is the elements that one image of a batch needs there."""
+    """
+    Steps in order. `arena` is the elements that one image of a batch needs there.
+
+    `inputs` and `outputs` are the caller's arrays, each at its port. All share one batch size.
+    """
 
     steps: tuple[Step, ...]
     arena: int
-    input: Buffer
-    output: Buffer
+    inputs: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]

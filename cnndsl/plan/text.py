@@ -9,17 +9,17 @@ from typing import Any
 from cnndsl.ir.node import Folded
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.text import format_op, parse_op
-from cnndsl.plan.plan import Buffer, Plan, Step
+from cnndsl.plan.plan import Buffer, Plan, Step, memory_name
 
-FORMAT = 2
+FORMAT = 3
 
 
 def format_plan(plan: Plan) -> str:
     """A line a step: its kernel, what it reads and writes, and where that lies."""
     lines = [
         f"arena: {plan.arena} floats an image",
-        f"input  {_format_buffer(plan.input)}",
-        f"output {_format_buffer(plan.output)}",
+        *(f"input  {_format_buffer(x)}" for x in plan.inputs),
+        *(f"output {_format_buffer(y)}" for y in plan.outputs),
         "",
     ]
     width = max((len(step.kernel) for step in plan.steps), default=0)
@@ -36,7 +36,9 @@ def _format_buffer(buffer: Buffer) -> str:
     shape = "x".join(map(str, buffer.shape))
     halo = f" halo {','.join(map(str, buffer.halo))}" if any(buffer.halo) else ""
     layout = " nchw" if buffer.layout == "nchw" else ""
-    place = f"arena+{buffer.offset}" if buffer.place == "arena" else buffer.place
+    place = memory_name(buffer.place, buffer.port)
+    if buffer.place == "arena":
+        place = f"{place}+{buffer.offset}"
     return f"{buffer.name}[{shape}{layout}{halo}]@{place}"
 
 
@@ -46,8 +48,8 @@ def plan_to_json(plan: Plan) -> str:
         {
             "format": FORMAT,
             "arena": plan.arena,
-            "input": asdict(plan.input),
-            "output": asdict(plan.output),
+            "inputs": [asdict(x) for x in plan.inputs],
+            "outputs": [asdict(y) for y in plan.outputs],
             "steps": [
                 {
                     "kernel": step.kernel,
@@ -73,7 +75,8 @@ def plan_from_json(text: str) -> Plan:
         if data["format"] != FORMAT:
             raise ValueError("a plan of another format")
         steps = tuple(_step(step) for step in data["steps"])
-        return Plan(steps, int(data["arena"]), _buffer(data["input"]), _buffer(data["output"]))
+        inputs, outputs = (tuple(map(_buffer, data[ends])) for ends in ("inputs", "outputs"))
+        return Plan(steps, int(data["arena"]), inputs, outputs)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a plan: {error}") from None
 
@@ -103,4 +106,5 @@ def _buffer(data: Any) -> Buffer:
     top, bottom, left, right = data["halo"]
     halo = (int(top), int(bottom), int(left), int(right))
     shape = tuple(int(side) for side in data["shape"])
-    return Buffer(data["name"], shape, data["place"], int(data["offset"]), halo, data["layout"])
+    place, offset, port = data["place"], int(data["offset"]), int(data["port"])
+    return Buffer(data["name"], shape, place, offset, halo, data["layout"], port)

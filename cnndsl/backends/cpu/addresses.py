@@ -1,17 +1,15 @@
-"""Where an array's elements lie, found fast."""
+"""Where the elements of a caller's arrays lie, found fast."""
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-# NumPy's C structure of an array, part of its binary interface, begins with Python's object header
-# and the pointer to the elements.
-_AFTER_HEADER = object.__basicsize__
+WORD = 8  # bytes
 
 
 def address(array: NDArray[Any]) -> int:
@@ -19,27 +17,54 @@ def address(array: NDArray[Any]) -> int:
     return array.ctypes.data
 
 
-@cache
-def pointer_offset() -> int | None:
+class ObjectLayout(NamedTuple):
     """
-    How far from `id(array)` an array keeps the pointer to its elements, in bytes.
+    Where this interpreter keeps what native code looks for, in bytes from `id(object)`.
+
+    `items` is where a tuple's items begin, each the address of an object; `elements` is where an
+    array keeps the address of its elements.
+    """
+
+    items: int
+    elements: int
+
+
+@cache
+def object_layout() -> ObjectLayout | None:
+    """
+    How tuples and arrays lie in memory.
 
     `array.ctypes.data` takes more than a microsecond, which a small network feels; native code
-    that is told where the pointer is kept needs no time to find it. None where a trial shows that
-    this interpreter's arrays are made otherwise.
+    that is told where a tuple of arrays lies needs no time to find their elements. None where a
+    trial shows that this interpreter's objects are made otherwise.
     """
-    trials = [np.zeros(3), np.zeros((2, 4), np.float32)[1:], np.ones((1, 1), np.uint8)]
     if not hasattr(ctypes, "pythonapi"):  # not CPython: an id need not be an address
         return None
-    kept = [ctypes.c_ssize_t.from_address(id(trial) + _AFTER_HEADER).value for trial in trials]
-    return _AFTER_HEADER if kept == [address(trial) for trial in trials] else None
+    # The items end a tuple's C structure, which counts one of them. NumPy's structure of an array,
+    # part of its binary interface, begins with Python's object header and the pointer.
+    layout = ObjectLayout(tuple.__basicsize__, object.__basicsize__)
+    trials = (np.zeros(3), np.zeros((2, 4), np.float32)[1:], np.ones((1, 1), np.uint8))
+    items = [_word(id(trials) + layout.items + i * WORD) for i in range(len(trials))]
+    if items != list(map(id, trials)):
+        return None
+    kept = [_word(item + layout.elements) for item in items]
+    return layout if kept == list(map(address, trials)) else None
 
 
-class Pointers:
-    """Words in memory that hold the addresses of some arrays, for as long as this lives."""
+def _word(place: int) -> int:
+    return ctypes.c_ssize_t.from_address(place).value
 
-    def __init__(self, *arrays: NDArray[Any]) -> None:
-        self._words = np.array([address(array) for array in arrays], np.int64)
-        start, size = address(self._words), self._words.itemsize
-        self.places = [start + i * size for i in range(len(arrays))]
-        """The address of each array's word."""
+
+class Table:
+    """
+    What native code reads as the items of a tuple of arrays, for as long as this lives.
+
+    Each item is the address of a word that holds the address of an array's elements.
+    """
+
+    def __init__(self, arrays: tuple[NDArray[Any], ...]) -> None:
+        pointers = np.array([address(array) for array in arrays], np.int64)
+        self._items = address(pointers) + WORD * np.arange(len(arrays), dtype=np.int64)
+        self._kept = pointers, arrays
+        self.place = address(self._items)
+        """The address of the first item."""

@@ -8,7 +8,7 @@ from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Address, Call, Field
 from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.steps.shared import Params
-from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
+from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step, memory_name
 
 
 def emit(plan: Plan, stage: str) -> str:
@@ -31,7 +31,7 @@ def _python(plan: Plan, calls: list[tuple[Step, Call]]) -> str:
     """
     The program as Python would say it.
 
-    Addresses are offsets in floats into the buffers input, output and arena; arrays that the
+    Addresses are offsets in floats into the caller's arrays and the arena; arrays that the
     program holds (weights, tables) are shown by element type and shape.
     """
     lines = [f"arena = floats({plan.arena})", f"scratch = floats({_scratch(calls)})  # a thread"]
@@ -46,7 +46,7 @@ def _python(plan: Plan, calls: list[tuple[Step, Call]]) -> str:
 
 def _field_text(field: Field) -> str:
     if isinstance(field, Address):
-        return f"{field.place} + {field.offset}"
+        return f"{memory_name(field.place, field.port)} + {field.offset}"
     if isinstance(field, Kernel):
         return field.name
     if isinstance(field, int | float):

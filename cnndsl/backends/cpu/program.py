@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +19,26 @@ EXECUTOR = Kernel("executor", "run")
 _FLOAT = 4  # bytes
 
 
+class Moved(NamedTuple):
+    """A field whose address is known when a program runs: its place in the table, its array."""
+
+    field: int
+    port: int
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """
     The table that the executor walks, int64 [steps, ROW_WORDS], without the addresses of a run.
 
     Fields that lie in the arena or in a caller's array hold their offsets in bytes; `moved` names
-    them, as places in the flattened table, by what they are offsets into. `arena` and `scratch`
-    (a thread) are sizes in floats, `work` is about how many floats a run reads and writes. `kept`
-    are the arrays whose addresses are in the table.
+    them, as places in the flattened table with the array's port, by what they are offsets into.
+    `arena` and `scratch` (a thread) are sizes in floats, `work` is about how many floats a run
+    reads and writes. `kept` are the arrays whose addresses are in the table.
     """
 
     table: NDArray[np.int64]
-    moved: dict[Place, list[int]]
+    moved: dict[Place, list[Moved]]
     arena: int
     scratch: int
     work: int
@@ -50,7 +57,7 @@ def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
     """The program of these calls over an arena of that many floats."""
     addresses = library.addresses(kernels_of(calls))
     table = np.zeros((len(calls), ROW_WORDS), np.int64)
-    moved: dict[Place, list[int]] = {"input": [], "output": [], "arena": []}
+    moved: dict[Place, list[Moved]] = {"input": [], "output": [], "arena": []}
     kept: list[Any] = [library]
     for step, call in enumerate(calls):
         if len(call.fields) > MAX_FIELDS:
@@ -59,7 +66,7 @@ def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
         row[KERNEL], row[UNITS], row[GRAIN] = addresses[call.kernel], call.units, call.grain
         for number, field in enumerate(call.fields, FIELDS):
             if isinstance(field, Address):
-                moved[field.place].append(step * ROW_WORDS + number)
+                moved[field.place].append(Moved(step * ROW_WORDS + number, field.port))
                 row[number] = field.offset * _FLOAT
             elif isinstance(field, np.ndarray):
                 kept.append(field)

@@ -10,14 +10,17 @@ ROW_WORDS = 64
 MAX_FIELDS = ROW_WORDS - FIELDS
 
 # A participant's record is a row of int64 as well: addresses of the program and of the thread's
-# scratch, number of steps; numbers of fields that hold addresses in the caller's input and output;
-# then for each of these, first those of the input, where the field lies and what it is offset by.
+# scratch, number of steps; where an array's object keeps the address of its elements, in words;
+# numbers of fields that hold addresses in the caller's inputs and in the outputs; then for each of
+# these, first those of the inputs, where the field lies, which array it is of, and its offset.
 PROGRAM = 0
 SCRATCH = 1
 STEPS = 2
-X_FIELDS = 3
-Y_FIELDS = 4
-PLACES = 5
+ELEMENTS = 3
+INPUT_FIELDS = 4
+OUTPUT_FIELDS = 5
+PLACES = 6
+PLACE_WORDS = 3
 
 # The state of one run on several threads: two counters a step, each on a cache line of its own.
 CACHE_LINE = 64

@@ -6,11 +6,9 @@ Clocks and neighbours change by the second: each figure is the best of many shor
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.executable import CpuExecutable
 from cnndsl.backends.cpu.helpers import Helpers
@@ -28,7 +26,7 @@ _TURNS = 5_000  # of a work unit: some tens of microseconds
 _UNITS = 64  # of a run, for each thread
 _RUNS = 40
 _STREAM_RUNS = 20
-_NOTHING = Plan((), 0, Buffer("x", (1,), "input"), Buffer("y", (1,), "output"))
+_NOTHING = Plan((), 0, (Buffer("x", (1,), "input"),), (Buffer("y", (1,), "output"),))
 
 
 def measure_roof(threads: int, library: Library, helpers: Helpers) -> Roof:
@@ -50,12 +48,12 @@ def measure_roof(threads: int, library: Library, helpers: Helpers) -> Roof:
     )
 
 
-def _best_seconds(run: Callable[[NDArray[np.float32]], object], runs: int) -> float:
-    x = np.zeros((1, 1), np.float32)
-    run(x)
+def _best_seconds(run: CpuExecutable, runs: int) -> float:
+    inputs = (np.zeros((1, 1), np.float32),)
+    run(inputs)
     times: list[float] = []
     for _ in range(runs):
         start = perf_counter()
-        run(x)
+        run(inputs)
         times.append(perf_counter() - start)
     return min(times)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.cpu.addresses import address
+from cnndsl.backends.cpu.addresses import WORD, Table, address, object_layout
 from cnndsl.backends.cpu.helpers import Helpers, Job
-from cnndsl.backends.cpu.program import Program
+from cnndsl.backends.cpu.program import Moved, Program
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES
 
-_FLOAT, _WORD = 4, 8  # bytes
+_FLOAT = 4  # bytes
 # Plain pointers are the arguments that ctypes converts fastest.
 _RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+
+Arrays = tuple[NDArray[Any], ...]
 
 
 class Session:
@@ -33,23 +36,29 @@ class Session:
         scratch = [aligned_floats(program.scratch) for _ in range(threads)]
         table = aligned_words(program.table.size)
         table[:] = program.table.reshape(-1)
-        table[program.moved["arena"]] += address(arena)
+        table[[moved.field for moved in program.moved["arena"]]] += address(arena)
+        layout = object_layout()
+        # None: the arrays' addresses are written into a table for each run.
+        self._items = layout.items if layout is not None else None
+        elements = layout.elements if layout is not None else 0
         steps = len(program.table)
         places = [program.moved["input"], program.moved["output"]]
-        records = [_record(table, steps, address(s), places) for s in scratch]
+        records = [_record(table, steps, address(s), elements, places) for s in scratch]
         self._own, *self._others = [ctypes.c_void_p(address(record)) for record in records]
         # The record of a run without steps: it points the program to the caller's arrays.
-        pointing = _record(table, 0, 0, places)
+        pointing = _record(table, 0, 0, elements, places)
         self._pointing = address(pointing)
-        self._counters = ctypes.c_int64 * ((steps * COUNTER_BYTES + CACHE_LINE) // _WORD)
+        self._counters = ctypes.c_int64 * ((steps * COUNTER_BYTES + CACHE_LINE) // WORD)
         self._memory = program, arena, scratch, table, records, pointing
 
-    def run(self, x: int, y: int) -> None:
-        """
-        Run the program once.
-
-        `x` and `y` are addresses of words that hold the addresses of the input and the output.
-        """
+    def run(self, inputs: Arrays, outputs: Arrays) -> None:
+        """Run the program once, from the caller's contiguous arrays into others."""
+        items = self._items
+        if items is not None:
+            x, y = id(inputs) + items, id(outputs) + items
+        else:
+            tables = Table(inputs), Table(outputs)
+            x, y = tables[0].place, tables[1].place
         if not self._others:
             self._run(self._own, x, y, 0)
             return
@@ -69,17 +78,21 @@ def aligned_floats(count: int) -> NDArray[np.float32]:
 
 def aligned_words(count: int) -> NDArray[np.int64]:
     """Uninitialised int64 from a cache line's start on."""
-    return _aligned(count * _WORD).view(np.int64)[:count]
+    return _aligned(count * WORD).view(np.int64)[:count]
 
 
 def _record(
-    table: NDArray[np.int64], steps: int, scratch: int, places: Sequence[Sequence[int]]
+    table: NDArray[np.int64],
+    steps: int,
+    scratch: int,
+    elements: int,
+    places: Sequence[Sequence[Moved]],
 ) -> NDArray[np.int64]:
-    """A participant's record; `places` are the fields of the input and those of the output."""
+    """A participant's record; `places` are the fields of the inputs and those of the outputs."""
     start = address(table)
-    words: list[int] = [start, scratch, steps, *map(len, places)]
-    for field in (field for fields in places for field in fields):
-        words += [start + field * _WORD, int(table[field])]
+    words: list[int] = [start, scratch, steps, elements // WORD, *map(len, places)]
+    for field, port in (moved for fields in places for moved in fields):
+        words += [start + field * WORD, port, int(table[field])]
     return np.array(words, np.int64)
 
 

@@ -51,15 +51,15 @@ class CpuStepTimer:
         names = [[lower(batch).kernel.name for lower in step] for step in self._steps]
         return [tuple(dict.fromkeys(step)) for step in names]
 
-    def times(self, x: FloatArray, seconds: float) -> NDArray[np.float64]:
+    def times(self, inputs: tuple[FloatArray, ...], seconds: float) -> NDArray[np.float64]:
         """The seconds of each step in each run, `[runs, steps]`: the runs that fit, at least 5."""
-        self._run(x)  # which makes what is kept, and is not counted
-        self._run(x)
+        self._run(inputs)  # which makes what is kept, and is not counted
+        self._run(inputs)
         readings: list[NDArray[np.int64]] = []
         starts: list[float] = []
         while len(starts) < LEAST_RUNS or starts[-1] < starts[0] + seconds:
             starts.append(perf_counter())
-            self._run(x)
+            self._run(inputs)
             readings.append(self._ticks.copy())
         ticks = np.array(readings)
         # The clock's rate is nowhere to be read: it is what passed from the first run to the last.

@@ -66,10 +66,9 @@ class CudaExecutable:
         self._outputs = [output_shape(buffer) for buffer in outputs_of(plan)]
         self._give_back(1, self._take(1))  # compiles all kernels and brings the weights
 
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """The network's output for a contiguous batch."""
-        (y,) = self.call([x])
-        return y
+    def __call__(self, inputs: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+        """The network's outputs for contiguous batches of one size."""
+        return tuple(self.call(inputs))
 
     def call(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
         """The network's outputs for a batch of the host's, as one array each."""

@@ -80,7 +80,7 @@ Lowered = Callable[[int], list[Launch]]
 
 def region_of(buffer: Buffer) -> Region:
     """Where a value lies."""
-    return Region(buffer.place)
+    return Region(buffer.place, buffer.port)
 
 
 def start_of(buffer: Buffer, batch: int) -> Address:

@@ -59,12 +59,12 @@ def make_program(plan: Plan, lowered: Sequence[Lowered], batch: int) -> Program:
 
 def inputs_of(plan: Plan) -> tuple[Buffer, ...]:
     """The caller's arrays that a plan reads."""
-    return (plan.input,)
+    return plan.inputs
 
 
 def outputs_of(plan: Plan) -> tuple[Buffer, ...]:
     """The caller's arrays that a plan writes."""
-    return (plan.output,)
+    return plan.outputs
 
 
 def output_shape(buffer: Buffer) -> tuple[int, ...]:

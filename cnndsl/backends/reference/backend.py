@@ -17,10 +17,19 @@ class _Evaluation:
     network: Network
     weights: Weights
 
-    def __call__(self, x: Images) -> Array:
-        nchw = self.network.input.layout == "nchw"
-        y = evaluate(self.network.ir, self.weights, x.transpose(0, 2, 3, 1) if nchw else x)
-        return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if nchw and y.ndim == 4 else y
+    def __call__(self, inputs: tuple[Images, ...]) -> tuple[Array, ...]:
+        graph = self.network.ir
+        rows = self.network.signature.inputs.values()
+        images = [
+            x.transpose(0, 2, 3, 1) if row.layout == "nchw" else x
+            for row, x in zip(rows, inputs, strict=True)
+        ]
+        outputs = evaluate(graph, self.weights, images)
+        nchw = graph.layout == "nchw"
+        return tuple(
+            np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if nchw and y.ndim == 4 else y
+            for y in outputs
+        )
 
 
 @dataclass(frozen=True)

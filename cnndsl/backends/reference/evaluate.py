@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,25 +15,28 @@ from cnndsl.ops.base import Array
 from cnndsl.ops.input import Input
 
 
-def evaluate(graph: Graph, weights: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> Array:
+def evaluate(
+    graph: Graph, weights: Mapping[str, NDArray[Any]], inputs: Sequence[NDArray[Any]]
+) -> tuple[Array, ...]:
     """
-    The output of `graph` for the images `x[n, h, w, c]`.
+    The outputs of `graph` for images `[n, h, w, c]` of each input, both in the graph's order.
 
     `weights` maps `C1.weight` and so on to arrays of any float type.
     """
-    values = evaluate_all(graph, weights, x)
-    return values[graph.outputs[0]]
+    values = evaluate_all(graph, weights, inputs)
+    return tuple(values[name] for name in graph.outputs)
 
 
 def evaluate_all(
-    graph: Graph, weights: Mapping[str, NDArray[Any]], x: NDArray[Any]
+    graph: Graph, weights: Mapping[str, NDArray[Any]], inputs: Sequence[NDArray[Any]]
 ) -> dict[str, Array]:
-    """The value of every node for the images `x[n, h, w, c]`."""
+    """The value of every node for images `[n, h, w, c]` of each input, in the graph's order."""
+    given = iter(inputs)
     types = infer_types(graph)
     values: dict[str, Array] = {}
     for node in graph.nodes:
         if isinstance(node.op, Input):
-            value = x.astype(np.float64)
+            value = next(given).astype(np.float64)
         else:
             operands = operand_types(node, types)
             names = declared_params(node, operands)

@@ -11,41 +11,45 @@ from cnndsl.backends.cpu.memory import load_int, store_int
 from cnndsl.backends.cpu.program_layout import (
     CACHE_LINE,
     COUNTER_BYTES,
+    ELEMENTS,
     FIELDS,
     GRAIN,
+    INPUT_FIELDS,
     KERNEL,
+    OUTPUT_FIELDS,
+    PLACE_WORDS,
     PLACES,
     PROGRAM,
     ROW_WORDS,
     SCRATCH,
     STEPS,
     UNITS,
-    X_FIELDS,
-    Y_FIELDS,
 )
 
 _WORD = 8
 _PATIENCE = 4000  # pauses before a waiting thread offers its core: some tens of microseconds
 
 
-def run(record: int, x: int, y: int, state: int) -> None:
+def run(record: int, inputs: int, outputs: int, state: int) -> None:
     """
     Run the program of a participant's `record`.
 
-    `x` and `y` are addresses of words that hold the addresses of the caller's arrays; where they
-    are not 0, the program's fields are pointed to these arrays first.
+    `inputs` and `outputs` are addresses of words that hold the addresses of the caller's array
+    objects; where they are not 0, the program's fields are pointed to these arrays first.
 
     Without a `state` (0) the caller does all the work. With one, every thread that walks the same
     program over the same state takes part: it draws `grain` units at a time from a step's first
     counter, adds what it has done to the second, and goes on to the next step once all units are
     done. A thread may join late or never; nobody waits for more than units in flight.
     """
-    if x != 0:
-        inputs = load_int(record, X_FIELDS)
-        for i in range(inputs + load_int(record, Y_FIELDS)):
-            start = load_int(x if i < inputs else y, 0)
-            field = load_int(record, PLACES + 2 * i)
-            store_int(field, 0, start + load_int(record, PLACES + 2 * i + 1))
+    if inputs != 0:
+        elements = load_int(record, ELEMENTS)
+        read = load_int(record, INPUT_FIELDS)
+        for i in range(read + load_int(record, OUTPUT_FIELDS)):
+            place = PLACES + PLACE_WORDS * i
+            arrays = inputs if i < read else outputs
+            start = load_int(load_int(arrays, load_int(record, place + 1)), elements)
+            store_int(load_int(record, place), 0, start + load_int(record, place + 2))
     program = load_int(record, PROGRAM)
     scratch = load_int(record, SCRATCH)
     for step in range(load_int(record, STEPS)):

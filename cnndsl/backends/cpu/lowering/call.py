@@ -17,10 +17,19 @@ CHUNK_FLOATS = 16384
 
 
 class Address(NamedTuple):
-    """A place that is known only when a program runs: `offset` floats into the buffer `place`."""
+    """
+    A place that is known only when a program runs: `offset` floats into a buffer.
+
+    The buffer is the arena, or the caller's array at a port.
+    """
 
     place: Place
     offset: int
+    port: int = 0
+
+    def moved(self, floats: int) -> Address:
+        """The place so many floats behind."""
+        return self._replace(offset=self.offset + floats)
 
 
 Field = int | float | Address | Kernel | NDArray[np.float32] | NDArray[np.int64]
@@ -60,7 +69,7 @@ Lowered = Callable[[int], Call]
 
 def start_of(buffer: Buffer, batch: int) -> Address:
     """The first cell, halo not counted, of the first image in a buffer."""
-    return Address(buffer.place, batch * buffer.offset + buffer.origin)
+    return Address(buffer.place, batch * buffer.offset + buffer.origin, buffer.port)
 
 
 def source(x: Buffer, batch: int) -> dict[str, Field]:
@@ -75,9 +84,8 @@ def source(x: Buffer, batch: int) -> dict[str, Field]:
 
 def target(y: Buffer, batch: int, at: int = 0) -> dict[str, Field]:
     """The fields that say where a kernel writes, from `at` floats after the first cell on."""
-    place, start = start_of(y, batch)
     return {
-        "y": Address(place, start + at),
+        "y": start_of(y, batch).moved(at),
         "y_image": y.image_stride,
         "y_row": y.row_stride,
         "y_pixel": y.pixel_stride,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Address, Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, offsets
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
@@ -134,8 +134,7 @@ def lower_conv_depthwise(
     kernel = Kernel("conv_depthwise", "conv_depthwise", tile)
 
     def call(batch: int) -> Call:
-        place, start = start_of(x, batch)
-        first = Address(place, start - before)
+        first = start_of(x, batch).moved(-before)
         fields = ConvDepthwiseFields(x=first, **target(y, batch), **numbers)
         return Call(kernel, fields, batch * height, unit_floats)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Address, Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
@@ -155,8 +155,7 @@ def lower_conv_direct(
     unit_macs = conv.unit_pixels * conv.unit_panels * conv.tile.width * shape.reduction
 
     def call(batch: int) -> Call:
-        place, start = start_of(x, batch)
-        first = Address(place, start - before)
+        first = start_of(x, batch).moved(-before)
         fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers)
         units = conv.work_units(batch)
         return Call(conv.kernel, fields, units, unit_macs // MACS_OF_FLOAT, conv.scratch_floats)

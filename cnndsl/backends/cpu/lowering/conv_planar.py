@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Address, Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, offsets
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
@@ -103,8 +103,7 @@ def lower_conv_planar(
     kernel = Kernel("conv_planar", "conv_planar", (maps, vectors, lanes, run, touching))
 
     def call(batch: int) -> Call:
-        place, start = start_of(x, batch)
-        first = Address(place, start - before)
+        first = start_of(x, batch).moved(-before)
         fields = ConvPlanarFields(x=first, **target(y, batch), **numbers)
         unit_floats = width * maps * shape.reduction // MACS_OF_FLOAT
         return Call(kernel, fields, batch * height, unit_floats)

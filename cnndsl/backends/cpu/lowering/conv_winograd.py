@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Address, Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, Tile, best_tile
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
@@ -224,8 +224,7 @@ def lower_conv_winograd(
     unit_floats = POINTS * conv.unit_squares * unit_maps // MACS_OF_FLOAT
 
     def call(batch: int) -> Call:
-        place, start = start_of(x, batch)
-        first = Address(place, start - before)
+        first = start_of(x, batch).moved(-before)
         fields = ConvWinogradFields(batch=batch, x=first, **target(y, batch), **numbers)
         return Call(conv.kernel, fields, conv.work_units(batch), unit_floats, conv.scratch_floats)
 

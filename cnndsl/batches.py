@@ -1,0 +1,125 @@
+"""A caller's arrays as the batches that a network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.errors import InputError
+from cnndsl.ops.input import Input
+
+FloatArray = NDArray[np.float32]
+
+
+def in_order(
+    inputs: Sequence[Any], named: Mapping[str, Any], rows: Mapping[str, Input]
+) -> tuple[Any, ...]:
+    """
+    The arguments of a call, one for each input row in its order.
+
+    They stand in that order, or are named by their rows. Raises `InputError` for too many or too
+    few, for one that is named twice and for a name that is no input row's.
+    """
+    names = list(rows)
+    given = dict(zip(names, inputs, strict=False))
+    for name in named:
+        if name not in rows:
+            near = get_close_matches(name, names, 1)
+            raise InputError(
+                f"the network has no input {name!r}; {_listed(names)}",
+                code="E604",
+                fixes=[f"{near[0]}=..."] if near else (),
+            )
+        if name in given:
+            raise InputError(f"input {name} is given twice, in its place and by name", code="E604")
+    given |= named
+    if len(inputs) > len(names) or len(given) != len(names):
+        found = len(inputs) + len(named)
+        raise InputError(
+            f"the network reads {len(names)} array{'s' * (len(names) != 1)}, "
+            f"and {found} {'is' if found == 1 else 'are'} given; {_listed(names)}",
+            code="E604",
+            fixes=[f"model({', '.join(names)}), in that order or by name"],
+        )
+    return tuple(given[name] for name in names)
+
+
+def as_batches(
+    inputs: Sequence[Any], rows: Mapping[str, Input]
+) -> tuple[tuple[FloatArray, ...], bool]:
+    """
+    Anything that can safely be read as images, and whether it was one each, without a batch axis.
+
+    Raises `InputError` for shapes and element types that do not fit their rows, and for inputs
+    that do not have the same number of images.
+    """
+    several = len(rows) > 1
+    found = [
+        _as_batch(x, op, f"the input {name}" if several else "the input")
+        for x, (name, op) in zip(inputs, rows.items(), strict=True)
+    ]
+    batches = tuple(batch for batch, _ in found)
+    counts = [None if single else len(batch) for batch, single in found]
+    if len(set(counts)) > 1:
+        words = ", ".join(
+            f"{name} holds {'one image' if count is None else f'a batch of {count}'}"
+            for name, count in zip(rows, counts, strict=True)
+        )
+        raise InputError(
+            f"the inputs of a call have the same number of images: {words}",
+            fixes=["x[None] makes a batch of one image"] if None in counts else (),
+        )
+    return batches, counts[0] is None
+
+
+def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:
+    """One input as a batch, and whether it was a single image."""
+    try:
+        array: NDArray[Any] = np.asarray(x)
+    except ValueError:
+        raise InputError(f"{called} is ragged: its images differ in shape") from None
+    if array.dtype.kind not in "fiub":
+        raise InputError(
+            f"{called} holds {array.dtype}, and the network reads float32", code="E602"
+        )
+    if array.dtype == np.uint8 and (op.range or op.mean or op.std):
+        raise InputError(
+            f"{called} holds uint8, and the input row says how pixels are scaled",
+            code="E602",
+            fixes=["cnndsl.preprocess(pictures, network) scales them; or pass scaled floats"],
+        )
+    shape = op.array_shape
+    single = array.shape == shape
+    if single:
+        array = array[None]
+    if array.shape[1:] != shape:
+        raise InputError(
+            f"{called}'s shape is {list(array.shape)}, and the network reads "
+            f"[n, {', '.join(map(str, shape))}] ({op.layout})",
+            fixes=_shape_fixes(array.shape, shape, op),
+        )
+    return np.ascontiguousarray(array, np.float32), single
+
+
+def _shape_fixes(found: tuple[int, ...], wanted: tuple[int, ...], op: Input) -> list[str]:
+    other = (wanted[2], *wanted[:2]) if op.layout == "nhwc" else (*wanted[1:], wanted[0])
+    if found[1:] == other:
+        axes = "0, 2, 3, 1" if op.layout == "nhwc" else "0, 3, 1, 2"
+        there = "nchw" if op.layout == "nhwc" else "nhwc"
+        return [f"x.transpose({axes}), or layout={there} in the input row"]
+    if found == other:
+        axes = "1, 2, 0" if op.layout == "nhwc" else "2, 0, 1"
+        return [f"x.transpose({axes})"]
+    if op.maps == 1 and found[-2:] == tuple(op.size) and len(found) in (2, 3):
+        return [
+            "x[..., None] adds the axis of maps" if op.layout == "nhwc" else "x[..., None, :, :]"
+        ]
+    return []
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"its input{'s are' if len(names) > 1 else ' is'} {', '.join(names)}"
