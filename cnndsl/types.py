@@ -35,6 +35,14 @@ Sums and everything else stay float32.
 """
 DENSE_WEIGHTS: tuple[DenseWeights, ...] = get_args(DenseWeights)
 
+Precision = Literal["float32", "tf32", "float16", "bfloat16"]
+"""
+To what the factors of products are rounded, where a target has faster products for fewer bits.
+
+Sums and everything else stay float32. TF32 keeps 10 bits behind the point and float32's range.
+"""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:

@@ -35,7 +35,8 @@ class Gpu:
 
     It has `processors` multiprocessors (the guide's SMs), and `shared_bytes` of shared memory for a
     block. A block of a kernel that walks over cells has `threads` threads, a power of two, and a
-    processor is given `blocks` of them.
+    processor is given `blocks` of them. In a `simulated` one every thread of a block is a thread of
+    Python's, so blocks are as small as they can be.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Gpu:
     shared_bytes: int
     threads: int = 256
     blocks: int = 8
+    simulated: bool = False
 
     @property
     def has_async_copies(self) -> bool:
@@ -51,8 +53,8 @@ class Gpu:
         return self.architecture >= (8, 0)
 
 
-SIMULATED_GPU = Gpu("simulator", (9, 0), 1, 48 * 1024, threads=4, blocks=2)
-"""Every thread of a simulated block is a thread of Python's, so there are few."""
+SIMULATED_GPU = Gpu("simulator", (9, 0), 1, 48 * 1024, threads=4, blocks=2, simulated=True)
+"""What the simulator passes for."""
 
 
 def assumed_gpu(architecture: Architecture) -> Gpu:

@@ -32,27 +32,32 @@ from cnndsl.ops.shuffle import Shuffle
 from cnndsl.ops.slice import Slice
 from cnndsl.ops.subsample import Subsample
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import TensorType
+from cnndsl.types import Precision, TensorType
 
 
-def choose(node: Node, operands: tuple[TensorType, ...]) -> Choice:
+def choose(
+    node: Node, operands: tuple[TensorType, ...], precision: Precision = "float32"
+) -> Choice:
     """
     How to run a node. Raises `TargetError` for an operator without a kernel.
+
+    Products are computed in `precision`, which then is a part of the kernel's name.
 
     No kernel asks for a halo, so values are dense: a kernel tests bounds, which costs less here
     than memory does, and a reshape in the order of memory is a view.
     """
+    rounded = "" if precision == "float32" else f"_{precision}"
     match node.op:
         case Conv() as op if op.groups == op.maps == operands[0].maps:
             return Choice("conv_depthwise")
         case Depthwise():
             return Choice("conv_depthwise")
         case Conv() | Separable():
-            return Choice("conv")
+            return Choice(f"conv{rounded}")
         case ConvTranspose():
-            return Choice("conv_transpose")
+            return Choice(f"conv_transpose{rounded}")
         case Dense():
-            return Choice("dense")
+            return Choice(f"dense{rounded}")
         case MaxPool():
             return Choice("max_pool")
         case AvgPool():

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, prod
-from typing import Literal
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.packing import QUAD, padded
 from cnndsl.backends.cuda.shapes.conv_tile import FMA, ConvTileShape, SplitSumShape, Tile
-
-Precision = Literal["float32", "tf32", "float16", "bfloat16"]
+from cnndsl.types import Precision
 
 SPLITS = (1, 2, 4, 8, 16, 32)
 LONG_PRODUCTS = (8, 0)  # the architecture from which products of halves are 16 deep
@@ -33,6 +31,9 @@ _CORE_TILES = (
     Tile(32, 64, 16, 4, 1, 4),
     Tile(32, 32, 16, 4, 1, 2),
 )
+# Blocks of 4 threads, and of a warp.
+_SIMULATED_FLOAT_TILES = (Tile(8, 8, 4, 2, 4, 4), Tile(8, 16, 4, 3, 4, 8))
+_SIMULATED_CORE_TILES = (Tile(16, 8, 16, 2, 1, 1), Tile(16, 16, 16, 3, 1, 2))
 
 # Guesses, in multiply-adds of one processor; nothing has been measured yet.
 _TILE_COST = 64  # of each sum: to begin and to end a tile
@@ -164,6 +165,8 @@ def tiles(gpu: Gpu, precision: Precision, vector: int) -> list[Tile]:
     if precision == "float16" and gpu.architecture < LONG_PRODUCTS:
         instruction = "float16_short"
     shapes = _FLOAT_TILES if precision == "float32" else _CORE_TILES
+    if gpu.simulated:
+        shapes = _SIMULATED_FLOAT_TILES if precision == "float32" else _SIMULATED_CORE_TILES
     asynchronous = int(gpu.has_async_copies)
     return [
         tile._replace(instruction=instruction, vector=vector, asynchronous=asynchronous)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.launch import Lowered
-from cnndsl.backends.cuda.lowering.shared import Lowering, Params
+from cnndsl.backends.cuda.lowering.shared import Lowering, Params, plain_name
 from cnndsl.plan.plan import Step
 
 _FAMILIES = {
@@ -22,6 +22,7 @@ _FAMILY_OF = {kernel: family for family, kernels in _FAMILIES.items() for kernel
 def lower_step(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
     """The kernel launches of a step in order, its weights packed."""
     # Imported when asked for: a small model starts faster without the families that it lacks.
-    family = import_module(f"cnndsl.backends.cuda.lowering.{_FAMILY_OF[step.kernel]}")
+    kernel = plain_name(step.kernel)
+    family = import_module(f"cnndsl.backends.cuda.lowering.{_FAMILY_OF[kernel]}")
     lowerings: dict[str, Lowering] = family.LOWERINGS
-    return lowerings[step.kernel](step, params, gpu)
+    return lowerings[kernel](step, params, gpu)

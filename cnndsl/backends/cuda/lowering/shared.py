@@ -14,7 +14,7 @@ from cnndsl.backends.cuda.launch import Constant, Launch, Lowered, over_cells, s
 from cnndsl.backends.cuda.shapes.epilogue import Epilogue
 from cnndsl.ops.activation import Activation
 from cnndsl.plan.plan import Buffer, Step
-from cnndsl.types import TensorType
+from cnndsl.types import PRECISIONS, Precision, TensorType
 
 Params = Mapping[str, NDArray[np.float32]]
 """The parameters of one row by their short names: weight, bias."""
@@ -24,6 +24,21 @@ Lowering = Callable[[Step, Params, Gpu], list[Lowered]]
 
 Read = Buffer | NDArray[np.float32] | NDArray[np.int32]
 """What a kernel is given to read: a value, or an array that lies on the device."""
+
+
+def plain_name(kernel: str) -> str:
+    """The name of a step's kernel without its precision: `conv` of `conv_tf32`."""
+    name, _, last = kernel.rpartition("_")
+    return name if last in PRECISIONS else kernel
+
+
+def precision_of(kernel: str) -> Precision:
+    """The precision that the strategy has named a step's kernel for."""
+    ending = kernel.removeprefix(f"{plain_name(kernel)}_")
+    for precision in PRECISIONS:
+        if precision == ending:
+            return precision
+    return "float32"
 
 
 def epilogue_of(step: Step) -> Epilogue:
