@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 
 from cnndsl.frontend.load import load_network
 from cnndsl.frontend.write import write_table
+from cnndsl.interop.foreign.converting import convert_weights as convert
+from cnndsl.interop.foreign.layers import Layout
+from cnndsl.interop.foreign.pairs import read_pairs
+from cnndsl.interop.foreign.reading import read_foreign
 from cnndsl.interop.onnx.exporting import write_onnx
 from cnndsl.interop.onnx.importing import Imported, import_model
 from cnndsl.interop.onnx.reading import OnnxError, read_onnx
@@ -74,6 +78,26 @@ def to_onnx(model: Model | ImportedNetwork, path: PathLike) -> None:
     operator, and `MissingExtra` where onnx is not installed.
     """
     write_onnx(model.network, model.weights, Path(path))
+
+
+def convert_weights(
+    path: PathLike,
+    network: Network,
+    *,
+    pairs: PathLike | None = None,
+    layout: Layout | None = None,
+    epsilon: float | None = None,
+) -> dict[str, FloatArray]:
+    """
+    Weights of PyTorch, Keras, NumPy or safetensors files as a network's own.
+
+    `pairs` is a file of lines `ROW = LAYER` for rows whose layers shapes, order and names do not
+    tell. `layout` and `epsilon` are as on the command line. Raises `WeightsError`, and
+    `MissingExtra` where a package is needed for the file.
+    """
+    foreign = read_foreign(Path(path))
+    made = None if pairs is None else read_pairs(Path(pairs))
+    return dict(convert(foreign, network, made, layout, epsilon).weights)
 
 
 def network_of(

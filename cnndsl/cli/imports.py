@@ -1,4 +1,4 @@
-"""`cnndsl import`: other people's tables and models as `.cnn` tables."""
+"""`cnndsl import`: other people's tables, models and weights as ours."""
 
 from __future__ import annotations
 
@@ -7,33 +7,80 @@ from importlib import import_module
 
 from cnndsl.cli.arguments import add_format
 from cnndsl.cli.terminal import Terminal
+from cnndsl.errors import CnnError
+
+LAYOUTS = ("pytorch", "keras")
 
 EPILOG = """\
 examples:
   cnndsl import table paper.md -o paper.cnn
   xclip -o | cnndsl import table - --name LeNet-5
   cnndsl import onnx model.onnx -o model.cnn
+  cnndsl import weights resnet50.pth --for resnet50 -o resnet50.safetensors
+  cnndsl import weights resnet50.pth --for resnet50 --map
 
 Markdown, TSV and CSV are told apart by their text. Rows may stand input first or output first;
 headers and types may be English or Korean. What the table does not say is written out, and said
-on standard error. Of an ONNX model the weights are written beside the table, as model.safetensors;
-what no row can say is listed, and nothing is written."""
+on standard error. Of an ONNX model the weights are written beside the table, as
+model.safetensors; what no row can say is listed, and nothing is written.
 
-_KINDS = {"table": "import_table", "onnx": "import_onnx"}
+Weights of PyTorch, Keras, NumPy or safetensors files are paired with a table's rows by
+shapes, order and names. --map prints how, and what was left over; where several pairings are
+possible, --map FILE says which is meant: lines `ROW = LAYER`, and `- = LAYER` to leave one out."""
+
+_KINDS = {
+    "table": "import_table",
+    "onnx": "import_onnx",
+    "weights": "import_weights",
+}
+_ONLY_FOR = {
+    "name": ("table", "onnx"),
+    "spec": ("weights",),
+    "map": ("weights",),
+    "layout": ("weights",),
+    "epsilon": ("weights",),
+}
+"""Which of them an argument is for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `import` takes."""
     parser.add_argument("what", choices=tuple(_KINDS), help="what to import")
     parser.add_argument(
-        "file", metavar="FILE", help="a pasted table (- for standard input), or an ONNX model"
+        "file",
+        metavar="FILE",
+        help="a pasted table (- for standard input), an ONNX model, or weights",
     )
     parser.add_argument("--name", help="the network's name (default: the file's)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write the table")
-    add_format(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it")
+    add_format(parser, result=True)
+    weights = parser.add_argument_group("weights")
+    weights.add_argument(
+        "--for", metavar="SPEC", dest="spec", help="the table: a .cnn file or a shipped spec's name"
+    )
+    weights.add_argument(
+        "--map",
+        metavar="PAIRS",
+        nargs="?",
+        const="",
+        help="print the pairs, or read some of a file",
+    )
+    weights.add_argument(
+        "--layout", choices=LAYOUTS, help="whose axes they are, where the shapes fit either way"
+    )
+    weights.add_argument(
+        "--epsilon",
+        metavar="E",
+        type=float,
+        help="what their normalizations add to the variance, where the table's add another",
+    )
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Read it and write a table."""
+    """Read it and write it as ours."""
+    for name, kinds in _ONLY_FOR.items():
+        if getattr(args, name) is not None and args.what not in kinds:
+            option = "for" if name == "spec" else name
+            raise CnnError(f"--{option} goes with `import {kinds[0]}`, not `import {args.what}`")
     status: int = import_module(f"cnndsl.cli.{_KINDS[args.what]}").run(args, terminal)
     return status

@@ -1,0 +1,1 @@
+"""Weights of other frameworks: read, paired with a network's rows, and converted."""
