@@ -7,9 +7,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from cnndsl.backends.cuda.compile import simulated
 from cnndsl.backends.cuda.convolution import Convolution, Pair, Strides
+from cnndsl.backends.cuda.depthwise import DepthwiseLaunch
 from cnndsl.backends.cuda.kernel import Kernel
-from cnndsl.backends.cuda.packing import pack_panels
+from cnndsl.backends.cuda.packing import pack_panels, pack_rows, pack_taps
 from cnndsl.backends.cuda.tiles import TileLaunch
+from cnndsl.backends.cuda.vectors import VectorLaunch
 
 UNTOUCHED = np.float32(-12345.0)
 UNUSED = np.zeros(1, np.float32)
@@ -90,6 +92,25 @@ class Problem:
         fields = launch.split_sum_fields(adds, *numbers)
         blocks = -(-fields.rows * fields.maps // 32)
         simulate("split_sum", activation)[blocks, 32](sums, self.bias, addend, out, fields)
+        return y
+
+    def by_vectors(self, launch: VectorLaunch, adds=False, activation="linear", numbers=(0.0, 0.0)):
+        """The memory that the kernel of dense layers writes."""
+        c, tile, y = self.convolution, launch.tile, self.blank()
+        weight = pack_rows(self.weight.reshape(c.out_maps, c.in_maps), tile.form).ravel()
+        kernel = simulate("dense_vector", tuple(tile), activation)
+        fields = launch.fields(adds, *numbers)
+        kernel[launch.grid, tile.threads](self.memory, weight, self.bias, self.addend, y, fields)
+        return y
+
+    def by_threads(
+        self, launch: DepthwiseLaunch, adds=False, activation="linear", numbers=(0.0, 0.0)
+    ):
+        """The memory that the kernel of thin convolutions writes."""
+        y, weight = self.blank(), pack_taps(self.weight).ravel()
+        kernel = simulate("conv_depthwise", tuple(launch.tile), activation)
+        fields = launch.fields(adds, *numbers)
+        kernel[launch.grid, launch.threads](self.memory, weight, self.bias, self.addend, y, fields)
         return y
 
     def check(self, y: np.ndarray, want: np.ndarray, allowed: np.ndarray) -> None:

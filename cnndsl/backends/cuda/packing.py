@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cuda.rounding import rounded_words
 from cnndsl.backends.cuda.shapes.conv_tile import Tile
+from cnndsl.backends.cuda.shapes.dense_vector import LANES, OUTPUTS, WORDS, Form, lane_inputs
 
 QUAD = 4  # floats that are loaded at a time
 
@@ -47,3 +48,26 @@ def pack_panels(weight: NDArray[np.float32], groups: int, tile: Tile) -> NDArray
         return panels
     low, high = panels[:, :: core.factors], panels[:, core.factors - 1 :: core.factors]
     return rounded_words(core.format, low, high).view(np.float32)
+
+
+def pack_rows(weight: NDArray[np.float32], form: Form = "float32") -> NDArray[np.float32]:
+    """
+    `weight` [out, in] as `[block of outputs, chunk of inputs, output, lane, word]`.
+
+    A chunk is what the lanes of a warp load at a time. Zeros fill both up.
+    """
+    outputs, inputs = weight.shape
+    chunk = LANES * lane_inputs(form)
+    rows = np.zeros((padded(outputs, OUTPUTS), padded(inputs, chunk)), np.float32)
+    rows[:outputs, :inputs] = weight
+    chunks = rows.reshape(len(rows) // OUTPUTS, OUTPUTS, -1, LANES, lane_inputs(form))
+    chunks = np.ascontiguousarray(chunks.swapaxes(1, 2))
+    if form == "float32":
+        return chunks
+    pairs = chunks.reshape(*chunks.shape[:-1], WORDS, 2)
+    return rounded_words(form, pairs[..., 0], pairs[..., 1]).view(np.float32)
+
+
+def pack_taps(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`weight` [out, in/groups, kh, kw] as `[u, v, c, out map]`."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float32)

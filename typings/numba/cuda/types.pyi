@@ -1,4 +1,6 @@
-from numba.core.types import Float, Type
+from numba.core.types import Float as Float
+from numba.core.types import Integer as Integer
+from numba.core.types import Type
 
 class Array(Type): ...
 class BaseTuple(Type): ...
@@ -7,4 +9,5 @@ class UniTuple(BaseTuple):
     def __init__(self, dtype: Type, count: int) -> None: ...
 
 void: Type
+int64: Integer
 float32: Float

@@ -62,6 +62,26 @@ class Code(Protocol):
         """`a * b + c`, rounded once on a device."""
         ...
 
+    def plus(self, a: Place, b: Place | int) -> Place: ...
+
+    def times(self, a: Place, b: Place) -> Place: ...
+
+    def less(self, a: Place, b: Place) -> Truth: ...
+
+    def least(self, a: Place, b: Place) -> Place: ...
+
+    def within(self, a: Place, count: Place) -> Truth:
+        """Whether a is 0 or more and less than `count`."""
+        ...
+
+    def choice(self, number: Place, choices: Sequence[list[Number]]) -> list[Number]:
+        """`choices[number]`."""
+        ...
+
+    def when(self, truth: Truth, action: Callable[[], None]) -> None:
+        """Do what `action` says if it is true."""
+        ...
+
     def case(self, number: Place, cases: Sequence[Callable[[], None]]) -> None:
         """What `cases[number]` says; other numbers are for nobody."""
         ...
@@ -86,6 +106,10 @@ class Code(Protocol):
 
     def rounded(self, form: Format, low: Number, high: Number) -> Word:
         """The word of a factor, or of two where they share one; `high` has the greater k."""
+        ...
+
+    def unpacked(self, form: Format, word: Word) -> list[Number]:
+        """The two factors that share a word."""
         ...
 
     def mma(

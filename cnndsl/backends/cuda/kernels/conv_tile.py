@@ -15,8 +15,8 @@ from typing import Any
 from numba import cuda, float32, int32
 
 from cnndsl.backends.cuda.kernels.device_code import Floats, Ints, inlined, quotient
-from cnndsl.backends.cuda.kernels.epilogue import activation_function
-from cnndsl.backends.cuda.kernels.loads import ALIGNMENT, copies, quad, store_quad
+from cnndsl.backends.cuda.kernels.finish import finishers
+from cnndsl.backends.cuda.kernels.loads import ALIGNMENT, copies, quad
 from cnndsl.backends.cuda.kernels.product import Product, float_product
 from cnndsl.backends.cuda.kernels.tensor_core import tensor_core_product
 from cnndsl.backends.cuda.shapes.conv_tile import PLACE_INTS, ConvTileShape, Tile
@@ -213,7 +213,7 @@ def _right_fetcher(tile: Tile, copy_quad: Callable[..., None]) -> Callable[..., 
 
 def _finisher(tile: Tile, activation: str) -> Callable[..., None]:
     """How a block finishes and writes a part of its sums, which lie in shared memory."""
-    activated = activation_function(activation)
+    finish_cell, finish_quad = finishers(activation)
     quads, threads, part_rows = tile.columns // 4, tile.threads, tile.rows // tile.parts
 
     @inlined
@@ -237,25 +237,13 @@ def _finisher(tile: Tile, activation: str) -> Callable[..., None]:
             place = places[(part * part_rows + row) * PLACE_INTS + 3]
             if maps > 0 and place >= 0:
                 first += group * shape.group_out
-                place += first
-                written = place + split * shape.y_split
+                place += split * shape.y_split + first
                 if shape.quads:
-                    a, b, c, d = quad(memory, at * 4)
-                    e, f, g, h = quad(bias, first)
-                    a, b, c, d = a + e, b + f, c + g, d + h
-                    if shape.adds:
-                        e, f, g, h = quad(addend, place)
-                        a, b, c, d = a + e, b + f, c + g, d + h
-                    a = activated(a, shape.alpha, shape.beta)
-                    b = activated(b, shape.alpha, shape.beta)
-                    c = activated(c, shape.alpha, shape.beta)
-                    d = activated(d, shape.alpha, shape.beta)
-                    store_quad(y, written, a, b, c, d)
+                    finish_quad(quad(memory, at * 4), first, place, bias, addend, y, shape)
                 else:
                     for i in range(maps):
-                        value = memory[at * 4 + i] + bias[first + i]
-                        if shape.adds:
-                            value += addend[place + i]
-                        y[written + i] = activated(value, shape.alpha, shape.beta)
+                        finish_cell(
+                            memory[at * 4 + i], first + i, place + i, bias, addend, y, shape
+                        )
 
     return finish

@@ -14,7 +14,7 @@ from numba.cuda.extending import intrinsic
 
 from cnndsl.backends.cuda.shapes.tensor_core import Format, Instruction
 
-FLOAT, I32, VOID = ir.FloatType(), ir.IntType(32), ir.VoidType()
+FLOAT, I32, I64, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
 SHARED = 3  # the address space of shared memory
 
 _ROUNDED = {
@@ -22,6 +22,11 @@ _ROUNDED = {
     "float16": "{ .reg .b16 low, high; cvt.rn.f16.f32 low, $1; cvt.rn.f16.f32 high, $2; "
     "mov.b32 $0, {low, high}; }",
     "bfloat16": "cvt.rn.bf16x2.f32 $0, $2, $1;",
+}
+_UNPACKED = {
+    "float16": "{ .reg .b16 low, high; mov.b32 {low, high}, $2; cvt.f32.f16 $0, low; "
+    "cvt.f32.f16 $1, high; }",
+    "bfloat16": "{ shl.b32 $0, $2, 16; and.b32 $1, $2, 0xFFFF0000; }",
 }
 _PTX_FORMATS = {"tf32": "tf32", "float16": "f16", "bfloat16": "bf16"}
 
@@ -53,11 +58,13 @@ def emitted(results: int) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _operand(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """An argument as emitting functions know it: arrays are pointers, tuples are lists."""
+    """An argument as emitting functions know it: pointers, lists, 64-bit integers, float32."""
     if isinstance(kind, types.Array):
         return context.make_array(kind)(context, builder, value=value).data
     if isinstance(kind, types.BaseTuple):
         return cgutils.unpack_tuple(builder, value)
+    if isinstance(kind, types.Integer):
+        return context.cast(builder, value, kind, types.int64)
     return value
 
 
@@ -76,7 +83,7 @@ class Emitter:
     def load_if(self, memory: Any, start: Any, width: int, valid: Any) -> list[Any]:
         # A place that is surely there is read in its stead, rather than jumped around.
         b = self.builder
-        safe = b.select(valid, start, start.type(0))
+        safe = b.select(valid, start, I64(0))
         loaded = self._load(b.gep(memory, [safe]), width)
         return [b.select(valid, number, self.zero()) for number in loaded]
 
@@ -96,15 +103,41 @@ class Emitter:
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.fma.f32")
         return self.builder.call(function, [a, b, c])
 
+    def plus(self, a: Any, b: Any) -> Any:
+        return self.builder.add(a, I64(b) if isinstance(b, int) else b)
+
+    def times(self, a: Any, b: Any) -> Any:
+        return self.builder.mul(a, b)
+
+    def less(self, a: Any, b: Any) -> Any:
+        return self.builder.icmp_signed("<", a, b)
+
+    def least(self, a: Any, b: Any) -> Any:
+        return self.builder.select(self.less(a, b), a, b)
+
+    def within(self, a: Any, count: Any) -> Any:
+        return self.builder.icmp_unsigned("<", a, count)
+
+    def choice(self, number: Any, choices: Sequence[list[Any]]) -> list[Any]:
+        chosen = choices[-1]
+        for i, other in enumerate(choices[:-1]):
+            here = self.builder.icmp_signed("==", number, I64(i))
+            pairs = zip(other, chosen, strict=True)
+            chosen = [self.builder.select(here, a, b) for a, b in pairs]
+        return chosen
+
+    def when(self, truth: Any, action: Callable[[], None]) -> None:
+        with self.builder.if_then(truth):
+            action()
+
     def case(self, number: Any, cases: Sequence[Callable[[], None]]) -> None:
         for i, write in enumerate(cases):
-            with self.builder.if_then(self.builder.icmp_signed("==", number, number.type(i))):
-                write()
+            self.when(self.builder.icmp_signed("==", number, I64(i)), write)
 
     def copy(self, width: int, shared: Any, at: Any, source: Any, start: Any, valid: Any) -> None:
         b, size = self.builder, 4 * width
         target = b.addrspacecast(b.gep(shared, [at]), FLOAT.as_pointer(SHARED))
-        safe = b.gep(source, [b.select(valid, start, start.type(0))])
+        safe = b.gep(source, [b.select(valid, start, I64(0))])
         # Quads pass by the first cache: no other block reads the same ones soon.
         cache = "cg" if width == 4 else "ca"
         text = (
@@ -126,6 +159,12 @@ class Emitter:
     def rounded(self, form: Format, low: Any, high: Any) -> Any:
         kind = ir.FunctionType(I32, [FLOAT, FLOAT])
         return self.builder.call(ir.InlineAsm(kind, _ROUNDED[form], "=r,f,f"), [low, high])
+
+    def unpacked(self, form: Format, word: Any) -> list[Any]:
+        kind = ir.FunctionType(ir.LiteralStructType([FLOAT, FLOAT]), [I32])
+        assembly = ir.InlineAsm(kind, _UNPACKED[form], "=f,=f,r")
+        pair = self.builder.call(assembly, [word])
+        return [self.builder.extract_value(pair, i) for i in range(2)]
 
     def mma(
         self,
@@ -159,7 +198,7 @@ class Emitter:
 
     def _place(self, memory: Any, start: Any, offset: int) -> Any:
         """The pointer to a float."""
-        return self.builder.gep(memory, [self.builder.add(start, start.type(offset))])
+        return self.builder.gep(memory, [self.builder.add(start, I64(offset))])
 
     def _load(self, place: Any, width: int) -> list[Any]:
         b = self.builder

@@ -75,6 +75,28 @@ class Plain:
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         return a * b + c
 
+    def plus(self, a: int, b: int) -> int:
+        return a + b
+
+    def times(self, a: int, b: int) -> int:
+        return a * b
+
+    def less(self, a: int, b: int) -> bool:
+        return a < b
+
+    def least(self, a: int, b: int) -> int:
+        return min(a, b)
+
+    def within(self, a: int, count: int) -> bool:
+        return 0 <= a < count
+
+    def choice(self, number: int, choices: Sequence[list[Any]]) -> list[Any]:
+        return choices[number]
+
+    def when(self, truth: bool, action: Callable[[], None]) -> None:
+        if truth:
+            action()
+
     def case(self, number: int, cases: Sequence[Callable[[], None]]) -> None:
         cases[number]()
 
@@ -98,6 +120,9 @@ class Plain:
 
     def rounded(self, form: Format, low: Any, high: Any) -> Any:
         return rounded_words(form, np.array([low]), np.array([high]))[0]
+
+    def unpacked(self, form: Format, word: Any) -> list[Any]:
+        return list(factors(form, np.array([word], np.uint32))[0])
 
     def mma(
         self,

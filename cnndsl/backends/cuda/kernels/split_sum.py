@@ -7,13 +7,13 @@ from collections.abc import Callable
 from numba import cuda, float32
 
 from cnndsl.backends.cuda.kernels.device_code import Floats, quotient
-from cnndsl.backends.cuda.kernels.epilogue import activation_function
+from cnndsl.backends.cuda.kernels.finish import finishers
 from cnndsl.backends.cuda.shapes.conv_tile import SplitSumShape
 
 
 def split_sum_kernel(activation: str) -> Callable[..., None]:
     """The kernel that finishes one cell a thread, of `rows * maps`, in `cuda.grid(1)`."""
-    activated = activation_function(activation)
+    finish_cell = finishers(activation).cell
 
     def split_sum(x: Floats, bias: Floats, addend: Floats, y: Floats, shape: SplitSumShape) -> None:
         cell = cuda.grid(1)
@@ -23,10 +23,6 @@ def split_sum_kernel(activation: str) -> Callable[..., None]:
             value = float32(0)
             for split in range(shape.splits):
                 value += x[split * shape.x_split + cell]
-            value += bias[o]
-            place = row * shape.y_pixel + o
-            if shape.adds:
-                value += addend[place]
-            y[place] = activated(value, shape.alpha, shape.beta)
+            finish_cell(value, o, row * shape.y_pixel + o, bias, addend, y, shape)
 
     return split_sum
