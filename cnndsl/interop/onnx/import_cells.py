@@ -9,7 +9,7 @@ import numpy as np
 from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.import_functions import fraction
 from cnndsl.interop.onnx.reading import Array
-from cnndsl.interop.onnx.step import Step, along, number, per_place
+from cnndsl.interop.onnx.step import Step, along, epsilon, number, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
@@ -208,14 +208,14 @@ def import_batch_norm(step: Step) -> View:
     step.require("spatial", 1)
     names = ("weight", "bias", "mean", "variance")
     params = {name: step.constant(i, name) for i, name in enumerate(names, 1)}
-    return along(step, step.view(), 0, BatchNorm(float(step.get("epsilon", 1e-5))), **params)
+    return along(step, step.view(), 0, BatchNorm(epsilon(step)), **params)
 
 
 def import_instance_norm(step: Step) -> View:
     """An `instancenorm` row."""
     step.require_batch()
     params = {"weight": step.constant(1, "weight"), "bias": step.constant(2, "bias")}
-    op = InstanceNorm(float(step.get("epsilon", 1e-5)), True)
+    op = InstanceNorm(epsilon(step), True)
     return along(step, step.view(), 0, op, **params)
 
 
@@ -226,7 +226,7 @@ def import_group_norm(step: Step) -> View:
     arrays = {"weight": step.constant(1, "weight"), "bias": step.constant(2, "bias")}
     # Up to opset 20 a group shares its weight and bias.
     params = {name: np.repeat(a, view.shape[0] // len(a)) for name, a in arrays.items()}
-    return along(step, view, 0, GroupNorm(groups, float(step.get("epsilon", 1e-5))), **params)
+    return along(step, view, 0, GroupNorm(groups, epsilon(step)), **params)
 
 
 def import_layer_norm(step: Step) -> View:
@@ -235,15 +235,16 @@ def import_layer_norm(step: Step) -> View:
     view, rank = step.view(), len(step.view().shape)
     axis = step.axis(int(step.get("axis", -1)), rank)
     weight, bias = step.constant(1, "weight"), step.optional(2, "bias")
-    epsilon = float(step.get("epsilon", 1e-5))
     params = {"weight": weight} | ({} if bias is None else {"bias": bias})
     if axis == rank - 1:
         over = None if rank == 1 else "maps"
-        return along(step, view, axis, LayerNorm(epsilon, over, bias=bias is not None), **params)
+        return along(
+            step, view, axis, LayerNorm(epsilon(step), over, bias=bias is not None), **params
+        )
     if axis or rank != 3:
         raise Unsupported("it normalizes several axes together, but not all")
     cells = {name: a.reshape(view.shape).transpose(1, 2, 0) for name, a in params.items()}
-    op = LayerNorm(epsilon, "image", bias=bias is not None)
+    op = LayerNorm(epsilon(step), "image", bias=bias is not None)
     return step.builder.view(step.add(op, step.builder.image(view), params=cells))
 
 

@@ -136,6 +136,15 @@ def along(step: Step, view: View, axis: int, op: Op, **params: Array) -> View:
     return made if front is view else made.transposed(back)
 
 
+def epsilon(step: Step) -> float:
+    """
+    A normalization's epsilon, to six digits.
+
+    That is all that a float32 variance keeps of it: exporters write 1.0000001e-05 for 1e-05.
+    """
+    return float(f"{float(step.get('epsilon', 1e-5)):.6g}")
+
+
 def number(array: Array | None) -> float | None:
     """A constant of one number, as a decimal."""
     return None if array is None else round_float(float(array.reshape(-1)[0]))
