@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnndsl.frontend.load import load_network
-from cnndsl.frontend.write import write_table
+from cnndsl.frontend.write import write_folded_table
 from cnndsl.interop.foreign.converting import convert_weights as convert
 from cnndsl.interop.foreign.layers import Layout
 from cnndsl.interop.foreign.pairs import read_pairs
@@ -104,6 +104,7 @@ def network_of(
     imported: Imported, name: str, comment: str = "", limits: Limits | None = None
 ) -> ImportedNetwork:
     """An imported graph as a checked network: it is written as a table, and that is read."""
-    text = write_table(name, imported.graph, comment)
-    network = load_network(Source(f"{name}.cnn", text), limits)
-    return ImportedNetwork(network, take_weights(imported.weights, network.param_table))
+    table = write_folded_table(name, imported.graph, comment)
+    network = load_network(Source(f"{name}.cnn", table.text), limits)
+    weights = table.renamed(imported.weights)
+    return ImportedNetwork(network, take_weights(weights, network.param_table))
