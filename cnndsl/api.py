@@ -23,7 +23,7 @@ from cnndsl.model import Model
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.source import Source
 from cnndsl.targets import thread_count
-from cnndsl.types import DenseWeights, Numerics
+from cnndsl.types import DenseWeights, Numerics, Options, Precision
 
 PathLike = str | os.PathLike[str]
 WeightsLike = PathLike | Mapping[str, Any]
@@ -72,6 +72,7 @@ def compile(
     threads: int | None = None,
     numerics: Numerics = "fast",
     dense_weights: DenseWeights = "float32",
+    precision: Precision = "float32",
     limits: Limits | None = None,
 ) -> Model:
     """
@@ -83,6 +84,8 @@ def compile(
     `numerics="strict"` allows only kernels that sum products as the operators define them.
     `dense_weights="bfloat16"` or `"int8"` keeps fewer bits of dense rows' weights: less exact, and
     faster where one image's time is that of reading them. `Model.weights` stay as they are.
+    `precision="tf32"`, `"float16"` or `"bfloat16"` rounds the factors of products for the target
+    cuda's tensor cores; sums stay float32.
     Raises `CnnError`.
 
     >>> model = compile("lenet5", seed=0)
@@ -92,7 +95,8 @@ def compile(
     network = spec if isinstance(spec, Network) else parse(spec, limits=limits)
     checked = _weights(network, weights, seed)
     labels = read_labels(network)
-    compilation = Compilation(network, target, numerics, dense_weights)
+    options = Options(numerics, dense_weights, precision)
+    compilation = Compilation(network, target, options)
     count = thread_count(threads)
     return Model(
         lambda: network,
@@ -102,8 +106,7 @@ def compile(
         executable=compilation.executable(checked, count),
         target=target,
         threads=count,
-        numerics=numerics,
-        dense_weights=dense_weights,
+        options=options,
     )
 
 

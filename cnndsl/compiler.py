@@ -18,10 +18,10 @@ from cnndsl.passes.pipeline import optimised
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import format_plan
-from cnndsl.targets import find_backend
-from cnndsl.types import DenseWeights, Numerics
+from cnndsl.targets import USUAL, find_backend
+from cnndsl.types import Options
 
-STAGES = ("graph", "plan", "python", "llvm", "asm")
+STAGES = ("graph", "plan", "python", "llvm", "asm", "ptx")
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,12 @@ class Compilation:
 
     network: Network
     target: str = "cpu"
-    numerics: Numerics = "fast"
-    dense_weights: DenseWeights = "float32"
+    options: Options = USUAL
 
     @cached_property
     def backend(self) -> Backend | Interpreter:
         """The target."""
-        return find_backend(self.target, self.numerics, self.dense_weights)
+        return find_backend(self.target, self.options)
 
     @cached_property
     def graph(self) -> Graph:

@@ -14,7 +14,7 @@ from cnndsl.model import Model
 from cnndsl.prepared import Prepared, find_prepared, keep_prepared
 from cnndsl.source import Source
 from cnndsl.targets import find_backend, thread_count
-from cnndsl.types import DenseWeights, Numerics
+from cnndsl.types import DenseWeights, Numerics, Options, Precision
 
 if TYPE_CHECKING:
     from cnndsl.ir.network import Network
@@ -27,22 +27,24 @@ def load(
     threads: int | None = None,
     numerics: Numerics = "fast",
     dense_weights: DenseWeights = "float32",
+    precision: Precision = "float32",
 ) -> Model:
     """
     Read a compiled model that `Model.save` or `cnndsl compile` wrote.
 
-    `target`, `threads`, `numerics` and `dense_weights` are as for `cnndsl.compile`: the file knows
-    nothing of them, and holds all weights as they are.
+    All else is as for `cnndsl.compile`: the file knows nothing of it, and holds all weights as they
+    are.
     Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
     """
     file = Path(path)
     artifact = read_artifact(file)
-    backend = find_backend(target, numerics, dense_weights)
+    options = Options(numerics, dense_weights, precision)
+    backend = find_backend(target, options)
     count = thread_count(threads)
     source = Source(str(file), artifact.text)
     network = partial(_network, source)
     if isinstance(backend, Backend):
-        prepared = _prepared(artifact, backend, source)
+        prepared = _prepared(artifact, backend, options, source)
         weights = check_weights(artifact.weights, prepared.params, str(file))
         executable = backend.load(Request(prepared.plan, weights, count))
         signature = prepared.signature
@@ -59,12 +61,11 @@ def load(
         executable=executable,
         target=target,
         threads=count,
-        numerics=numerics,
-        dense_weights=dense_weights,
+        options=options,
     )
 
 
-def _prepared(artifact: Artifact, backend: Backend, source: Source) -> Prepared:
+def _prepared(artifact: Artifact, backend: Backend, options: Options, source: Source) -> Prepared:
     """The plan and what belongs to it: from the cache, or made and kept there."""
     fingerprint = backend.fingerprint()
     prepared = find_prepared(artifact.text, fingerprint)
@@ -73,7 +74,7 @@ def _prepared(artifact: Artifact, backend: Backend, source: Source) -> Prepared:
         from cnndsl.compiler import Compilation
 
         network = _network(source)
-        plan = Compilation(network, backend.name, backend.numerics, backend.dense_weights).plan
+        plan = Compilation(network, backend.name, options).plan
         prepared = Prepared(plan, network.param_table, network.signature)
         keep_prepared(artifact.text, fingerprint, prepared)
     return prepared

@@ -16,7 +16,7 @@ from cnndsl.batches import as_batches, in_order
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ir.signature import Shape, Signature, only
 from cnndsl.ops.input import Input
-from cnndsl.types import DenseWeights, Numerics
+from cnndsl.types import Options
 
 if TYPE_CHECKING:  # a model that was found compiled spares the graph library until it is asked
     from cnndsl.ir.network import Network
@@ -43,8 +43,7 @@ class Model:
         executable: Executable,
         target: str,
         threads: int,
-        numerics: Numerics,
-        dense_weights: DenseWeights,
+        options: Options,
     ) -> None:
         self._network = network
         self.signature = signature
@@ -55,10 +54,8 @@ class Model:
         """The classes' names, where the input row names a file of them."""
         self.target = target
         self.threads = threads
-        self.numerics: Numerics = numerics
-        """Whether only kernels that sum products as the operators define them run: `strict`."""
-        self.dense_weights: DenseWeights = dense_weights
-        """What is kept of dense rows' weights where the model runs."""
+        self.options = options
+        """How exactly it computes: `numerics`, `dense_weights` and `precision`."""
         self.inputs = signature.input_shapes
         """One image of each input by its row's name, in the row's layout and in the rows' order."""
         self.outputs = signature.output_shapes
@@ -92,10 +89,8 @@ class Model:
             ", ".join("x".join(map(str, shape)) for shape in shapes.values())
             for shapes in (self.inputs, self.outputs)
         )
-        strict = ", strict" if self.numerics == "strict" else ""
-        narrow = f", {self.dense_weights}" if self.dense_weights != "float32" else ""
-        options = f"{self.target}, threads={self.threads}{strict}{narrow}"
-        return f"<cnndsl.Model {' -> '.join(ends)}, {options}>"
+        how = f"{self.target}, threads={self.threads}{self.options}"
+        return f"<cnndsl.Model {' -> '.join(ends)}, {how}>"
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """

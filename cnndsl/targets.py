@@ -8,26 +8,33 @@ from difflib import get_close_matches
 
 from cnndsl.backends.protocol import Backend, Interpreter
 from cnndsl.errors import CnnError, TargetError
-from cnndsl.types import DENSE_WEIGHTS, NUMERICS, DenseWeights, Numerics
+from cnndsl.types import DENSE_WEIGHTS, NUMERICS, PRECISIONS, Options, Precision
 
-TARGETS = ("cpu", "reference")
+USUAL = Options()
+TARGETS = ("cpu", "cuda", "reference")
 
 
-def find_backend(
-    target: str, numerics: Numerics = "fast", dense_weights: DenseWeights = "float32"
-) -> Backend | Interpreter:
+def find_backend(target: str, options: Options = USUAL) -> Backend | Interpreter:
     """
-    The target of that name, which chooses kernels as `numerics` says. Raises `TargetError`.
+    The target of that name, which computes as `options` say.
 
-    The reference computes by the definitions, whatever `numerics` and `dense_weights` allow.
+    The reference computes by the definitions, whatever they allow. Raises `TargetError`, also for
+    an option that the target has not.
     """
-    _check_option("numerics", numerics, NUMERICS)
-    _check_option("dense weights", dense_weights, DENSE_WEIGHTS)
+    _check_option("numerics", options.numerics, NUMERICS)
+    _check_option("dense weights", options.dense_weights, DENSE_WEIGHTS)
+    _check_option("precision", options.precision, PRECISIONS)
     # Imported where they are asked for: a target brings what it needs and no other does.
     if target == "cpu":
         from cnndsl.backends.cpu.backend import CpuBackend
 
-        return CpuBackend(numerics=numerics, dense_weights=dense_weights)
+        _refuse_precision(target, options.precision)
+        return CpuBackend(numerics=options.numerics, dense_weights=options.dense_weights)
+    if target == "cuda":
+        from cnndsl.backends.cuda.backend import CudaBackend
+
+        _refuse_combination(options)
+        return CudaBackend(precision=options.precision)
     if target == "reference":
         from cnndsl.backends.reference.backend import ReferenceBackend
 
@@ -45,6 +52,32 @@ def _check_option(name: str, value: str, known: Sequence[str]) -> None:
         *first, last = known
         raise TargetError(
             f"there is no {name} {value!r}; there is {', '.join(first)} and {last}", code="E702"
+        )
+
+
+def _refuse_precision(target: str, precision: Precision) -> None:
+    if precision != "float32":
+        raise TargetError(
+            f"the target {target} computes products in float32, not in {precision}",
+            code="E702",
+            fixes=["the target cuda"],
+        )
+
+
+def _refuse_combination(options: Options) -> None:
+    """Raise `TargetError` for what the target cuda does not do."""
+    if options.dense_weights != "float32":
+        raise TargetError(
+            f"the target cuda does not keep dense weights in {options.dense_weights}",
+            code="E702",
+            fixes=["precision float16 or bfloat16, which halves them", "the target cpu"],
+        )
+    if options.numerics == "strict" and options.precision != "float32":
+        raise TargetError(
+            f"strict numerics sum the products of the definition, and {options.precision} rounds "
+            "their factors",
+            code="E702",
+            fixes=["precision float32", "numerics fast"],
         )
 
 

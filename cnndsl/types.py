@@ -45,6 +45,27 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """How exactly a target computes."""
+
+    numerics: Numerics = "fast"
+    dense_weights: DenseWeights = "float32"
+    precision: Precision = "float32"
+
+    def __str__(self) -> str:
+        """
+        Those that are not as usual, each behind a comma.
+
+        >>> str(Options()), str(Options("strict", precision="tf32"))
+        ('', ', strict, precision=tf32')
+        """
+        strict = ", strict" if self.numerics == "strict" else ""
+        narrow = f", dense_weights={self.dense_weights}" if self.dense_weights != "float32" else ""
+        rounded = f", precision={self.precision}" if self.precision != "float32" else ""
+        return f"{strict}{narrow}{rounded}"
+
+
+@dataclass(frozen=True, slots=True)
 class TensorType:
     """
     An element type and the static shape of one image's tensor.

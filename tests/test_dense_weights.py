@@ -13,6 +13,7 @@ from cnndsl.cli.narrowing import narrowing_change
 from cnndsl.cli.row_errors import relative_error
 from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
+from cnndsl.types import Options
 
 pytestmark = pytest.mark.cache
 
@@ -56,12 +57,12 @@ def test_a_model_computes_with_what_its_weights_stand_for(kept, threads):
     whole = cnndsl.compile(net, seed=1, threads=threads)
     assert 1e-5 < relative_error(model(x), whole(x)) < 5e-2
     np.testing.assert_array_equal(model.weights["F3.weight"], whole.weights["F3.weight"])
-    assert repr(model).endswith(f", {kept}>")
+    assert repr(model).endswith(f", dense_weights={kept}>")
 
 
 @each_kind
 def test_only_dense_rows_keep_fewer_bits(kept):
-    steps = Compilation(cnndsl.parse(text=TABLE), dense_weights=kept).plan.steps
+    steps = Compilation(cnndsl.parse(text=TABLE), options=Options(dense_weights=kept)).plan.steps
     kernels = {step.row: step.kernel for step in steps if step.kernel.startswith(("dense", "conv"))}
     assert kernels == {"C1": "conv_direct", "F3": f"dense_{kept}", "Out": f"dense_{kept}"}
 

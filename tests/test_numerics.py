@@ -23,6 +23,7 @@ from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.window import Padding
+from cnndsl.types import Options
 
 pytestmark = pytest.mark.cache
 
@@ -37,7 +38,7 @@ C2     conv     4     24x24  1x1     1       valid
 
 
 def kernels(numerics):
-    plan = Compilation(cnndsl.parse(text=TEXT), numerics=numerics).plan
+    plan = Compilation(cnndsl.parse(text=TEXT), options=Options(numerics)).plan
     return [step.kernel for step in plan.steps if step.node.startswith("C")]
 
 

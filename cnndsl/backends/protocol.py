@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import DenseWeights, Numerics, TensorType
+from cnndsl.types import TensorType
 
 if TYPE_CHECKING:  # a cached model runs without its graph, and spares the import of networkx
     from cnndsl.ir.network import Network
@@ -54,16 +54,6 @@ class Backend(Protocol):
         """What users call it."""
         ...
 
-    @property
-    def numerics(self) -> Numerics:
-        """How it chooses kernels."""
-        ...
-
-    @property
-    def dense_weights(self) -> DenseWeights:
-        """What it keeps of dense rows' weights."""
-        ...
-
     def fingerprint(self) -> bytes:
         """What its choices depend on besides the network: its code, the machine, its options."""
         ...
@@ -77,7 +67,7 @@ class Backend(Protocol):
         ...
 
     def emit(self, plan: Plan, stage: str) -> str:
-        """A stage below the plan as text: `python`, `llvm` or `asm`. Raises `TargetError`."""
+        """A stage below the plan as text, such as `python`. Raises `TargetError`."""
         ...
 
 

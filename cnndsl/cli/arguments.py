@@ -11,7 +11,7 @@ from typing import TypeVar
 from cnndsl.cli.findings import FORMATS
 from cnndsl.errors import CnnError, FileError
 from cnndsl.limits import Limits, parse_bytes
-from cnndsl.types import DENSE_WEIGHTS, NUMERICS
+from cnndsl.types import DENSE_WEIGHTS, NUMERICS, PRECISIONS, Options
 
 Value = TypeVar("Value")
 
@@ -77,6 +77,17 @@ def add_dense_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """What the factors of products are rounded to."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="what cuda rounds the factors of products to, which its tensor cores then multiply "
+        "(default: float32)",
+    )
+
+
 def refusing(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """A reader of an argument, whose refusal is a mistake in the command."""
 
@@ -99,6 +110,11 @@ def positive(text: str) -> int:
 def positives(text: str) -> list[int]:
     """Positive whole numbers separated by commas, as argparse reads arguments."""
     return [positive(part) for part in text.split(",")]
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """How exactly the arguments ask a target to compute."""
+    return Options(args.numerics, args.dense_weights, args.precision)
 
 
 def limits_of(args: argparse.Namespace) -> Limits:

@@ -12,6 +12,7 @@ from cnndsl.cli.arguments import (
     add_limits,
     add_spec,
     limits_of,
+    options_of,
 )
 from cnndsl.cli.models import add_machine, add_weights, weights_of
 from cnndsl.cli.specs import load_spec
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     network = load_spec(args.spec, limits_of(args))
     terminal.report(network.warnings, args.format)
     if args.emit is not None:
-        compilation = Compilation(network, args.target, args.numerics, args.dense_weights)
+        compilation = Compilation(network, args.target, options_of(args))
         terminal.write(f"{compilation.emit(args.emit).rstrip()}\n")
         if args.output is None:
             return 0
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         threads=args.threads,
         numerics=args.numerics,
         dense_weights=args.dense_weights,
+        precision=args.precision,
     )
     path = Path(args.output or _default_output(args.spec, network.name))
     model.save(path)

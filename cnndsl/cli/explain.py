@@ -20,7 +20,7 @@ from cnndsl.ops.text import format_op
 from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 from cnndsl.source import text_cells
 from cnndsl.targets import TARGETS
-from cnndsl.types import NUMERICS, Numerics
+from cnndsl.types import NUMERICS, Numerics, Options
 
 EPILOG = """\
 examples:
@@ -159,11 +159,11 @@ def _kernels(
 ) -> tuple[str, ...]:
     """The steps of the plan that some rows became, or why there are none."""
     try:
-        steps = Compilation(network, target, numerics).plan.steps
+        steps = Compilation(network, target, Options(numerics)).plan.steps
         others = {
             other: {
                 step.node: step.kernel
-                for step in Compilation(network, target, other).plan.steps
+                for step in Compilation(network, target, Options(other)).plan.steps
                 if step.kernel not in (COPY, ZERO_HALO)
             }
             for other in NUMERICS

@@ -28,7 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     add_limits(parser)
     # Nothing is run: the network and its weights are all that is needed.
-    parser.set_defaults(target="reference", threads=1, numerics="strict", dense_weights="float32")
+    parser.set_defaults(
+        target="reference",
+        threads=1,
+        numerics="strict",
+        dense_weights="float32",
+        precision="float32",
+    )
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:

@@ -81,7 +81,7 @@ def measure_layers(model: Model, batches: Sequence[int], seconds: float) -> list
     Raises `TargetError` for a target without a plan, or without a clock.
     """
     network, threads = model.network, model.threads
-    compilation = Compilation(network, model.target, model.numerics, model.dense_weights)
+    compilation = Compilation(network, model.target, model.options)
     profiler = compilation.backend
     if not isinstance(profiler, Profiler):
         raise TargetError(

@@ -10,6 +10,7 @@ from cnndsl.cli.arguments import (
     COMPILED,
     add_dense_weights,
     add_numerics,
+    add_precision,
     limits_of,
     positive,
     positives,
@@ -47,6 +48,7 @@ def add_machine(parser: argparse.ArgumentParser, *, several: bool = False) -> No
     )
     add_numerics(parser)
     add_dense_weights(parser)
+    add_precision(parser)
 
 
 def weights_of(
@@ -96,6 +98,7 @@ def open_model(args: argparse.Namespace) -> Model:
             threads=args.threads,
             numerics=args.numerics,
             dense_weights=args.dense_weights,
+            precision=args.precision,
         )
 
     from cnndsl.api import compile
@@ -111,4 +114,5 @@ def open_model(args: argparse.Namespace) -> Model:
         threads=args.threads,
         numerics=args.numerics,
         dense_weights=args.dense_weights,
+        precision=args.precision,
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnndsl.cli.row_errors import Inputs, outputs_of, relative_error
 from cnndsl.compiler import Compilation
 from cnndsl.model import Model
+from cnndsl.types import Options
 
 IMAGES = 64
 """Random images that are classified twice, where none are given."""
@@ -49,7 +50,7 @@ class Change:
 
 def narrowing_change(model: Model, inputs: Inputs) -> Change:
     """Compare a model with itself on float32 weights, image by image."""
-    compilation = Compilation(model.network, model.target, model.numerics)
+    compilation = Compilation(model.network, model.target, Options(model.options.numerics))
     whole = compilation.executable(model.weights, model.threads)
     # One by one, whatever the number: the memory of a batch is not needed.
     images = [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]

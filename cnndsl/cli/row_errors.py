@@ -73,7 +73,7 @@ def row_errors(
     rewritten graph, and for each node of it the same kernel, so the same bits. `advance` is told of
     each row that is done. Raises `TargetError` for a target that makes no plans.
     """
-    compilation = Compilation(model.network, model.target, model.numerics, model.dense_weights)
+    compilation = Compilation(model.network, model.target, model.options)
     backend, graph = compilation.backend, compilation.graph
     if not isinstance(backend, Backend):
         raise TargetError(

@@ -19,7 +19,7 @@ from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import InputError, LimitError
 from cnndsl.limits import format_bytes
 from cnndsl.model import Model
-from cnndsl.types import DenseWeights
+from cnndsl.types import DenseWeights, Precision
 
 EPILOG = f"""\
 examples:
@@ -33,14 +33,20 @@ from it over the reference's largest absolute value, in that row; it includes wh
 brought. Each row's values are read from a network that ends with it and is compiled like the whole
 one. The output is compared with the reference of the table as it is written, before any rewriting.
 
-With --dense-weights other than float32 it is also said what that changes: the output, and the best
-class of the images given or of {IMAGES} random ones.
+With --dense-weights or --precision other than float32 it is also said what that changes: the
+output, and the best class of the images given or of {IMAGES} random ones.
 
 Without weights, those shipped with the spec, or random ones of seed 0. Without --input, images of
 standard normal numbers. Exit status 1 where the output's error is beyond --tolerance."""
 
-TOLERANCES: Mapping[DenseWeights, float] = {"float32": 1e-4, "bfloat16": 2e-2, "int8": 5e-2}
-"""The largest error of the output that is fine unless told otherwise, by what weights keep."""
+TOLERANCES: Mapping[DenseWeights | Precision, float] = {
+    "float32": 1e-4,
+    "tf32": 1e-2,
+    "float16": 1e-2,
+    "bfloat16": 5e-2,
+    "int8": 5e-2,
+}
+"""The largest error of the output that is fine unless told otherwise, by what factors keep."""
 REFERENCES = ("reference",)
 _HEADINGS = ("row", "computes", "kernel", "largest", "error", "")
 _NUMBERS = ("largest", "error")
@@ -79,7 +85,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if not given and shipped_weights(args.model) is None:
         args.seed = 0
     if args.tolerance is None:
-        args.tolerance = TOLERANCES[args.dense_weights]
+        args.tolerance = max(TOLERANCES[args.dense_weights], TOLERANCES[args.precision])
     model = open_model(args)
     inputs = _inputs(model, args)
     with terminal.progress("rows", len(model.network.ir.nodes)) as progress:
@@ -92,7 +98,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     else:
         _print(rows, errors, first, args.tolerance, terminal)
         if change is not None:
-            terminal.say(f"{model.dense_weights} {change}")
+            terminal.say(f"{_narrowed(model)} {change}")
     return int(not max(errors.values()) <= args.tolerance)
 
 
@@ -116,11 +122,17 @@ def _random(model: Model, batch: int, seed: int | None) -> Inputs:
 
 def _change(model: Model, inputs: Inputs, args: argparse.Namespace) -> Change | None:
     """What fewer bits change, for the images of files or for enough random ones."""
-    if model.dense_weights == "float32":
+    if _narrowed(model) == "float32":
         return None
     if args.input is None:
         inputs = _random(model, IMAGES, args.seed)
     return narrowing_change(model, inputs)
+
+
+def _narrowed(model: Model) -> str:
+    """What is kept of factors that are rounded, or float32."""
+    options = model.options
+    return options.dense_weights if options.precision == "float32" else options.precision
 
 
 def _check_memory(model: Model, batch: int, limit: int) -> None:
@@ -174,8 +186,7 @@ def _as_json(
         "model": args.model,
         "against": args.against,
         "target": model.target,
-        "numerics": model.numerics,
-        "dense_weights": model.dense_weights,
+        **asdict(model.options),
         "beside_float32": asdict(change) if change else None,
         "tolerance": args.tolerance,
         "rows": [{**asdict(row), "error": _number(row.error)} for row in rows],

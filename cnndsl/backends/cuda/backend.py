@@ -19,7 +19,7 @@ from cnndsl.ir.bind import bound_params
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import COPY, Plan, Step
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import DenseWeights, Numerics, TensorType
+from cnndsl.types import Precision, TensorType
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,18 @@ class CudaBackend:
     """Compiled kernels, launched as one graph on a device, or run by the simulator."""
 
     name: str = "cuda"
-    numerics: Numerics = "fast"
-    dense_weights: DenseWeights = "float32"
+    precision: Precision = "float32"
 
     def fingerprint(self) -> bytes:
         """A digest of this backend's code, of its compilers and its options."""
-        options = f"{self.numerics} {self.dense_weights}"
-        return hashlib.sha256(fingerprint() + options.encode()).digest()
+        return hashlib.sha256(fingerprint() + self.precision.encode()).digest()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
         # Imported here: a model that is found planned needs only what runs it.
         from cnndsl.backends.cuda.strategy import choose
 
-        return choose(node, operands)
+        return choose(node, operands, self.precision)
 
     def load(self, request: Request) -> CudaExecutable:
         """
