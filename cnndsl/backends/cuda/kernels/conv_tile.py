@@ -64,7 +64,8 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
         steps = min(shape.steps, shape.slices - first_slice)
         u, v, c = tap_at(first_slice * depth + thread % vectors * vector, shape)
         first_map = group * shape.group_in
-        panel = group * shape.panel + first_slice * slice_rows * shape.panel_columns + first_column
+        first_word = first_slice * slice_rows * shape.panel_columns
+        panel = int32(group * shape.panel + first_word + first_column)
         there = shape.panel_columns - first_column
         writing = 0
         for fetched in range(stages - 1):
@@ -73,7 +74,7 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
                 fetch_right(memory, writing + right_factor, weight, panel, there, shape, thread)
             commit()
             u, v, c = next_tap(u, v, c, depth, shape)
-            panel += slice_rows * shape.panel_columns
+            panel = int32(panel + slice_rows * shape.panel_columns)
             writing += stage
 
         left, right, reading = left_start(thread), right_factor + right_start(thread), 0
@@ -87,7 +88,7 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
                 fetch_right(memory, writing + right_factor, weight, panel, there, shape, thread)
             commit()
             u, v, c = next_tap(u, v, c, depth, shape)
-            panel += slice_rows * shape.panel_columns
+            panel = int32(panel + slice_rows * shape.panel_columns)
             sums = multiply(memory, left + reading, right + reading, sums)
             writing = reading
             reading = 0 if reading == last_stage else reading + stage
@@ -134,19 +135,19 @@ def tap_at(k: int, shape: ConvTileShape) -> tuple[int, int, int]:
     """Row, column and input map of a tap."""
     tap = quotient(k, shape.group_in)
     u = quotient(tap, shape.kernel_width)
-    return u, tap - u * shape.kernel_width, k - tap * shape.group_in
+    return u, int32(tap - u * shape.kernel_width), int32(k - tap * shape.group_in)
 
 
 @inlined
 def next_tap(u: int, v: int, c: int, depth: int, shape: ConvTileShape) -> tuple[int, int, int]:
     """The tap `depth` further along k."""
-    c += depth
+    c = int32(c + depth)
     while c >= shape.group_in:
-        c -= shape.group_in
-        v += 1
+        c = int32(c - shape.group_in)
+        v = int32(v + 1)
         if v == shape.kernel_width:
-            v = 0
-            u += 1
+            v = int32(0)
+            u = int32(u + 1)
     return u, v, c
 
 
@@ -171,15 +172,16 @@ def _left_fetcher(tile: Tile, copy: Callable[..., None]) -> Callable[..., None]:
         thread: int,
     ) -> None:
         first = quotient(thread, vectors)
-        down, along = u * shape.dilation_height, v * shape.dilation_width
-        offset = first_map + down * shape.x_row + along * shape.x_pixel + c
+        down, along = int32(u * shape.dilation_height), int32(v * shape.dilation_width)
+        offset = int32(first_map + down * shape.x_row + along * shape.x_pixel + c)
         target = start + first * pitch + (thread - first * vectors) * vector
         for number in range(count):
             at = (first + number * rows_apart) * PLACE_INTS
-            i, j = places[at + 1] + down, places[at + 2] + along
+            i, j = int32(places[at + 1] + down), int32(places[at + 2] + along)
             inside = (i >= 0) & (i < shape.height) & (j >= 0) & (j < shape.width)
             valid = inside & (u < shape.kernel_height)
-            copy(memory, target + number * (rows_apart * pitch), x, places[at] + offset, valid)
+            source = int32(places[at] + offset)
+            copy(memory, target + number * (rows_apart * pitch), x, source, valid)
 
     return fetch_left
 
@@ -205,7 +207,7 @@ def _right_fetcher(tile: Tile, copy_quad: Callable[..., None]) -> Callable[..., 
             k = quotient(at, quads)
             column = (at - k * quads) * 4
             if at < all_quads:
-                source = panel + k * shape.panel_columns + column
+                source = int32(panel + k * shape.panel_columns + column)
                 copy_quad(memory, start + k * pitch + column, weight, source, column < there)
 
     return fetch_right
