@@ -10,8 +10,9 @@ from cpu_kernel_driver import cells
 from test_cpu_kernels_winograd import Problem
 
 import cnndsl
-from cnndsl.backends.cpu.lowering import conv as conv_lowering
-from cnndsl.backends.cpu.lowering.conv import choose_conv
+from cnndsl.backends.cpu.conv_choice import ConvChooser
+from cnndsl.backends.cpu.lowering import candidates
+from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.conv_winograd import SIDE, weight_matrix
 from cnndsl.backends.cpu.lowering.winograd_error import (
@@ -19,6 +20,7 @@ from cnndsl.backends.cpu.lowering.winograd_error import (
     input_matrix,
     output_matrix,
 )
+from cnndsl.backends.cpu.times import Times
 from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
 from cnndsl.ops.conv import Conv
@@ -78,19 +80,20 @@ def test_the_command_line_says_which_kernel_runs_and_which_would(capsys, monkeyp
 # ---- the gate
 
 
-def choice(maps, **options):
-    return choose_conv(Conv(64, (3, 3), padding=Padding("same")), (24, 24, maps), **options).kernel
+def choice(maps, numerics="fast"):
+    work = ConvWork.of(Conv(64, (3, 3), padding=Padding("same")), (24, 24, maps))
+    return ConvChooser(numerics, Times()).chosen(work).kernel
 
 
 def test_rows_of_few_maps_are_summed_plainly():
-    assert error_ratio(3, 12) > conv_lowering.MOST_ERROR_RATIO > error_ratio(3, 16)
+    assert error_ratio(3, 12) > candidates.MOST_ERROR_RATIO > error_ratio(3, 16)
     assert choice(16) == "conv_winograd"
     assert choice(12) == "conv_direct"
     assert choice(16, numerics="strict") == "conv_direct"
 
 
 def test_a_row_keeps_winograd_only_within_the_bound(monkeypatch):
-    monkeypatch.setattr(conv_lowering, "MOST_ERROR_RATIO", error_ratio(3, 64) * 1.001)
+    monkeypatch.setattr(candidates, "MOST_ERROR_RATIO", error_ratio(3, 64) * 1.001)
     assert choice(64) == "conv_winograd"
     assert choice(48) == "conv_direct"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from cnndsl.backends.choosing import Considered, Placed, Tuned
 from cnndsl.backends.cpu.executable import CpuExecutable
 from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
@@ -16,6 +18,7 @@ from cnndsl.backends.cpu.lowering.call import Field, Lowered
 from cnndsl.backends.cpu.program import kernels_of
 from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.steps.shared import Params
+from cnndsl.backends.cpu.times import Times, kept_times
 from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
 from cnndsl.interop.pages import release
@@ -34,17 +37,41 @@ class CpuBackend:
     numerics: Numerics = "fast"
     dense_weights: DenseWeights = "float32"
 
+    @cached_property
+    def times(self) -> Times:
+        """What was measured on this machine, when this backend was first asked."""
+        return kept_times()
+
     def fingerprint(self) -> bytes:
-        """A digest of this backend's code, of the compiler, of the processor and its options."""
-        options = f"{self.numerics} {self.dense_weights}"
-        return hashlib.sha256(fingerprint() + options.encode()).digest()
+        """A digest of the code, the compiler, the processor, the options and what was measured."""
+        options = f"{self.numerics} {self.dense_weights} "
+        return hashlib.sha256(fingerprint() + options.encode() + self.times.digest).digest()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
         # Imported here, as below: a model that is found planned needs only what runs it.
         from cnndsl.backends.cpu.strategy import choose
 
-        return choose(node, operands, self.numerics, self.dense_weights)
+        return choose(node, operands, self.numerics, self.dense_weights, self.times)
+
+    def considered(self, node: Node, operands: tuple[TensorType, ...]) -> tuple[Considered, ...]:
+        """All algorithms for a node, the chosen one first; none where there is no choice."""
+        from cnndsl.backends.cpu.conv_choice import ConvChooser
+        from cnndsl.backends.cpu.strategy import conv_work
+
+        work = conv_work(node, operands)
+        return ConvChooser(self.numerics, self.times).considered(work) if work else ()
+
+    def tune(self, nodes: Sequence[Placed], advance: Callable[[int], None]) -> Tuned:
+        """Measure, in another process, what is not known yet, and keep it for later choices."""
+        from cnndsl.backends.cpu.strategy import conv_work
+        from cnndsl.backends.cpu.tuning import tune, with_a_choice
+
+        works = with_a_choice([work for node in nodes if (work := conv_work(*node))])
+        missing = [work for work in works if not self.times.of(work.name)]
+        if missing:
+            tune(missing, advance)
+        return Tuned(len(missing), len(works) - len(missing))
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from cnndsl.backends.cpu.lowering.conv import choose_conv
+from cnndsl.backends.cpu.conv_choice import ConvChooser
+from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.transposed import transposed_halo
+from cnndsl.backends.cpu.times import Times
 from cnndsl.backends.filters import as_conv
 from cnndsl.errors import TargetError
 from cnndsl.ir.node import Node
@@ -43,14 +45,18 @@ def choose(
     operands: tuple[TensorType, ...],
     numerics: Numerics = "fast",
     dense_weights: DenseWeights = "float32",
+    times: Times | None = None,
 ) -> Choice:
-    """How to run a node. Raises `TargetError` for an operator without a kernel."""
+    """
+    How to run a node. `times` are what was measured on this machine.
+
+    Raises `TargetError` for an operator without a kernel.
+    """
     match node.op:
-        case Conv() | Depthwise() | Separable() as op:
-            height, width = operands[0].height_width
-            conv = as_conv(op, operands[0].maps)
-            assert conv is not None
-            return choose_conv(conv, (height, width, operands[0].maps), numerics)
+        case Conv() | Depthwise() | Separable():
+            work = conv_work(node, operands)
+            assert work is not None
+            return ConvChooser(numerics, times or Times()).chosen(work).choice
         case ConvTranspose() as op:
             return Choice("conv_transpose", halo=transposed_halo(op, operands[0].height_width))
         case Dense():
@@ -94,3 +100,12 @@ def choose(
             raise TargetError(
                 f"the target cpu has no kernel for {op.row_type}", span=node.span, row=node.row
             )
+
+
+def conv_work(node: Node, operands: tuple[TensorType, ...]) -> ConvWork | None:
+    """The convolution that a node is, if it is one."""
+    if not operands or not operands[0].is_image:
+        return None
+    (height, width), maps = operands[0].height_width, operands[0].maps
+    conv = as_conv(node.op, maps)
+    return ConvWork.of(conv, (height, width, maps)) if conv else None

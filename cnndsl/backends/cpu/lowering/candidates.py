@@ -1,0 +1,131 @@
+"""The algorithms for a convolution: which of them can compute it, and which are exact enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cnndsl.backends.cpu.lowering.conv import conv_shape
+from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, most_maps
+from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv
+from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
+from cnndsl.backends.cpu.target import Target
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.text import format_op, parse_op
+from cnndsl.plan.strategy import NO_HALO, Choice, Halo
+from cnndsl.types import Numerics
+
+# Where accuracy is its price, an algorithm must not cost much of it. `winograd_error` bounds the
+# standard error of its worst output by a multiple of the plain sum's, known from the filter's size
+# and the maps alone: 13 to 25 for 3x3 and 5 to 9 for 5x5 filters, the more the fewer maps. A row
+# where that exceeds this many is summed plainly: here, those 3x3 that read less than 13 maps.
+MOST_ERROR_RATIO = 20.0
+
+Image = tuple[int, int, int]
+"""Height, width and maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvWork:
+    """
+    A convolution of images of one size: what an algorithm is chosen for.
+
+    >>> work = ConvWork.of(Conv(96, (11, 11), (4, 4)), (227, 227, 3))
+    >>> work.name
+    'conv maps=96 kernel=11x11 stride=4 of 227x227x3'
+    >>> ConvWork.parse(work.name) == work
+    True
+    """
+
+    conv: Conv
+    x: Image
+
+    @staticmethod
+    def of(conv: Conv, x: Image) -> ConvWork:
+        """The work of a convolution, without what no algorithm's time depends on."""
+        return ConvWork(replace(conv, bias=True, connect=()), x)
+
+    @property
+    def name(self) -> str:
+        """All of it, as text."""
+        return f"{format_op(self.conv)} of {'x'.join(map(str, self.x))}"
+
+    @staticmethod
+    def parse(name: str) -> ConvWork:
+        """The work of that name. Raises `ValueError` or `CnnError` where it is none."""
+        op, _, size = name.rpartition(" of ")
+        height, width, maps = map(int, size.split("x"))
+        conv = parse_op(op)
+        if not isinstance(conv, Conv):
+            raise ValueError(f"{op} is no convolution")
+        return ConvWork(conv, (height, width, maps))
+
+    @property
+    def shape(self) -> ConvShape:
+        """What is computed."""
+        return conv_shape(self.conv, self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    An algorithm for a convolution, and what it asks of the operand's memory.
+
+    `error_ratio` bounds its error over that of a plain sum. `refusal` says why it may not or cannot
+    compute this one; it is empty where it may.
+    """
+
+    kernel: str
+    halo: Halo = NO_HALO
+    contiguous: bool = False
+    error_ratio: float = 1.0
+    refusal: str = ""
+
+    @property
+    def choice(self) -> Choice:
+        """The algorithm as the planner is told of it."""
+        return Choice(self.kernel, self.halo, self.contiguous)
+
+
+def candidates(work: ConvWork, numerics: Numerics) -> tuple[Candidate, ...]:
+    """All algorithms, those that are refused too, under the rules of `numerics`."""
+    return tuple(_candidates(work, numerics, Target.host()))
+
+
+def allowed(work: ConvWork, numerics: Numerics) -> tuple[Candidate, ...]:
+    """The algorithms that are not refused: at least the one that can compute everything."""
+    return tuple(c for c in candidates(work, numerics) if not c.refusal)
+
+
+def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator[Candidate]:
+    conv, shape, image = work.conv, work.shape, (work.x[0], work.x[1])
+    (top, bottom), (left, right) = conv.window.grown_sides(image)
+    halo = (top, bottom, left, right)
+
+    yield Candidate("conv_direct", halo)
+
+    winograd = "only 3x3 and 5x5 filters, cell by cell, that read all of some maps"
+    if WinogradConv.fits(shape, machine):
+        ratio = error_ratio(conv.kernel[0], work.x[2])
+        refusal = ""
+        if numerics == "strict":
+            refusal = "numerics strict: it does not sum the products of the definition"
+        elif ratio > MOST_ERROR_RATIO:
+            refusal = f"the error may exceed {MOST_ERROR_RATIO:g} times that of a plain sum"
+        around = WinogradConv.of(shape, machine).halo(image)
+        yield Candidate("conv_winograd", around, error_ratio=ratio, refusal=refusal)
+    else:
+        yield Candidate("conv_winograd", refusal=winograd)
+
+    planar = f"only one input map, step by step, to at most {most_maps(machine)} maps"
+    yield Candidate("conv_planar", halo, refusal="" if fits_planar(shape, machine) else planar)
+
+    by_itself = conv.groups == conv.maps == work.x[2]
+    refusal = "" if by_itself else "only filters that read and write one map each"
+    yield Candidate("conv_depthwise", halo, refusal=refusal)
+
+    # One window that is the whole image: each output is a product with all of its cells.
+    is_dense = conv.kernel == image and conv.groups == 1 and not any(halo)
+    refusal = "" if is_dense else "only windows of the whole image"
+    yield Candidate("dense", contiguous=True, refusal=refusal)

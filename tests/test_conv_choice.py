@@ -1,0 +1,162 @@
+"""Which algorithm computes a convolution, by estimates or measurements, and what is told of it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnndsl.backends.choosing import Considered
+from cnndsl.backends.cpu import times as times_module
+from cnndsl.backends.cpu.backend import CpuBackend
+from cnndsl.backends.cpu.conv_choice import ConvChooser
+from cnndsl.backends.cpu.helpers import shared_helpers
+from cnndsl.backends.cpu.library import shared_library
+from cnndsl.backends.cpu.lowering.candidates import ConvWork, allowed, candidates
+from cnndsl.backends.cpu.lowering.conv import ALGORITHMS
+from cnndsl.backends.cpu.lowering.conv_cost import cost, nominal_roof
+from cnndsl.backends.cpu.measuring import measure
+from cnndsl.backends.cpu.target import Target
+from cnndsl.backends.cpu.times import Times, keep_times, kept_times
+from cnndsl.backends.profiling import Roof
+from cnndsl.cache import FileCache
+from cnndsl.ops.conv import Conv
+from cnndsl.ops.window import Padding
+
+SAME, UPPER = Padding("same"), Padding("same_upper")
+# Rows of published networks, and the algorithm that was the fastest wherever it was measured.
+KNOWN = {
+    "alexnet C1": (Conv(96, (11, 11), (4, 4)), (227, 227, 3), "conv_direct"),
+    "alexnet C3": (Conv(256, (5, 5), padding=SAME), (27, 27, 96), "conv_winograd"),
+    "alexnet C6": (Conv(384, (3, 3), padding=SAME), (13, 13, 384), "conv_winograd"),
+    "vgg16 first": (Conv(64, (3, 3), padding=SAME), (224, 224, 3), "conv_direct"),
+    "vgg16 56x56": (Conv(256, (3, 3), padding=SAME), (56, 56, 256), "conv_winograd"),
+    "resnet 1x1": (Conv(128, (1, 1)), (28, 28, 512), "conv_direct"),
+    "resnet 3x3/2": (Conv(128, (3, 3), (2, 2), UPPER), (56, 56, 128), "conv_direct"),
+    "mobilenet": (Conv(128, (3, 3), padding=SAME, groups=128), (56, 56, 128), "conv_depthwise"),
+    "lenet C1": (Conv(6, (5, 5)), (32, 32, 1), "conv_planar"),
+    "lenet C5": (Conv(120, (5, 5)), (5, 5, 16), "dense"),
+}
+C6 = ConvWork.of(*KNOWN["alexnet C6"][:2])
+
+
+@st.composite
+def works(draw) -> ConvWork:
+    """Any convolution, near those that algorithms are made for."""
+    kernel = draw(st.sampled_from([1, 2, 3, 5, 7]))
+    maps = draw(st.sampled_from([1, 3, 8, 17, 64, 200]))
+    groups = draw(st.sampled_from([1, 1, 1, maps]))
+    conv = Conv(
+        groups * draw(st.sampled_from([1, 2, 16, 33])),
+        (kernel, kernel),
+        (draw(st.integers(1, 3)),) * 2,
+        draw(st.sampled_from([UPPER, Padding("valid")])),
+        groups=groups,
+    )
+    return ConvWork.of(conv, (draw(st.integers(7, 40)), draw(st.integers(7, 40)), maps))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_cost_model_chooses_what_is_known_to_be_fastest(name):
+    conv, x, kernel = KNOWN[name]
+    assert ConvChooser("fast", Times()).chosen(ConvWork.of(conv, x)).kernel == kernel
+
+
+@given(works())
+def test_every_convolution_has_candidates_with_a_cost_or_a_reason_against(work):
+    found = candidates(work, "fast")
+    assert sorted(c.kernel for c in found) == sorted(ALGORITHMS)
+    assert not found[0].refusal
+    for candidate in allowed(work, "fast"):
+        assert cost(work, candidate).seconds(nominal_roof(Target.host())) > 0
+    assert {c.kernel for c in allowed(work, "strict")} <= {c.kernel for c in allowed(work, "fast")}
+    assert all(c.error_ratio == 1.0 for c in allowed(work, "strict"))
+    assert ConvWork.parse(work.name) == work
+
+
+def test_what_was_measured_overrules_the_estimate():
+    kernels = [c.kernel for c in allowed(C6, "fast")]
+    assert set(kernels) == {"conv_direct", "conv_winograd"}
+    for fastest in kernels:
+        seconds = {kernel: 1.0 + (kernel != fastest) for kernel in kernels}
+        assert ConvChooser("fast", Times({C6.name: seconds})).chosen(C6).kernel == fastest
+
+
+def test_strict_numerics_are_strict_whatever_was_measured():
+    times = Times({C6.name: {"conv_direct": 2.0, "conv_winograd": 1.0}})
+    assert ConvChooser("strict", times).chosen(C6).kernel == "conv_direct"
+
+
+def test_half_of_the_measurements_decide_nothing():
+    times = Times({C6.name: {"conv_direct": 1e-9}})
+    assert ConvChooser("fast", times).chosen(C6).kernel == "conv_winograd"
+
+
+def test_all_that_was_considered_is_told_with_figures_and_reasons():
+    times = Times({C6.name: {"conv_direct": 2e-3, "conv_winograd": 1e-3}}, Roof(100.0, 20.0))
+    first, second, *others = ConvChooser("fast", times).considered(C6)
+    assert (first.kernel, first.chosen, first.verdict) == ("conv_winograd", True, "")
+    assert (second.kernel, second.chosen, second.verdict) == ("conv_direct", False, "slower")
+    assert (first.measured_ms, second.measured_ms) == (1.0, 2.0)
+    assert first.error_ratio == pytest.approx(13.4, abs=0.1)
+    assert second.bound == "arithmetic"
+    assert second.estimated_ms == pytest.approx(5.3, rel=0.1)  # 448 million products
+    assert [other.kernel for other in others] == ["conv_planar", "conv_depthwise", "dense"]
+    assert all(other.verdict and other.estimated_ms is None for other in others)
+    assert isinstance(others[0], Considered)
+
+
+def test_a_row_that_is_refused_for_its_error_is_told_with_its_estimate():
+    work = ConvWork.of(Conv(64, (3, 3), padding=SAME), (24, 24, 12))
+    told = {c.kernel: c for c in ConvChooser("fast", Times()).considered(work)}
+    assert "may exceed 20 times" in told["conv_winograd"].verdict
+    assert told["conv_winograd"].estimated_ms is not None
+
+
+# ---- what is kept
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNDSL_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_times_come_back_and_a_damaged_file_is_a_miss(folder):
+    assert kept_times() == Times()
+    times = Times({C6.name: {"conv_direct": 2.5e-3, "conv_winograd": 1e-3}}, Roof(90.0, 25.0))
+    keep_times(times)
+    assert kept_times() == times
+    (file,) = folder.iterdir()
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    assert kept_times() == Times()
+
+
+def test_times_of_other_kernels_are_no_times_of_these(folder, monkeypatch):
+    keep_times(Times({C6.name: {"conv_direct": 1.0}}))
+    monkeypatch.setattr(times_module, "key_of", lambda name: bytes(32))
+    assert kept_times() == Times()
+
+
+def test_later_times_join_the_earlier_ones():
+    first = Times({"a": {"x": 1.0}, "b": {"x": 1.0}}, Roof(1.0, 2.0))
+    both = first.with_more(Times({"b": {"x": 3.0}, "c": {"x": 4.0}}))
+    assert both == Times({"a": {"x": 1.0}, "b": {"x": 3.0}, "c": {"x": 4.0}}, Roof(1.0, 2.0))
+
+
+def test_a_backend_is_another_once_something_was_measured(folder):
+    before = CpuBackend().fingerprint()
+    assert CpuBackend().fingerprint() == before
+    keep_times(Times({C6.name: {"conv_direct": 1.0, "conv_winograd": 2.0}}))
+    assert CpuBackend().fingerprint() != before
+    FileCache(folder).clear()
+    assert CpuBackend().fingerprint() == before
+
+
+@pytest.mark.cache
+def test_measuring_takes_the_time_of_each_algorithm():
+    work = ConvWork.of(Conv(16, (3, 3), padding=SAME), (12, 12, 16))
+    seconds = measure(work, shared_library(), shared_helpers())
+    assert set(seconds) == {"conv_direct", "conv_winograd"}
+    assert all(0 < s < 1 and np.isfinite(s) for s in seconds.values())
