@@ -15,6 +15,7 @@ from math import prod, sqrt
 
 import numpy as np
 
+from cnndsl.backends.cpu.addresses import aligned_floats
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.compile import compile_kernel
 from cnndsl.backends.cpu.kernel import Kernel
@@ -29,7 +30,6 @@ from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.program import assemble
 from cnndsl.backends.cpu.program_layout import FIELDS, KERNEL
-from cnndsl.backends.cpu.session import aligned_floats
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 

@@ -268,6 +268,24 @@ def test_a_helper_that_comes_late_does_nothing():
     np.testing.assert_array_equal(network.y, expected)
 
 
+def test_a_run_tells_watching_helpers_that_there_is_a_job():
+    network = FineGrained(2)
+    offers = ctypes.c_int64.from_address(network.helpers.offers)
+    for runs in range(1, 4):
+        network.run()
+        assert offers.value == runs
+    alone = FineGrained(1)
+    alone.run()
+    assert ctypes.c_int64.from_address(alone.helpers.offers).value == 0
+
+
+def test_a_helper_that_nobody_needs_watches_no_longer_than_a_while():
+    network = FineGrained(2)
+    network.run()
+    (job,) = network.helpers.jobs
+    job.run(*job.arguments)  # returns
+
+
 def test_helpers_take_part_and_go_back_to_sleep():
     done = threading.Semaphore(0)
     helpers = Helpers(2)

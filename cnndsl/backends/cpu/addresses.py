@@ -1,4 +1,4 @@
-"""Where the elements of a caller's arrays lie, found fast."""
+"""Where the elements of a caller's arrays lie, found fast, and memory from a cache line on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WORD = 8  # bytes
+from cnndsl.backends.cpu.program_layout import CACHE_LINE
+
+WORD, _FLOAT = 8, 4  # bytes
 
 
 def address(array: NDArray[Any]) -> int:
@@ -68,3 +70,20 @@ class Table:
         self._kept = pointers, arrays
         self.place = address(self._items)
         """The address of the first item."""
+
+
+def aligned_floats(count: int) -> NDArray[np.float32]:
+    """Uninitialised floats from a cache line's start on, and up to a cache line's end."""
+    return _aligned(count * _FLOAT).view(np.float32)[:count]
+
+
+def aligned_words(count: int) -> NDArray[np.int64]:
+    """Uninitialised int64 from a cache line's start on."""
+    return _aligned(count * WORD).view(np.int64)[:count]
+
+
+def _aligned(size: int) -> NDArray[np.uint8]:
+    size = -(-size // CACHE_LINE) * CACHE_LINE
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -address(memory) % CACHE_LINE
+    return memory[start : start + size]

@@ -10,6 +10,9 @@ from functools import cache
 from queue import SimpleQueue
 from typing import Any
 
+from cnndsl.backends.cpu.addresses import WORD, address, aligned_words
+from cnndsl.backends.cpu.program_layout import CACHE_LINE
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -26,13 +29,21 @@ class Job:
 
 class Helpers:
     """
-    Up to `limit` daemon threads, started when they are first wanted, asleep between jobs.
+    Up to `limit` daemon threads, started when they are first wanted, asleep when there are no jobs.
 
     Nobody waits for a helper: a job that is taken late, or after its run is over, does nothing.
+
+    To fall asleep and be woken takes longer than many a network: so a helper's native code watches
+    the counter at the address `offers` for a while when it is done, and comes for the next job as
+    soon as that is raised. Whoever offers raises it in native code too, when the interpreter is
+    free for the helper.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._line = aligned_words(CACHE_LINE // WORD)
+        self._line[:] = 0
+        self.offers = address(self._line)
         self._reset()
         if hasattr(os, "register_at_fork"):  # not on Windows
             os.register_at_fork(after_in_child=self._reset)

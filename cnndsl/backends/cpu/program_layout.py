@@ -10,16 +10,20 @@ ROW_WORDS = 64
 MAX_FIELDS = ROW_WORDS - FIELDS
 
 # A participant's record is a row of int64 as well: addresses of the program and of the thread's
-# scratch, number of steps; where an array's object keeps the address of its elements, in words;
-# numbers of fields that hold addresses in the caller's inputs and in the outputs; then for each of
-# these, first those of the inputs, where the field lies, which array it is of, and its offset.
+# scratch, number of steps; addresses, or 0, of the counter that it raises before the first step and
+# of the one that it watches after the last; where an array's object keeps the address of its
+# elements, in words; numbers of fields that hold addresses in the caller's inputs and in the
+# outputs; then for each of these, first those of the inputs, where the field lies, which array it
+# is of, and its offset.
 PROGRAM = 0
 SCRATCH = 1
 STEPS = 2
-ELEMENTS = 3
-INPUT_FIELDS = 4
-OUTPUT_FIELDS = 5
-PLACES = 6
+RAISED = 3
+WATCHED = 4
+ELEMENTS = 5
+INPUT_FIELDS = 6
+OUTPUT_FIELDS = 7
+PLACES = 8
 PLACE_WORDS = 3
 
 # The state of one run on several threads: two counters a step, each on a cache line of its own.

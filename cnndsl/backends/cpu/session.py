@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.cpu.addresses import WORD, Table, address, object_layout
+from cnndsl.backends.cpu.addresses import (
+    WORD,
+    Table,
+    address,
+    aligned_floats,
+    aligned_words,
+    object_layout,
+)
 from cnndsl.backends.cpu.helpers import Helpers, Job
 from cnndsl.backends.cpu.program import Moved, Program
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES
 
-_FLOAT = 4  # bytes
 # Plain pointers are the arguments that ctypes converts fastest.
 _RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 
@@ -43,10 +49,14 @@ class Session:
         elements = layout.elements if layout is not None else 0
         steps = len(program.table)
         places = [program.moved["input"], program.moved["output"]]
-        records = [_record(table, steps, address(s), elements, places) for s in scratch]
+        roles = [(helpers.offers, 0)] + [(0, helpers.offers)] * (threads - 1)
+        records = [
+            _record(table, steps, address(memory), role, elements, places)
+            for memory, role in zip(scratch, roles, strict=True)
+        ]
         self._own, *self._others = [ctypes.c_void_p(address(record)) for record in records]
         # The record of a run without steps: it points the program to the caller's arrays.
-        pointing = _record(table, 0, 0, elements, places)
+        pointing = _record(table, 0, 0, (0, 0), elements, places)
         self._pointing = address(pointing)
         self._counters = ctypes.c_int64 * ((steps * COUNTER_BYTES + CACHE_LINE) // WORD)
         self._memory = program, arena, scratch, table, records, pointing
@@ -71,33 +81,22 @@ class Session:
         self._run(self._own, 0, 0, state)
 
 
-def aligned_floats(count: int) -> NDArray[np.float32]:
-    """Uninitialised floats from a cache line's start on, and up to a cache line's end."""
-    return _aligned(count * _FLOAT).view(np.float32)[:count]
-
-
-def aligned_words(count: int) -> NDArray[np.int64]:
-    """Uninitialised int64 from a cache line's start on."""
-    return _aligned(count * WORD).view(np.int64)[:count]
-
-
 def _record(
     table: NDArray[np.int64],
     steps: int,
     scratch: int,
+    role: tuple[int, int],
     elements: int,
     places: Sequence[Sequence[Moved]],
 ) -> NDArray[np.int64]:
-    """A participant's record; `places` are the fields of the inputs and those of the outputs."""
+    """
+    A participant's record.
+
+    `role` is which counter it raises and which one it watches, `places` are the fields of the
+    inputs and those of the outputs.
+    """
     start = address(table)
-    words: list[int] = [start, scratch, steps, elements // WORD, *map(len, places)]
+    words: list[int] = [start, scratch, steps, *role, elements // WORD, *map(len, places)]
     for field, port in (moved for fields in places for moved in fields):
         words += [start + field * WORD, port, int(table[field])]
     return np.array(words, np.int64)
-
-
-def _aligned(size: int) -> NDArray[np.uint8]:
-    size = -(-size // CACHE_LINE) * CACHE_LINE
-    memory = np.empty(size + CACHE_LINE, np.uint8)
-    start = -address(memory) % CACHE_LINE
-    return memory[start : start + size]
