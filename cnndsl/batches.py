@@ -43,7 +43,7 @@ def in_order(
             f"the network reads {len(names)} array{'s' * (len(names) != 1)}, "
             f"and {found} {'is' if found == 1 else 'are'} given; {_listed(names)}",
             code="E604",
-            fixes=[f"model({', '.join(names)}), in that order or by name"],
+            fixes=[f"model({', '.join(names)})"],
         )
     return tuple(given[name] for name in names)
 
@@ -71,6 +71,7 @@ def as_batches(
         )
         raise InputError(
             f"the inputs of a call have the same number of images: {words}",
+            code="E604",
             fixes=["x[None] makes a batch of one image"] if None in counts else (),
         )
     return batches, counts[0] is None

@@ -123,6 +123,11 @@ class Model:
             results = tuple(y[0] for y in results)
         return results[0] if len(results) == 1 else results
 
+    def outputs_of(self, *inputs: Any, **named: Any) -> tuple[NDArray[Any], ...]:
+        """The outputs of a call as a tuple, also where there is only one."""
+        y = self(*inputs, **named)
+        return (y,) if len(self.outputs) == 1 else y
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, `.cnnm`, that `cnndsl.load` reads. Raises `FileError`."""
         # Imported here: a process that only runs models spares the parser.

@@ -64,6 +64,7 @@ def test_run_writes_the_same_for_programs(cli):
             {
                 "file": "pictures/b.png",
                 "index": None,
+                "output": "Out",
                 "top": [{"class": 1, "label": "top right", "value": pytest.approx(0.8)}],
             }
         ],

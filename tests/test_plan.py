@@ -146,6 +146,68 @@ def test_nchw_images_come_and_go_through_a_copy():
     assert [given.map_stride, given.row_stride, given.pixel_stride] == [16, 4, 1]
 
 
+def test_outputs_are_computed_in_the_caller_s_arrays_and_others_may_read_them_there():
+    graph = graph_of(
+        ("In", "input maps=2 size=4", ""),
+        ("C1", "conv maps=3 kernel=1", "In"),
+        ("P", "maxpool kernel=2 stride=2", "C1"),
+        ("D", "globalavgpool", "P"),
+    )
+    plan = make_plan(replace(graph, outputs=("D", "C1")), strategy)
+    assert [step.kernel for step in plan.steps] == ["conv", "maxpool", "globalavgpool"]
+    assert [(y.name, y.place, y.port) for y in plan.outputs] == [
+        ("D", "output", 0),
+        ("C1", "output", 1),
+    ]
+    assert plan.steps[1].x == (plan.outputs[1],)
+    assert plan_from_json(plan_to_json(plan)) == plan
+
+
+def test_a_value_that_is_needed_elsewhere_is_copied_for_the_caller():
+    graph = graph_of(
+        ("In", "input maps=2 size=4", ""),
+        ("C1", "conv maps=3 kernel=1", "In"),
+        ("C2", "conv maps=3 kernel=3 padding=same", "C1"),
+        ("F", "flatten", "C1"),
+        ("D", "dense maps=5", "F"),
+    )
+    # As an input, with a halo, for a second time, and as a vector in the same memory.
+    names = ("In", "C1", "C1", "F", "D")
+    plan = make_plan(replace(graph, outputs=names), strategy)
+    copies = [step for step in plan.steps if step.kernel == COPY]
+    assert [(y.place, y.port) for y in plan.outputs] == [("output", i) for i in range(5)]
+    assert [step.y for step in copies] == list(plan.outputs[:4])
+    assert plan.steps[-1].x[0].port == 1  # the dense row reads the copy without a halo
+
+
+def test_a_function_does_not_overwrite_an_output():
+    graph = graph_of(
+        ("In", "input maps=2 size=4", ""),
+        ("P", "maxpool kernel=2 stride=2", "In"),
+        ("A", "activation activation=relu", "P"),
+        ("L", "lrn r=2 alpha=1 beta=1 k=1", "A"),
+    )
+    plan = make_plan(replace(graph, outputs=("P", "L")), strategy)
+    assert plan.steps[1].x[0].place == "output"
+    assert plan.steps[1].y.place == "arena"
+
+
+def test_every_input_has_its_layout_and_outputs_have_the_first_one_s():
+    graph = graph_of(
+        ("A", "input maps=2 size=4", ""),
+        ("B", "input maps=2 size=4 layout=nchw", ""),
+        ("S", "add", "A B"),
+    )
+    plan = make_plan(graph, strategy)
+    assert [(x.layout, x.port) for x in plan.inputs] == [("nhwc", 0), ("nchw", 1)]
+    assert plan.outputs[0].layout == "nhwc"
+    assert format_plan(plan).splitlines()[1:4] == [
+        "input  A[4x4x2]@input",
+        "input  B[4x4x2 nchw]@input1",
+        "output S[4x4x2]@output",
+    ]
+
+
 def test_a_plan_survives_json():
     plan = plan_of(
         ("In", "input maps=3 size=8 labels='a b.txt'", ""),

@@ -123,7 +123,9 @@ def _models(args: argparse.Namespace) -> Iterator[Model]:
 def _check_memory(model: Model, batch: int, limit: int) -> None:
     """Raise `LimitError` where a batch's images and activations need more than the limit."""
     summary = model.network.summary()
-    needed = batch * (summary.rows[0].activation_bytes + summary.peak_bytes)
+    inputs = model.network.signature.inputs
+    given = sum(row.activation_bytes for row in summary.rows if row.name in inputs)
+    needed = batch * (given + summary.peak_bytes)
     if needed > limit:
         raise LimitError(
             f"a batch of {batch} needs {format_bytes(needed)}, and the limit is "

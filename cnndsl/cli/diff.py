@@ -48,6 +48,8 @@ def _print(difference: Difference, before: str, after: str, terminal: Terminal) 
     if difference.rows:
         terminal.table(("row", "", "change"), list(map(_row, difference.rows)), ())
         terminal.say("")
+    if difference.outputs is not None:
+        terminal.say(f"{difference.outputs}\n")
     terminal.table(("", before, after, "change"), _costs(difference), (before, after, "change"))
     terminal.say("")
     for line in _weights(difference.weights):
@@ -114,6 +116,7 @@ def _as_json(difference: Difference) -> dict[str, Any]:
         "same": difference.is_empty,
         "before": totals("before"),
         "after": totals("after"),
+        "outputs": asdict(difference.outputs) if difference.outputs is not None else None,
         "rows": [asdict(row) for row in difference.rows],
         "weights": [asdict(weight) for weight in difference.weights],
     }

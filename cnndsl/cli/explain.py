@@ -35,7 +35,8 @@ class Explanation:
     """
     All that is known of a row.
 
-    `formulas` maps each node of it to what it computes. Of a row whose type is a block, `rows` maps
+    `formulas` maps each node of it to what it computes. `port` counts the network's outputs from 1
+    where the row is one of several. Of a row whose type is a block, `rows` maps
     those that stand for it to what they are.
     """
 
@@ -50,6 +51,7 @@ class Explanation:
     conventions: tuple[str, ...]
     output: str
     shape: tuple[int, ...]
+    port: int | None
     params: dict[str, tuple[int, ...]]
     param_count: int
     macs: int
@@ -106,6 +108,7 @@ def explain(network: Network, name: str, target: str, numerics: Numerics = "fast
         conventions=tuple(line for node, x in steps for line in node.op.conventions(*x)),
         output=facts.type.describe(),
         shape=facts.shape,
+        port=_port(network, facts.row.result),
         params={key: param.shape for key, param in params.items()},
         param_count=facts.params,
         macs=facts.macs,
@@ -135,6 +138,7 @@ def _explain_block(
         conventions=(),
         output=facts.type.describe(),
         shape=facts.shape,
+        port=_port(network, row.result),
         params={name: network.param_table[name].shape for name in names},
         param_count=facts.params,
         macs=facts.macs,
@@ -143,6 +147,11 @@ def _explain_block(
         rows={x.name: f"{x.op.row_type}, {x.type.describe()}" for x in inside},
         within=tuple(map(str, reversed(row.uses))),
     )
+
+
+def _port(network: Network, node: str) -> int | None:
+    outputs = network.ir.outputs
+    return outputs.index(node) + 1 if len(outputs) > 1 and node in outputs else None
 
 
 def _values(op: Op) -> dict[str, str]:
@@ -198,7 +207,10 @@ def _print(row: Explanation, terminal: Terminal) -> None:
         "reads": [f"{name}: {type_}" for name, type_ in row.reads.items()],
         "formula": [f"{node}: {formula}" for node, formula in row.formulas.items()],
         "conventions": list(row.conventions),
-        "output": [f"{row.output}, {format_bytes(row.activation_bytes)} an image"],
+        "output": [
+            f"{row.output}, {format_bytes(row.activation_bytes)} an image",
+            *([f"number {row.port} of the network's outputs"] if row.port is not None else []),
+        ],
         "parameters": [f"{row.param_count:,}: {tensors}"] if row.param_count else ["none"],
         "MACs": [f"{row.macs:,} an image"],
         "kernel": list(row.kernels) or ["none: nothing is left to compute"],

@@ -42,6 +42,18 @@ class Sample:
         return str(self.file) if self.index is None else f"{self.file}[{self.index}]"
 
 
+def check_one_input(model: Model) -> None:
+    """Raise `InputError` for a model that pictures alone are not enough for."""
+    if len(model.inputs) != 1:
+        arrays = ", ".join(f"{name}=..." for name in model.inputs)
+        raise InputError(
+            f"the network has {len(model.inputs)} inputs, {', '.join(model.inputs)}, and files are "
+            "read for one",
+            code="E604",
+            fixes=[f"in Python: cnndsl.load(FILE)({arrays}), with arrays of one batch size"],
+        )
+
+
 def find_files(paths: Iterable[str]) -> list[Path]:
     """The files that are named and those in the folders that are. Raises `FileError` for none."""
     found: list[Path] = []
@@ -62,8 +74,10 @@ def read_samples(file: Path, model: Model) -> Iterator[Sample]:
     """
     The images of a file: one of a picture, any number of an array file.
 
-    Raises `InputError` for what cannot be read or does not fit, `MissingExtra` without Pillow.
+    Raises `InputError` for what cannot be read or does not fit, and for a model with several
+    inputs; `MissingExtra` without Pillow.
     """
+    check_one_input(model)
     try:
         if file.suffix.lower() != ARRAY:
             yield Sample(file, None, preprocess([read_picture(file)], model)[0])

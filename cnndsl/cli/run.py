@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from cnndsl.cli.arguments import add_format, add_limits, positive
 from cnndsl.cli.findings import as_json
 from cnndsl.cli.models import add_machine, add_weights, open_model
-from cnndsl.cli.pictures import ARRAY, Sample, find_files, read_samples
+from cnndsl.cli.pictures import ARRAY, Sample, check_one_input, find_files, read_samples
 from cnndsl.cli.terminal import Progress, Terminal
 from cnndsl.errors import Diagnostic, FileError, InputError
+from cnndsl.ops.base import Best
 from cnndsl.pictures import check_input_row
 
 if TYPE_CHECKING:  # see `open_model`
     from cnndsl.model import Model
+
+ARRAYS = ".npz"
+"""The suffix of a file with an array for each output."""
 
 EPILOG = """\
 examples:
@@ -30,7 +34,10 @@ examples:
   cnndsl run alexnet.cnn --weights alexnet.safetensors photos/ --batch 32 --json
 
 Pictures are made to fit as the input row says. An array file holds one image or a batch: of uint8
-as pictures, of floats as the network's input itself."""
+as pictures, of floats as the network's input itself.
+
+Of a network with several outputs, the best classes in each that is a list of them are printed;
+-o FILE.npz writes all outputs, each as an array called like its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,10 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The best classes of one image, the best first."""
+    """The best classes of one image in one of the network's outputs, the best first."""
 
     sample: Sample
+    output: str
     top: tuple[Guess, ...]
 
 
@@ -67,7 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", metavar="N", type=positive, default=16, help="images a call (default: 16)"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="also write the outputs themselves, as a .npy array"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="also write the outputs themselves: .npy for one array, .npz for several",
     )
     add_machine(parser)
     add_format(parser, result=True)
@@ -77,29 +88,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Classify every picture; one that cannot be read does not keep the others from it."""
     model = open_model(args)
-    if len(model.output_shape) != 1 and args.output is None:
-        raise InputError(
-            f"the network's output is {'x'.join(map(str, model.output_shape))}, no list of classes",
-            code="E603",
-            fixes=["-o FILE.npy writes the outputs themselves"],
-        )
+    check_one_input(model)
+    _check_output(model, args.output)
     files = find_files(args.inputs)
     if any(file.suffix.lower() != ARRAY for file in files):
         check_input_row(model.input)
     findings: list[Diagnostic] = []
-    outputs: list[NDArray[Any]] = []
+    outputs: list[tuple[NDArray[Any], ...]] = []
     results: list[Result] = []
     with terminal.progress("pictures", len(files)) as progress:
         for samples in _batches(_samples(files, model, findings, progress), args.batch):
-            y = model(np.stack([sample.image for sample in samples]))
-            outputs.append(y)
-            if y.ndim != 2:
-                continue
-            for sample, row in zip(samples, y, strict=True):
-                results.append(Result(sample, _best(row, args.top, model)))
+            outputs.append(model.outputs_of(np.stack([sample.image for sample in samples])))
+            for i, sample in enumerate(samples):
+                found = _results(sample, [y[i] for y in outputs[-1]], args.top, model)
+                results += found
                 if args.format != "json":
-                    guesses = ", ".join(map(str, results[-1].top))
-                    progress.say(f"{sample.name}: {guesses}")
+                    for result in found:
+                        progress.say(_line(result, model))
     if args.output is not None:
         _save(Path(args.output), outputs, model)
     if args.format == "json":
@@ -126,20 +131,65 @@ def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
         yield batch
 
 
-def _best(y: NDArray[Any], count: int, model: Model) -> tuple[Guess, ...]:
+def _check_output(model: Model, output: str | None) -> None:
+    """Raise `InputError` where what is asked for cannot say all that comes out."""
+    if output is None:
+        if not any(len(shape) == 1 for shape in model.outputs.values()):
+            shapes = ["x".join(map(str, shape)) for shape in model.outputs.values()]
+            raise InputError(
+                f"the network's output is {', '.join(shapes)}, no list of classes",
+                code="E603",
+                fixes=[
+                    f"-o FILE{ARRAY if len(shapes) == 1 else ARRAYS} writes the outputs themselves"
+                ],
+            )
+    elif len(model.outputs) > 1 and Path(output).suffix != ARRAYS:
+        raise InputError(
+            f"the network has {len(model.outputs)} outputs, {', '.join(model.outputs)}, and "
+            f"{output} is a file for one",
+            code="E604",
+            fixes=[f"-o {Path(output).with_suffix(ARRAYS)} holds one array for each"],
+        )
+
+
+def _results(
+    sample: Sample, outputs: Sequence[NDArray[Any]], count: int, model: Model
+) -> list[Result]:
+    """The best classes of an image in each output that is a list of classes."""
+    results: list[Result] = []
+    for place, (name, y) in enumerate(zip(model.outputs, outputs, strict=True)):
+        if y.ndim == 1:
+            labels = model.labels if place == 0 else None
+            best = model.signature.outputs[name].best
+            results.append(Result(sample, name, _top(y, count, best, labels)))
+    return results
+
+
+def _top(
+    y: NDArray[Any], count: int, best: Best, labels: Sequence[str] | None
+) -> tuple[Guess, ...]:
     """The classes in the order of their values, the best first; NaN is the worst."""
-    ranked = np.argsort(y if model.signature.output.best == "min" else -y, kind="stable")
+    ranked = np.argsort(y if best == "min" else -y, kind="stable")
     order: list[int] = ranked[:count].tolist()
-    labels = model.labels
     return tuple(Guess(i, labels[i] if labels else None, float(y[i])) for i in order)
 
 
-def _save(path: Path, outputs: list[NDArray[Any]], model: Model) -> None:
-    """Write the outputs of all images as one array."""
-    whole = np.concatenate(outputs) if outputs else np.empty((0, *model.output_shape), np.float32)
+def _line(result: Result, model: Model) -> str:
+    output = f" {result.output}:" if len(model.outputs) > 1 else ""
+    return f"{result.sample.name}:{output} {', '.join(map(str, result.top))}"
+
+
+def _save(path: Path, outputs: Sequence[tuple[NDArray[Any], ...]], model: Model) -> None:
+    """Write each output of all images as one array."""
+    nothing = tuple(np.empty((0, *shape), np.float32) for shape in model.outputs.values())
+    whole = [np.concatenate(parts) for parts in zip(nothing, *outputs, strict=True)]
     try:
         with path.open("wb") as file:
-            np.save(file, whole, allow_pickle=False)
+            if path.suffix == ARRAYS:
+                named: dict[str, Any] = dict(zip(model.outputs, whole, strict=True))
+                np.savez(file, **named)
+            else:
+                np.save(file, whole[0], allow_pickle=False)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
@@ -151,6 +201,7 @@ def _as_json(model: str, results: list[Result], findings: list[Diagnostic]) -> d
             {
                 "file": str(result.sample.file),
                 "index": result.sample.index,
+                "output": result.output,
                 "top": [
                     {
                         "class": guess.index,

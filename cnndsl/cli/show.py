@@ -62,7 +62,8 @@ def _print(summary: Summary, terminal: Terminal) -> None:
     terminal.say("")
     for line in summary.conventions:
         terminal.say(f"  {line}")
-    terminal.say(summary.totals)
+    for line in (*summary.ends, summary.totals):
+        terminal.say(line)
 
 
 def _as_json(network: Network) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def _as_json(network: Network) -> dict[str, Any]:
         "macs": summary.macs,
         "weight_bytes": summary.weight_bytes,
         "peak_activation_bytes": summary.peak_bytes,
+        "inputs": list(network.signature.inputs),
+        "outputs": list(network.outputs),
         "rows": [
             {
                 "name": row.name,

@@ -20,7 +20,7 @@ from cnndsl.source import Span
 
 _LONGEST_NAME = 40
 
-RESERVED = ("block", "end", "include")
+RESERVED = ("block", "end", "include", "outputs")
 """Names that the language keeps for itself."""
 
 

@@ -12,12 +12,13 @@ from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.header import Outline, check_version, read_outline
 from cnndsl.frontend.includes import IncludedFiles
 from cnndsl.frontend.nodes import make_outcome
+from cnndsl.frontend.outputs import find_outputs
 from cnndsl.frontend.refute import report_failures
 from cnndsl.frontend.row_types import RowTypes
 from cnndsl.frontend.sections import split
 from cnndsl.frontend.syntax import Document
 from cnndsl.frontend.templates import check_block
-from cnndsl.frontend.whole_table import check_inputs, warn_of_unread
+from cnndsl.frontend.whole_table import check_ends, warn_of_unread
 from cnndsl.ir.cost import check_memory
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.network import BlockRow, Network, Row
@@ -32,11 +33,13 @@ class CheckedDocument:
     """
     What a text says.
 
-    `whole` is the text with the blocks of included files in the places of their `include`.
+    `outputs` are the addresses of the rows that are the network's results, `whole` is the text with
+    the blocks of included files in the places of their `include`.
     """
 
     outline: Outline
     table: CheckedTable
+    outputs: tuple[str, ...]
     whole: Source
 
 
@@ -63,15 +66,16 @@ def check_document(
     outline = read_outline(document, sections.lines, declared.columns, findings)
     expander = Expander(limits)
     expander.expand(outline.rows, outline.columns, RowTypes(declared.blocks), findings)
-    check_inputs(expander.top, findings)
+    outputs = find_outputs(sections.lines, expander.rows, findings)
+    check_ends(expander.top, outputs, findings)
     table = check_rows(expander.rows, limits)
     report_failures(table, findings)
     if not outline.rows:
         end = document.lines[-1].span
         findings.error("E114", "the table has no rows", end)
     findings.raise_errors()
-    warn_of_unread(table.rows, findings)
-    return CheckedDocument(outline, table, declared.self_contained)
+    warn_of_unread(table.rows, outputs, findings)
+    return CheckedDocument(outline, table, outputs.rows, declared.self_contained)
 
 
 def _network(checked: CheckedDocument, source: Source, findings: Findings) -> Network:
@@ -108,14 +112,13 @@ def _network(checked: CheckedDocument, source: Source, findings: Findings) -> Ne
         leaves[row.name] = (row.name,)
         rows.append(Row(row.name, row.op, names, row.span, row.cells, row.uses))
         results[row.name] = (names[-1], outcome.result)
-    outputs = (table.rows[-1].name,)
-    graph = Graph(tuple(nodes), tuple(results[name][0] for name in outputs))
+    graph = Graph(tuple(nodes), tuple(results[name][0] for name in checked.outputs))
     whole = checked.whole if checked.whole is not source else None
     network = Network(
         checked.outline.name,
         tuple(rows),
         graph,
-        outputs,
+        checked.outputs,
         source,
         findings.sorted(),
         tuple(blocks),

@@ -143,7 +143,10 @@ class _Formatter:
     def _plain(self, line: Line) -> str:
         """A line that is no part of the table's columns, without its comment."""
         if isinstance(line, KeywordLine):
-            return " ".join([_raw(line.keyword).lower(), *map(_raw, line.words)])
+            words = map(_raw, line.words)
+            if line.kind == "outputs":
+                words = filter(None, [", ".join(words)])
+            return " ".join([_raw(line.keyword).lower(), *words])
         if isinstance(line, BlockLine):
             return _declaration(line)
         if isinstance(line, OptionsLine):

@@ -168,7 +168,7 @@ def _rows(lines: Sequence[Line], findings: Findings) -> tuple[TableRow, ...]:
 
 
 def _was_keyword(line: BadLine) -> bool:
-    return line.first.lower() in ("cnn", "network", "layer", "include")
+    return line.first.lower() in ("cnn", "network", "outputs", "layer", "include")
 
 
 def _miss_header(

@@ -42,9 +42,14 @@ _REFUSED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud
 _KEYWORDS: dict[str, Keyword] = {
     "version": "version",
     "network": "network",
+    "outputs": "outputs",
     "header": "header",
     "include": "include",
     "end": "end",
+}
+_USAGES = {
+    "block": "a block is declared as `block Name(parameter, parameter=default)`",
+    "outputs": "the network's results are named as `outputs row, other_row`",
 }
 _BYTE_ORDER_MARK = "\ufeff"
 _DASHES = frozenset("-–—−")
@@ -226,13 +231,10 @@ def _refuse_character(place: Span, findings: Findings) -> None:
 def _explain(line: Span, error: UnexpectedInput, findings: Findings) -> None:
     """Say what the parser could not go on with, in the language's own words."""
     text = line.text
-    if text.split(None, 1)[0].lower() == "block":
+    usage = _USAGES.get(text.split(None, 1)[0].lower())
+    if usage is not None:
         at = min(error.pos_in_stream or 0, len(text.rstrip(_BLANKS)))
-        findings.error(
-            "E100",
-            "a block is declared as `block Name(parameter, parameter=default)`",
-            _part(line, at, at + (at < len(text))),
-        )
+        findings.error("E100", usage, _part(line, at, at + (at < len(text))))
         return
     token = getattr(error, "token", None)
     if isinstance(token, Token) and token.type in ("$END", "COMMENT"):

@@ -10,7 +10,7 @@ from cnndsl.source import Source, Span
 NOT_APPLICABLE = "-"
 INFER = "?"
 
-Keyword: TypeAlias = Literal["version", "network", "header", "include", "end"]
+Keyword: TypeAlias = Literal["version", "network", "outputs", "header", "include", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class BlankLine:
 @dataclass(frozen=True, slots=True)
 class KeywordLine:
     """
-    `cnn 1`, `network AlexNet`, `include FILE`, `end`, or the header `layer type maps ...`.
+    `cnn 1`, `network AlexNet`, `outputs box1, box2`, `include FILE`, `end`, or the header
+    `layer type maps ...`.
 
     `words` follow the keyword.
     """

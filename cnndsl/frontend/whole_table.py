@@ -1,4 +1,4 @@
-"""What a table must be as a whole: one input first, and every row read."""
+"""What a table must be as a whole: an input first, and every row read."""
 
 from __future__ import annotations
 
@@ -6,63 +6,76 @@ from collections.abc import Sequence
 
 from cnndsl.errors import Diagnostic, Fix
 from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.outputs import Outputs
 from cnndsl.frontend.typed_row import TypedRow
 
 
-def warn_of_unread(rows: Sequence[TypedRow], findings: Findings) -> None:
+def warn_of_unread(rows: Sequence[TypedRow], outputs: Outputs, findings: Findings) -> None:
     """
-    A warning for each row that neither another row nor the network's result depends on.
+    A warning for each row that no other row reads and that is no output, and for idle inputs.
 
-    A row of a block is one that nobody reads if that is so wherever the block is used.
+    A row of a block is one that nobody reads if that is so wherever the block is used. An input is
+    idle where no output depends on it, whoever reads it.
     """
     read = {name for row in rows for name in row.sources or ()}
     read |= {row.expansion.result for row in rows if row.expansion is not None}
-    read |= {row.name for row in rows[-1:]}
+    read |= set(outputs.rows)
+    needed = _needed(rows, outputs)
     rows = [row for row in rows if row.line is not None]  # without repetitions of a block
     places = {row.span for row in rows if row.name in read}
     for row in rows:
-        if row.span not in places:
+        if _is_input(row):
+            if row.name not in needed:
+                message = "no output depends on this input: what is passed for it changes nothing"
+                findings.add(_lost(row, message))
+        elif row.span not in places:
             places.add(row.span)
-            findings.within(row.notes).add(_unread(row))
+            why_not = "`outputs` does not name it" if outputs.named else "it is not the last"
+            message = f"no row reads this one, and {why_not}: its result is lost"
+            mends = [f"{row.name} behind `outputs`"] if outputs.named else []
+            findings.within(row.notes).add(_lost(row, message, mends))
 
 
-def _unread(row: TypedRow) -> Diagnostic:
+def _needed(rows: Sequence[TypedRow], outputs: Outputs) -> set[str]:
+    """The rows that an output depends on."""
+    needed = set(outputs.rows)
+    for row in reversed(rows):
+        if row.name in needed:
+            needed.update(row.sources or ())
+            if row.expansion is not None:
+                needed.add(row.expansion.result)
+    return needed
+
+
+def _lost(row: TypedRow, message: str, mends: Sequence[str] = ()) -> Diagnostic:
     name = row.name.rpartition(".")[2]
-    return Diagnostic(
-        "W101",
-        "no row reads this one, and it is not the last: its result is lost",
-        row.span,
-        row.name,
-        fixes=(Fix(f"from={name} in the row that should read it"),),
-        severity="warning",
-    )
+    fixes = tuple(map(Fix, [f"from={name} in the row that should read it", *mends]))
+    return Diagnostic("W101", message, row.span, row.name, fixes=fixes, severity="warning")
 
 
-def check_inputs(rows: Sequence[TypedRow], findings: Findings) -> None:
-    """A network has one input, and it comes first."""
-    for i, row in enumerate(rows):
-        is_input = row.operator is not None and row.operator.operands == 0
-        known = row.operator is not None or row.block is not None
-        if i == 0 and known and not is_input:
+def _is_input(row: TypedRow) -> bool:
+    return row.operator is not None and row.operator.operands == 0
+
+
+def check_ends(rows: Sequence[TypedRow], outputs: Outputs, findings: Findings) -> None:
+    """The first row is an input, and the last one an output unless others are named."""
+    for row in rows[:1]:
+        if not _is_input(row) and (row.operator is not None or row.block is not None):
             findings.error(
                 "E114",
-                "the first row is the network's input, and this is none",
+                "the first row is an input of the network, and this is none",
                 row.span,
                 row.name,
                 fixes=["a row of type input above it, with the image's maps and size"],
             )
-        elif i > 0 and is_input:
+    for row in rows[-1:]:
+        if _is_input(row) and not outputs.named and not findings.any:
             findings.error(
                 "E114",
-                "a network has one input row, and it is the first",
+                "the table has nothing but its input"
+                if len(rows) == 1
+                else "the last row is the network's output, and this is an input",
                 row.span,
                 row.name,
+                fixes=["a row that reads it, such as a conv or dense"],
             )
-    if len(rows) == 1 and rows[0].operator is not None and not findings.any:
-        findings.error(
-            "E114",
-            "the table has nothing but its input",
-            rows[0].span,
-            rows[0].name,
-            fixes=["a row that reads it, such as a conv or dense"],
-        )

@@ -69,17 +69,24 @@ class WeightDifference:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two networks beside each other. `weights` lists every parameter of both, each once."""
+    """
+    Two networks beside each other.
+
+    `outputs` says what becomes of the networks' results, where they are others or in another
+    order. `weights` lists every parameter of both, each once.
+    """
 
     before: Summary
     after: Summary
+    outputs: Change | None
     rows: tuple[RowDifference, ...]
     weights: tuple[WeightDifference, ...]
 
     @property
     def is_empty(self) -> bool:
         """Whether the two compute the same with the same weights, name for name."""
-        return not self.rows and all(weight.fate == "loads" for weight in self.weights)
+        same = not self.rows and self.outputs is None
+        return same and all(weight.fate == "loads" for weight in self.weights)
 
 
 def compare(before: Network, after: Network) -> Difference:
@@ -87,7 +94,27 @@ def compare(before: Network, after: Network) -> Difference:
     names = _counterparts(before, after)
     rows = tuple(_row_differences(before, after, names))
     weights = tuple(_weight_differences(before, after, names))
-    return Difference(before.summary(), after.summary(), rows, weights)
+    outputs = _output_change(before, after, names)
+    return Difference(before.summary(), after.summary(), outputs, rows, weights)
+
+
+def _output_change(before: Network, after: Network, names: dict[str, str]) -> Change | None:
+    """
+    Another choice of rows as outputs.
+
+    That the last row is another one does not count where both networks have it as their output.
+    """
+    was, now = _result_rows(before), _result_rows(after)
+    named = before.names_outputs or after.names_outputs
+    if not named or [names.get(name, name) for name in was] == now:
+        return None
+    return Change("outputs", ", ".join(was), ", ".join(now))
+
+
+def _result_rows(network: Network) -> list[str]:
+    """The rows whose values are the outputs; for a block, the one in it that makes its result."""
+    owners = {row.result: row.name for row in network.rows}
+    return [owners[node] for node in network.ir.outputs]
 
 
 def _counterparts(before: Network, after: Network) -> dict[str, str]:

@@ -35,7 +35,8 @@ _STYLE = """\
 .cnndsl .input { fill: #e4e7ec; stroke: #8a94a3 }
 .cnndsl .filters { fill: #d7e6fb; stroke: #5b8fd6 }
 .cnndsl .units { fill: #fde3cd; stroke: #dd8a3e }
-.cnndsl .plain { fill: #dcf1df; stroke: #5fae6d }"""
+.cnndsl .plain { fill: #dcf1df; stroke: #5fae6d }
+.cnndsl .output { stroke-width: 3 }"""
 
 
 def draw_svg(network: Network) -> str:
@@ -44,7 +45,8 @@ def draw_svg(network: Network) -> str:
 
     A box says the row's name, its type, one image's output size and its parameters; hovering shows
     the operator with all its values. Grey boxes are inputs, blue ones slide filters, green ones
-    have no weights, orange ones read vectors.
+    have no weights, orange ones read vectors. Where the table names the network's outputs, their
+    boxes have thick borders.
     """
     facts = {row.name: row for row in network}
     lines = {name: _lines(network, row) for name, row in facts.items()}
@@ -55,9 +57,13 @@ def draw_svg(network: Network) -> str:
     width = max(layout.width, 1.25 * _width(title)) + 2 * _MARGIN
     height = layout.height + _TITLE + _MARGIN
     shift = (width - layout.width) / 2
+    named = network.ir.outputs if network.names_outputs else ()
     body = [
         *(_edge(layout, ends, sizes) for ends in layout.bends),
-        *(_box(facts[n], lines[n], centre, sizes) for n, centre in layout.boxes.items()),
+        *(
+            _box(facts[n], lines[n], centre, sizes, is_output=facts[n].row.result in named)
+            for n, centre in layout.boxes.items()
+        ),
     ]
     return "\n".join(
         [
@@ -114,10 +120,13 @@ def _window(op: Op) -> str:
     return f" {'×'.join(map(str, op.kernel))}{'' if stride == '1' else f'/{stride}'}"
 
 
-def _box(row: RowFacts, lines: list[tuple[str, str]], centre: Point, sizes: Sizes) -> str:
+def _box(
+    row: RowFacts, lines: list[tuple[str, str]], centre: Point, sizes: Sizes, *, is_output: bool
+) -> str:
     x, y = centre[0] - sizes.width / 2, centre[1] - sizes.height / 2
     left, right = x + _PADDING, x + sizes.width - _PADDING
     baseline = y + _PADDING / 2 + _LINE - 1
+    family = f"{_family(row)} output" if is_output else _family(row)
     texts = [
         f'<text class="{left_class}" x="{left:.1f}" y="{baseline + i * _LINE:.1f}">'
         f'{_escape(first)}</text><text class="{right_class}" x="{right:.1f}" '
@@ -126,7 +135,7 @@ def _box(row: RowFacts, lines: list[tuple[str, str]], centre: Point, sizes: Size
         for left_class, right_class in [("name", "kind") if i == 0 else ("size", "dim")]
     ]
     return (
-        f'<g><title>{_escape(format_op(row.op))}</title><rect class="{_family(row)}" '
+        f'<g><title>{_escape(format_op(row.op))}</title><rect class="{family}" '
         f'x="{x:.1f}" y="{y:.1f}" width="{sizes.width:.1f}" height="{sizes.height:.1f}" rx="6"/>'
         f"{''.join(texts)}</g>"
     )

@@ -206,6 +206,11 @@ class Network:
         )
 
     @property
+    def names_outputs(self) -> bool:
+        """Whether its outputs are others than what tables have without a word: the last row."""
+        return self.ir.outputs != (self.rows[-1].result,)
+
+    @property
     def input(self) -> Input:
         """The only input row's operator, which says what a picture needs."""
         return self.signature.input

@@ -64,7 +64,8 @@ def only(ends: Mapping[str, T], called: str) -> T:
     """What is at the only one of a network's ends. Raises `InputError` where there are several."""
     if len(ends) != 1:
         raise InputError(
-            f"the network has {len(ends)} {called}, {', '.join(ends)}: ask for them by name",
+            f"the network has {len(ends)} {called}: {', '.join(ends)}",
             code="E604",
+            fixes=[f"model.{called}, or model.signature.{called}, tells them apart by name"],
         )
     return next(iter(ends.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -56,11 +56,13 @@ class Summary:
     """
     A network's rows and its totals. Printing it gives a table; Jupyter shows one.
 
-    `peak_bytes` is the most that the activations of one image take at once.
+    `ends` say which rows are its inputs and outputs, where these are more than the first and the
+    last. `peak_bytes` is the most that the activations of one image take at once.
     """
 
     name: str
     rows: tuple[SummaryRow, ...]
+    ends: tuple[str, ...]
     params: int
     trainable_params: int
     macs: int
@@ -90,13 +92,13 @@ class Summary:
     def __str__(self) -> str:
         table = align_columns([HEADINGS, *(row.cells for row in self.rows)], NUMBERS)
         conventions = [f"  {line}" for line in self.conventions]
-        return "\n".join([self.name, "", *table, "", *conventions, self.totals])
+        return "\n".join([self.name, "", *table, "", *conventions, *self.ends, self.totals])
 
     def to_html(self) -> str:
         """The table as HTML."""
         head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
         lines = ["".join(f"<td>{escape(c)}</td>" for c in row.cells) for row in self.rows]
-        notes = "".join(f"<li>{escape(line)}</li>" for line in self.conventions)
+        notes = "".join(f"<li>{escape(line)}</li>" for line in (*self.conventions, *self.ends))
         return (
             f"<b>{escape(self.name)}</b>: {escape(self.totals)}<table><thead><tr>{head}</tr>"
             f"</thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
@@ -134,12 +136,21 @@ def summarise(network: Network) -> Summary:
     return Summary(
         network.name,
         tuple(map(summarise_row, network.rows)),
+        tuple(_ends(network)),
         network.params,
         network.trainable_params,
         network.macs,
         sum(cost.elements(param) for param in network.param_table.values()) * cost.FLOAT,
         cost.peak_activations(network.ir, network.types) * cost.FLOAT,
     )
+
+
+def _ends(network: Network) -> Iterator[str]:
+    inputs = network.signature.inputs
+    if len(inputs) > 1:
+        yield f"inputs: {', '.join(inputs)}"
+    if network.names_outputs:
+        yield f"output{'s' * (len(network.outputs) != 1)}: {', '.join(network.outputs)}"
 
 
 def follower(op: Op) -> str:

@@ -20,7 +20,7 @@ from cnndsl.limits import Limits
 from cnndsl.source import Source, Span
 
 _HEADER_FIX = "begin with a row such as: Layer, Type, Maps, Size, Kernel size, Stride, Activation"
-_KEYWORDS = ("cnn", "network", "layer", "block", "end")
+_KEYWORDS = ("cnn", "network", "outputs", "layer", "include", "block", "end")
 _INITIALS = {"conv": "C", "lrn": "N", "dense": "F", "rbf": "F"}
 
 

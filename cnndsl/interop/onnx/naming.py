@@ -12,7 +12,7 @@ from cnndsl.ops.base import Op
 from cnndsl.ops.input import Input
 
 _LONGEST = 32
-_RESERVED = ("block", "end", "cnn", "network", "layer", "include")
+_RESERVED = ("block", "end", "cnn", "network", "layer", "include", "outputs")
 _SHORT = {
     "depthwise": "dw",
     "dense": "fc",
