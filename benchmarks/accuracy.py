@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import cnndsl
+from cnndsl.cli.expectations import REFERENCE, expectation
 from cnndsl.cli.row_errors import RowError, output_errors, row_errors
 from cnndsl.resources import shipped_specs
 from cnndsl.types import NUMERICS, Numerics
@@ -33,7 +34,9 @@ def errors(spec: str, numerics: Numerics) -> tuple[list[RowError], float]:
     model = cnndsl.compile(spec, seed=0, numerics=numerics)
     rng = np.random.default_rng(0)
     inputs = tuple(rng.standard_normal((1, *x), np.float32) for x in model.inputs.values())
-    return list(row_errors(model, inputs)), max(output_errors(model, inputs).values())
+    expected = expectation(REFERENCE, model, inputs)
+    worst_output = max(output_errors(model, inputs, expected).values())
+    return list(row_errors(model, inputs, expected)), worst_output
 
 
 def worst(rows: Sequence[RowError]) -> float:

@@ -9,6 +9,7 @@ from cli_calls import Cli
 
 import cnndsl
 from cnndsl.backends.cpu.steps import convolutions
+from cnndsl.cli.expectations import REFERENCE, expectation
 from cnndsl.cli.row_errors import output_errors, relative_error, row_errors
 
 pytestmark = pytest.mark.cache
@@ -67,7 +68,7 @@ def test_a_wrong_kernel_is_found_in_its_row(cli, wrong_c3):
     said = cli("verify", "four.cnn")
     assert said.status == 1
     assert "\n* beyond 0.0001, first in row C3\n" in said.out
-    assert said.out.endswith(" of its largest value, beyond 0.0001\n")
+    assert " of its largest value, beyond 0.0001, against the definitions in float64\n" in said.out
 
 
 def test_the_tolerance_decides_what_is_fine(cli, wrong_c3):
@@ -115,8 +116,9 @@ def test_the_last_row_is_the_output(layout):
     rows = TABLE.rsplit("Out", 1)[0].replace("16    12x12\n", f"16    12x12  layout={layout}\n", 1)
     model = cnndsl.compile(cnndsl.parse(text=rows), seed=0)
     x = np.random.default_rng(0).standard_normal((2, *model.input_shape), np.float32)
-    *_, last = row_errors(model, (x,))
-    (error,) = output_errors(model, (x,)).values()
+    expected = expectation(REFERENCE, model, (x,))
+    *_, last = row_errors(model, (x,), expected)
+    (error,) = output_errors(model, (x,), expected).values()
     assert last.error == pytest.approx(error, rel=1e-6)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.cli.row_errors import Inputs, outputs_of, relative_error
+from cnndsl.cli.expectations import Inputs
+from cnndsl.cli.row_errors import outputs_of, relative_error
 from cnndsl.compiler import Compilation
 from cnndsl.model import Model
 from cnndsl.types import Options

@@ -1,4 +1,4 @@
-"""How far a compiled network is from the float64 reference, row by row."""
+"""How far a compiled network is from what is expected of it, row by row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.protocol import Backend, Request
-from cnndsl.backends.reference.backend import ReferenceBackend
-from cnndsl.backends.reference.evaluate import evaluate_all
-from cnndsl.compiler import Compilation
+from cnndsl.cli.expectations import Expectation, Inputs, channels_last, compilation_of
 from cnndsl.errors import TargetError
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.node import Node
@@ -24,10 +22,6 @@ from cnndsl.ops.input import Input
 from cnndsl.passes.drop_dead import DropDead
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
-from cnndsl.types import Layout
-
-Inputs = tuple[NDArray[np.float32], ...]
-"""A batch for each input of a network, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,8 @@ class RowError:
 
     `error` is the largest difference from the reference over the reference's largest absolute
     value, `largest`; it includes what the rows before brought. `computes` names the operators in
-    order, `kernels` the algorithms that ran them.
+    order, `kernels` the algorithms that ran them. `counterpart` is the row of another model that
+    computes the same, where that is what it is compared with.
     """
 
     row: str
@@ -45,15 +40,16 @@ class RowError:
     kernels: tuple[str, ...]
     error: float
     largest: float
+    counterpart: str | None = None
 
 
-def output_errors(model: Model, inputs: Inputs) -> dict[str, float]:
-    """The model's own outputs against the reference of the network as it was written, by name."""
-    wanted = ReferenceBackend().interpret(model.network, model.weights)(inputs)
-    found = outputs_of(model, inputs)
+def output_errors(model: Model, inputs: Inputs, expected: Expectation) -> dict[str, float]:
+    """The model's own outputs against those that are expected, by name."""
+    layout = model.signature.layout
+    found = [channels_last(y, layout) for y in outputs_of(model, inputs)]
     return {
-        name: relative_error(y, want)
-        for name, y, want in zip(model.outputs, found, wanted, strict=True)
+        name: relative_error(y, want.reshape(y.shape))
+        for name, y, want in zip(model.outputs, found, expected.outputs, strict=True)
     }
 
 
@@ -64,16 +60,19 @@ def outputs_of(model: Model, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[An
 
 
 def row_errors(
-    model: Model, inputs: Inputs, advance: Callable[[int], None] = lambda count: None
+    model: Model,
+    inputs: Inputs,
+    expected: Expectation,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> Iterator[RowError]:
     """
-    Each row of a model against the reference, in order.
+    Each row of a model against what is expected of it, in order; rows without that are left out.
 
     A row's values are read from a network whose output it is, compiled like the whole one: the same
     rewritten graph, and for each node of it the same kernel, so the same bits. `advance` is told of
     each row that is done. Raises `TargetError` for a target that makes no plans.
     """
-    compilation = Compilation(model.network, model.target, model.options)
+    compilation = compilation_of(model)
     backend, graph = compilation.backend, compilation.graph
     if not isinstance(backend, Backend):
         raise TargetError(
@@ -81,28 +80,22 @@ def row_errors(
             code="E702",
             fixes=["the target cpu"],
         )
-    rows = model.signature.inputs.values()
-    images = [_channels_last(x, op.layout) for x, op in zip(inputs, rows, strict=True)]
-    wanted = evaluate_all(graph, model.weights, images)
     for node in graph.nodes:
-        if not isinstance(node.op, Input | Flatten):
+        if node.name in expected.values and not isinstance(node.op, Input | Flatten):
             needed = DropDead().run(Graph(graph.nodes, (node.name,)))
             plan = make_plan(needed, backend.choose)
             (y,) = backend.load(Request(plan, model.weights, model.threads))(inputs)
-            want = wanted[node.name]
-            error = relative_error(_channels_last(y, graph.layout), want)
+            found = channels_last(y, graph.layout)
+            want = expected.values[node.name].reshape(found.shape)
             yield RowError(
                 row=node.row,
                 computes=_operators(node),
                 kernels=_kernels(plan, node),
-                error=error,
+                error=relative_error(found, want),
                 largest=largest_of(want),
+                counterpart=expected.counterparts.get(node.name),
             )
         advance(1)
-
-
-def _channels_last(x: NDArray[Any], layout: Layout) -> NDArray[Any]:
-    return x.transpose(0, 2, 3, 1) if layout == "nchw" and x.ndim == 4 else x
 
 
 def relative_error(y: NDArray[np.floating], want: NDArray[np.floating]) -> float:

@@ -1,4 +1,4 @@
-"""`cnndsl verify`: how far a compiled network is from the float64 reference."""
+"""`cnndsl verify`: how far a compiled network is from what it should compute."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positive
+from cnndsl.cli.expectations import ONNX, REFERENCE, TORCH, Expectation, Inputs, expectation
 from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
 from cnndsl.cli.narrowing import IMAGES, Change, narrowing_change
 from cnndsl.cli.pictures import find_files, read_samples
-from cnndsl.cli.row_errors import Inputs, RowError, output_errors, row_errors
+from cnndsl.cli.row_errors import RowError, output_errors, row_errors
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import InputError, LimitError
 from cnndsl.limits import format_bytes
@@ -27,11 +29,16 @@ examples:
   cnndsl verify alexnet --numerics strict --batch 4
   cnndsl verify alexnet --dense-weights int8
   cnndsl verify alexnet.cnn --weights alexnet.safetensors --input photos/ --json
+  cnndsl verify resnet50 --weights resnet50.safetensors --against resnet50.onnx
 
-The reference evaluates the operators' definitions in float64. An error is the largest difference
-from it over the reference's largest absolute value, in that row; it includes what the rows before
-brought. Each row's values are read from a network that ends with it and is compiled like the whole
-one. The output is compared with the reference of the table as it is written, before any rewriting.
+The reference evaluates the operators' definitions in float64, torch has PyTorch compute each of
+them. An error is the largest difference from that over its largest absolute value, in that row; it
+includes what the rows before brought. Each row's values are read from a network that ends with it
+and is compiled like the whole one. The output is compared with that of the table as it is written,
+before any rewriting.
+
+Of an ONNX model, the rows that compute the same from the same are found by structure, whatever they
+are called; its outputs are computed by ONNX Runtime where that is installed, else by onnx itself.
 
 With --dense-weights or --precision other than float32 it is also said what that changes: the
 output, and the best class of the images given or of {IMAGES} random ones.
@@ -47,7 +54,6 @@ TOLERANCES: Mapping[DenseWeights | Precision, float] = {
     "int8": 5e-2,
 }
 """The largest error of the output that is fine unless told otherwise, by what factors keep."""
-REFERENCES = ("reference",)
 _HEADINGS = ("row", "computes", "kernel", "largest", "error", "")
 _NUMBERS = ("largest", "error")
 
@@ -57,7 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="SPEC", help="a table as in `show`, or a compiled .cnnm")
     add_weights(parser)
     parser.add_argument(
-        "--against", choices=REFERENCES, default="reference", help="what is right (default: it)"
+        "--against",
+        metavar="WHAT",
+        type=against,
+        default=REFERENCE,
+        help=f"what is right: {REFERENCE} (the default), {TORCH}, or an {ONNX} file",
     )
     images = parser.add_mutually_exclusive_group()
     images.add_argument(
@@ -88,15 +98,22 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         args.tolerance = max(TOLERANCES[args.dense_weights], TOLERANCES[args.precision])
     model = open_model(args)
     inputs = _inputs(model, args)
+    expected = expectation(args.against, model, inputs)
     with terminal.progress("rows", len(model.network.ir.nodes)) as progress:
-        rows = list(row_errors(model, inputs, progress.advance))
-    errors = output_errors(model, inputs)
+        rows = list(row_errors(model, inputs, expected, progress.advance))
+    errors = output_errors(model, inputs, expected)
     change = _change(model, inputs, args)
+    alone = _without_counterpart(model, expected)
     first = next((row.row for row in rows if row.error > args.tolerance), None)
     if args.format == "json":
-        terminal.json(_as_json(args, model, rows, errors, first, change))
+        terminal.json(_as_json(args, model, expected, rows, alone, errors, first, change))
     else:
-        _print(rows, errors, first, args.tolerance, terminal)
+        _print_rows(rows, args, terminal)
+        if alone:
+            terminal.say(f"{', '.join(alone)}: nothing in {args.against} computes the same")
+        if first is not None:
+            terminal.say(f"* beyond {args.tolerance:g}, first in row {first}")
+        _print_outputs(errors, expected, args.tolerance, terminal)
         if change is not None:
             terminal.say(f"{_narrowed(model)} {change}")
     return int(not max(errors.values()) <= args.tolerance)
@@ -146,38 +163,52 @@ def _check_memory(model: Model, batch: int, limit: int) -> None:
         )
 
 
-def _print(
-    rows: Sequence[RowError],
-    errors: Mapping[str, float],
-    first: str | None,
-    limit: float,
-    terminal: Terminal,
-) -> None:
+def _without_counterpart(model: Model, expected: Expectation) -> list[str]:
+    """The rows that nothing is expected of: the other model has nothing like them."""
+    nodes = model.network.ir.nodes
+    known = {node.row for node in nodes if node.name in expected.values}
+    return list(dict.fromkeys(node.row for node in nodes if node.row not in known))
+
+
+def _print_rows(rows: Sequence[RowError], args: argparse.Namespace, terminal: Terminal) -> None:
+    headings: list[str] = list(_HEADINGS)
     cells = [
-        (
+        [
             row.row,
             ", ".join(row.computes),
             " ".join(row.kernels),
             f"{row.largest:.3g}",
             f"{row.error:.1e}",
-            "*" if row.error > limit else "",
-        )
+            "*" if row.error > args.tolerance else "",
+        ]
         for row in rows
     ]
-    terminal.table(_HEADINGS, cells, _NUMBERS)
+    if any(row.counterpart for row in rows):
+        headings.insert(1, f"in {Path(args.against).name}")
+        for line, row in zip(cells, rows, strict=True):
+            line.insert(1, row.counterpart or "")
+    terminal.table(headings, cells, _NUMBERS)
     terminal.say("")
-    if first is not None:
-        terminal.say(f"* beyond {limit:g}, first in row {first}")
+
+
+def _print_outputs(
+    errors: Mapping[str, float], expected: Expectation, limit: float, terminal: Terminal
+) -> None:
     for name, error in errors.items():
         output = f"output {name}" if len(errors) > 1 else "output"
         verdict = "within" if error <= limit else "beyond"
-        terminal.say(f"{output}: {error:.1e} of its largest value, {verdict} {limit:g}")
+        terminal.say(
+            f"{output}: {error:.1e} of its largest value, {verdict} {limit:g}, "
+            f"against {expected.said_by}"
+        )
 
 
 def _as_json(
     args: argparse.Namespace,
     model: Model,
+    expected: Expectation,
     rows: Sequence[RowError],
+    alone: Sequence[str],
     errors: Mapping[str, float],
     first: str | None,
     change: Change | None,
@@ -185,11 +216,13 @@ def _as_json(
     return {
         "model": args.model,
         "against": args.against,
+        "said_by": expected.said_by,
         "target": model.target,
         **asdict(model.options),
         "beside_float32": asdict(change) if change else None,
         "tolerance": args.tolerance,
         "rows": [{**asdict(row), "error": _number(row.error)} for row in rows],
+        "rows_without_counterpart": alone,
         "first_row_beyond": first,
         "output_error": _number(max(errors.values())),
         "output_errors": {name: _number(error) for name, error in errors.items()},
@@ -200,6 +233,15 @@ def _as_json(
 def _number(error: float) -> float | None:
     """An error as JSON says it: null for an infinite one."""
     return error if isfinite(error) else None
+
+
+def against(text: str) -> str:
+    """What is right, as argparse reads arguments."""
+    if text not in (REFERENCE, TORCH) and not text.endswith(ONNX):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {REFERENCE}, {TORCH}, or the name of an {ONNX} file"
+        )
+    return text
 
 
 def tolerance(text: str) -> float:
