@@ -1,5 +1,8 @@
 """Boxes: decoded as they were planted, suppressed as greed has it, and found in the picture."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 import cnndsl
 from cnndsl.detection import Boxes, overlaps, suppress, together, yolo_v1, yolo_v3
 from cnndsl.errors import InputError
+from cnndsl.interop.weights import seeded_weights
 from cnndsl.ir.signature import Signature
 from cnndsl.ops.input import Input
 from cnndsl.pictures import placement
@@ -179,3 +183,22 @@ def test_what_lies_in_the_margin_is_cut_off():
     whole = Boxes(np.array([[0.0, 0.0, 1.0, 1.0]]), np.ones(1), np.zeros(1, np.intp))
     assert whole.in_picture((200, 100), Reads(op)).corners.tolist() == [[0, 0, 100, 200]]
     assert placement((200, 100), op).scale == (4.0, 4.0)
+
+
+@pytest.mark.slow
+def test_the_page_shows_a_program_that_runs(capsys):
+    page = (Path(__file__).parent.parent / "docs" / "detection.md").read_text("utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    picture = np.random.default_rng(0).integers(0, 256, (300, 500, 3), np.uint8)
+    network = cnndsl.parse("yolo_v3_tiny")
+    # Biases that make a few boxes sure enough, so that there is something to print.
+    weights = seeded_weights(network.param_table, 0)
+    weights["box1.bias"] = np.full_like(weights["box1.bias"], 1.0)
+    exec(program, {"weights": weights, "picture": picture})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    for line in lines:
+        places = re.fullmatch(r"class \d+ \(\d+%\): (\d+),(\d+) to (\d+),(\d+)", line)
+        left, top, right, bottom = map(int, places.groups())
+        assert 0 <= left <= right <= 500
+        assert 0 <= top <= bottom <= 300
