@@ -39,10 +39,15 @@ class FoldedBlock:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A table with its blocks, in an order in which each uses earlier ones only."""
+    """
+    A table with its blocks, in an order in which each uses earlier ones only.
+
+    `outputs` are the rows that are the network's results.
+    """
 
     blocks: tuple[FoldedBlock, ...]
     rows: Run
+    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,14 @@ def fold_rows(rows: Sequence[WrittenRow], outputs: Sequence[str]) -> Folded:
     blocks: list[FoldedBlock] = []
     given = {row.name for row in table}
     while (uses := _best_uses(table, _last_readers(table, results))) is not None:
-        names = name_block(uses.runs, [block.name for block in blocks], [r.name for r in table])
-        given |= set() if names.counted else set(names.uses)
-        blocks.append(_block(uses, names))
-        table, renamed = _with_uses(table, uses, names, blocks[-1])
+        made = name_block(uses.runs, [block.name for block in blocks], [r.name for r in table])
+        given |= set() if made.counted else set(made.uses)
+        blocks.append(_block(uses, made))
+        table, renamed = _with_uses(table, uses, made, blocks[-1])
         results = tuple(renamed.get(name, name) for name in results)
-    return Folded(tuple(blocks), _recounted(table, given))
+    names = recount([row.name for row in table], given)
+    table = _reading([replace(row, name=names.get(row.name, row.name)) for row in table], names)
+    return Folded(tuple(blocks), table, tuple(names.get(name, name) for name in results))
 
 
 # ---- which rows repeat
@@ -221,12 +228,6 @@ def _use(
     defaults = {key: value for key, value in block.parameters if value is not None}
     operand = _operand(runs[0])
     return WrittenRow(name, block.name, arguments, claims, options, (operand,), addresses, defaults)
-
-
-def _recounted(table: Run, given: set[str]) -> Run:
-    """The table with those rows counted from one on whose names were not given."""
-    names = recount([row.name for row in table], given)
-    return _reading([replace(row, name=names.get(row.name, row.name)) for row in table], names)
 
 
 def _reading(rows: Sequence[WrittenRow], names: dict[str, str]) -> Run:

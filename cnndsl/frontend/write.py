@@ -16,6 +16,7 @@ from cnndsl.frontend.folding import Folded, FoldedBlock, fold_rows
 from cnndsl.frontend.format import format_text
 from cnndsl.frontend.written import COLUMNS, WrittenRow, word, written_rows
 from cnndsl.ir.graph import Graph
+from cnndsl.ops.input import Input
 from cnndsl.source import Source
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ def write_table(name: str, graph: Graph, comment: str = "") -> str:
     """
     The canonical text of a network whose graph is `graph`, one row a node or less.
 
-    Nodes' names must be names of rows. Reading the text gives the graph back, but for the names of
+    Nodes' names must be names of rows, and outputs different nodes. Reading the text gives the graph back, but for the names of
     activations, dropouts and flattenings that stand in other rows.
 
     >>> from cnndsl.ir.node import Node
@@ -58,7 +59,8 @@ def write_table(name: str, graph: Graph, comment: str = "") -> str:
     In     input  1     8x8
     C1     conv   2     6x6   3x3     1       valid    relu
     """
-    return _text(name, comment, Folded((), written_rows(graph).rows))
+    written = written_rows(graph)
+    return _text(name, comment, Folded((), written.rows, written.outputs))
 
 
 def write_folded_table(name: str, graph: Graph, comment: str = "") -> WrittenTable:
@@ -74,7 +76,11 @@ def write_folded_table(name: str, graph: Graph, comment: str = "") -> WrittenTab
 
 
 def _text(name: str, comment: str, table: Folded) -> str:
-    lines = ["cnn 1", f"network {word(name)}", ""]
+    lines = ["cnn 1", f"network {word(name)}"]
+    last = table.rows[-1]
+    if table.outputs != (last.name,) or last.row_type == Input.row_type:
+        lines.append(f"outputs {', '.join(table.outputs)}")
+    lines.append("")
     lines += [f"# {line}".rstrip() for line in comment.splitlines()]
     for block in table.blocks:
         lines += [
