@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnndsl.backends.choosing import Considered
+from cnndsl.backends.cpu import backend
 from cnndsl.backends.cpu import times as times_module
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.conv_choice import ConvChooser
@@ -118,6 +119,7 @@ def test_a_row_that_is_refused_for_its_error_is_told_with_its_estimate():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNDSL_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(backend, "kept_times", kept_times)
     return tmp_path
 
 

@@ -14,6 +14,7 @@ from cnndsl.cli.arguments import (
     limits_of,
     options_of,
 )
+from cnndsl.cli.choices import tune
 from cnndsl.cli.models import add_machine, add_weights, weights_of
 from cnndsl.cli.specs import load_spec
 from cnndsl.cli.terminal import Terminal
@@ -25,9 +26,14 @@ examples:
   cnndsl compile lenet5.cnn --weights lenet5.safetensors -o lenet5.cnnm
   cnndsl compile alexnet --seed 0
   cnndsl compile alexnet --emit plan
+  cnndsl compile alexnet --seed 0 --tune
 
 The file holds the table, the weights and the labels, and no machine code: kernels are compiled
-once a machine and kept in the user's cache."""
+once a machine and kept in the user's cache.
+
+--tune measures, in a process of its own, every convolution that several algorithms can compute, for
+one image on one thread; what it finds is kept for this machine and for all networks that have such
+convolutions, and from then on decides instead of the cost model. `cnndsl explain` shows both."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="the compiled model (default: SPEC's name, .cnnm)"
     )
     parser.add_argument("--emit", choices=STAGES, help="print a stage of the compilation instead")
+    parser.add_argument(
+        "--tune", action="store_true", help="first measure by which algorithm each row is fastest"
+    )
     add_machine(parser)
     add_format(parser)
     add_limits(parser)
@@ -47,6 +56,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Compile and write the model, or print a stage."""
     network = load_spec(args.spec, limits_of(args))
     terminal.report(network.warnings, args.format)
+    if args.tune:
+        done = tune(Compilation(network, args.target, options_of(args)), terminal)
+        terminal.note(f"convolutions with a choice: {done.measured} measured, {done.known} known")
     if args.emit is not None:
         compilation = Compilation(network, args.target, options_of(args))
         terminal.write(f"{compilation.emit(args.emit).rstrip()}\n")

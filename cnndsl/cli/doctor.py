@@ -107,6 +107,7 @@ def _entries(
             f"{kept.directory}, {writable}",
             f"{_count(kept.entries)}, {format_bytes(kept.bytes)}: {kept.kernels} kernels, "
             f"{kept.plans} plans",
+            f"{kept.measured} convolutions are measured (compile --tune)",
             f"{kept.stale} kernels are stale, {format_bytes(kept.stale_bytes)}",
         ],
     )

@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
+from cnndsl.backends.choosing import Considered
 from cnndsl.cli.arguments import add_format, add_limits, add_numerics, add_spec, limits_of
+from cnndsl.cli.choices import considered_for, describe
 from cnndsl.cli.specs import load_spec
 from cnndsl.cli.terminal import Terminal
 from cnndsl.compiler import Compilation
@@ -27,7 +29,11 @@ examples:
   cnndsl explain alexnet N1
   cnndsl explain lenet5.cnn C3 --json
 
-In a formula i and j are the row and the column of a cell, o and c maps, k a cell of a vector."""
+In a formula i and j are the row and the column of a cell, o and c maps, k a cell of a vector.
+
+Of a convolution, the algorithms that were considered are told: what the cost model estimates for
+one image on one thread and whether arithmetic or memory is most of that, what `compile --tune` has
+measured, the bound on the error, and why an algorithm was not chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Explanation:
     param_count: int
     macs: int
     activation_bytes: int
+    considered: tuple[Considered, ...]
     kernels: tuple[str, ...]
     rows: dict[str, str]
     within: tuple[str, ...]
@@ -113,6 +120,7 @@ def explain(network: Network, name: str, target: str, numerics: Numerics = "fast
         param_count=facts.params,
         macs=facts.macs,
         activation_bytes=facts.type.size * cost.FLOAT,
+        considered=_considered(network, name, target, numerics),
         kernels=_kernels(network, [name], target, numerics),
         rows={},
         within=tuple(map(str, reversed(facts.row.uses))),
@@ -143,6 +151,7 @@ def _explain_block(
         param_count=facts.params,
         macs=facts.macs,
         activation_bytes=facts.type.size * cost.FLOAT,
+        considered=(),
         kernels=_kernels(network, row.rows, target, numerics),
         rows={x.name: f"{x.op.row_type}, {x.type.describe()}" for x in inside},
         within=tuple(map(str, reversed(row.uses))),
@@ -161,6 +170,16 @@ def _values(op: Op) -> dict[str, str]:
         for attribute in attributes_of(type(op))
         if getattr(op, attribute.name) not in (None, ())
     }
+
+
+def _considered(
+    network: Network, row: str, target: str, numerics: Numerics
+) -> tuple[Considered, ...]:
+    """The algorithms for a row, the chosen one first; none for a target that cannot run it."""
+    try:
+        return considered_for(Compilation(network, target, Options(numerics)), row)
+    except TargetError:
+        return ()  # `_kernels` says why
 
 
 def _kernels(
@@ -213,6 +232,7 @@ def _print(row: Explanation, terminal: Terminal) -> None:
         ],
         "parameters": [f"{row.param_count:,}: {tensors}"] if row.param_count else ["none"],
         "MACs": [f"{row.macs:,} an image"],
+        "considered": [describe(found) for found in row.considered],
         "kernel": list(row.kernels) or ["none: nothing is left to compute"],
     }
     width = max(map(text_cells, entries)) + 2

@@ -17,6 +17,7 @@ from cnndsl.api import parse
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.target import Target
+from cnndsl.backends.cpu.times import TIMES, kept_times
 from cnndsl.backends.protocol import Request
 from cnndsl.cache import FileCache, default_directory
 from cnndsl.compiler import Compilation
@@ -69,7 +70,8 @@ class Kept:
     What the cache holds.
 
     `stale` are kernels that this version, or this machine, would compile anew; `plans` belong to
-    compiled models, and only their tables could say of which version.
+    compiled models, and only their tables could say of which version. `measured` are convolutions
+    whose algorithms were timed on this machine, for this version.
     """
 
     directory: Path
@@ -78,6 +80,7 @@ class Kept:
     bytes: int
     kernels: int
     plans: int
+    measured: int
     stale: int
     stale_bytes: int
 
@@ -127,7 +130,7 @@ def cache_contents() -> Kept:
     cache = FileCache(default_directory())
     entries = cache.entries()
     plans = [entry for entry in entries if entry.name == PLANS]
-    kernels = [entry for entry in entries if entry.name != PLANS]
+    kernels = [entry for entry in entries if entry.name not in (PLANS, TIMES)]
     stale = [e for e in kernels if e.path != cache.path(e.name, key_of(e.name))]
     return Kept(
         directory=cache.directory,
@@ -136,6 +139,7 @@ def cache_contents() -> Kept:
         bytes=sum(entry.size for entry in entries),
         kernels=len(kernels),
         plans=len(plans),
+        measured=len(kept_times().found),
         stale=len(stale),
         stale_bytes=sum(entry.size for entry in stale),
     )

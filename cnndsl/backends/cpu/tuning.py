@@ -23,6 +23,9 @@ from cnndsl.backends.cpu.times import Seconds, Times, keep_times, kept_times
 from cnndsl.backends.profiling import Roof
 from cnndsl.errors import TargetError
 
+COMMAND = ("-m", "cnndsl.backends.cpu.tuning")
+"""What the other process runs."""
+
 
 def with_a_choice(works: Iterable[ConvWork]) -> list[ConvWork]:
     """Those that more than one algorithm may compute, each once."""
@@ -50,8 +53,8 @@ def tune(works: Sequence[ConvWork], advance: Callable[[int], None]) -> None:
 
 def _lines(names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What the other process finds, as it comes."""
-    command = [sys.executable, "-m", "cnndsl.backends.cpu.tuning"]
     pipe = subprocess.PIPE
+    command = [sys.executable, *COMMAND]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
