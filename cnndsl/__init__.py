@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnndsl.api import compile, parse
     from cnndsl.errors import CnnError, Diagnostic
-    from cnndsl.exchange import ImportedNetwork, convert_weights, from_onnx, to_onnx
+    from cnndsl.exchange import ImportedNetwork, convert_weights, from_darknet, from_onnx, to_onnx
     from cnndsl.ir.network import Network
     from cnndsl.limits import Limits
     from cnndsl.loading import load
@@ -33,6 +33,7 @@ __all__ = [
     "Network",
     "compile",
     "convert_weights",
+    "from_darknet",
     "from_onnx",
     "load",
     "parse",
@@ -49,6 +50,7 @@ _HOMES = {
     "Network": "cnndsl.ir.network",
     "compile": "cnndsl.api",
     "convert_weights": "cnndsl.exchange",
+    "from_darknet": "cnndsl.exchange",
     "from_onnx": "cnndsl.exchange",
     "load": "cnndsl.loading",
     "parse": "cnndsl.api",

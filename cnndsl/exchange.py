@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnndsl.frontend.load import load_network
+from cnndsl.frontend.load import load_network, read_source
 from cnndsl.frontend.write import write_folded_table
+from cnndsl.interop.darknet.cfg import parse_cfg
+from cnndsl.interop.darknet.graph import darknet_network
+from cnndsl.interop.darknet.stream import read_stream
 from cnndsl.interop.foreign.converting import convert_weights as convert
 from cnndsl.interop.foreign.layers import Layout
 from cnndsl.interop.foreign.pairs import read_pairs
@@ -98,6 +101,29 @@ def convert_weights(
     foreign = read_foreign(Path(path))
     made = None if pairs is None else read_pairs(Path(pairs))
     return dict(convert(foreign, network, made, layout, epsilon).weights)
+
+
+def from_darknet(
+    path: PathLike,
+    weights: PathLike | None = None,
+    *,
+    name: str | None = None,
+    limits: Limits | None = None,
+) -> ImportedNetwork:
+    """
+    Read a Darknet `.cfg` and, where they are given, the network's `.weights`.
+
+    What a `yolo` or `region` section would decode is an output. Raises a `CnnError` that lists all
+    that no row can say.
+    """
+    file = Path(path)
+    found = darknet_network(parse_cfg(read_source(file, limits)))
+    table = write_folded_table(name or file.stem, found.graph, f"Imported from {file.name}.")
+    network = load_network(Source(f"{name or file.stem}.cnn", table.text), limits)
+    if weights is None:
+        return ImportedNetwork(network, {})
+    arrays = table.renamed(read_stream(Path(weights), found.slots))
+    return ImportedNetwork(network, take_weights(arrays, network.param_table))
 
 
 def network_of(

@@ -11,7 +11,10 @@ from typing import Any
 from cnndsl.cli.specs import load_spec
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import CnnError
+from cnndsl.frontend.reading import read_source
 from cnndsl.interop.foreign.converting import Converted, Line, convert_weights
+from cnndsl.interop.foreign.darknet import read_darknet
+from cnndsl.interop.foreign.layers import ForeignWeights
 from cnndsl.interop.foreign.pairs import read_pairs
 from cnndsl.interop.foreign.reading import read_foreign
 from cnndsl.interop.safetensors_file import save_safetensors
@@ -29,7 +32,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         )
     network = load_spec(args.spec, Limits())
     pairs = read_pairs(Path(args.map)) if args.map else None
-    foreign = read_foreign(Path(args.file))
+    foreign = _read(Path(args.file), args.cfg)
     converted = convert_weights(foreign, network, pairs, args.layout, args.epsilon)
     if args.output is not None:
         save_safetensors(Path(args.output), converted.weights, {})
@@ -46,6 +49,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     for line in _left_over(converted):
         terminal.note(f"note: {line}")
     return 0
+
+
+def _read(file: Path, cfg: str | None) -> ForeignWeights:
+    return read_foreign(file) if cfg is None else read_darknet(file, read_source(cfg))
 
 
 def _print(converted: Converted, terminal: Terminal) -> None:

@@ -16,29 +16,33 @@ examples:
   cnndsl import table paper.md -o paper.cnn
   xclip -o | cnndsl import table - --name LeNet-5
   cnndsl import onnx model.onnx -o model.cnn
+  cnndsl import darknet yolov3-tiny.cfg --weights yolov3-tiny.weights -o yolo.cnn
   cnndsl import weights resnet50.pth --for resnet50 -o resnet50.safetensors
   cnndsl import weights resnet50.pth --for resnet50 --map
 
 Markdown, TSV and CSV are told apart by their text. Rows may stand input first or output first;
 headers and types may be English or Korean. What the table does not say is written out, and said
-on standard error. Of an ONNX model the weights are written beside the table, as
+on standard error. Of an ONNX or Darknet model the weights are written beside the table, as
 model.safetensors; what no row can say is listed, and nothing is written.
 
-Weights of PyTorch, Keras, NumPy or safetensors files are paired with a table's rows by
+Weights of PyTorch, Keras, Darknet, NumPy or safetensors files are paired with a table's rows by
 shapes, order and names. --map prints how, and what was left over; where several pairings are
 possible, --map FILE says which is meant: lines `ROW = LAYER`, and `- = LAYER` to leave one out."""
 
 _KINDS = {
     "table": "import_table",
     "onnx": "import_onnx",
+    "darknet": "import_darknet",
     "weights": "import_weights",
 }
 _ONLY_FOR = {
-    "name": ("table", "onnx"),
+    "name": ("table", "onnx", "darknet"),
     "spec": ("weights",),
     "map": ("weights",),
     "layout": ("weights",),
     "epsilon": ("weights",),
+    "cfg": ("weights",),
+    "weights": ("darknet",),
 }
 """Which of them an argument is for."""
 
@@ -49,11 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="a pasted table (- for standard input), an ONNX model, or weights",
+        help="a pasted table (- for standard input), an ONNX model, a Darknet .cfg, or weights",
     )
     parser.add_argument("--name", help="the network's name (default: the file's)")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write it")
     add_format(parser, result=True)
+    darknet = parser.add_argument_group("darknet")
+    darknet.add_argument("--weights", metavar="FILE", help="the network's .weights")
     weights = parser.add_argument_group("weights")
     weights.add_argument(
         "--for", metavar="SPEC", dest="spec", help="the table: a .cnn file or a shipped spec's name"
@@ -74,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="what their normalizations add to the variance, where the table's add another",
     )
+    weights.add_argument("--cfg", metavar="FILE", help="the .cfg of Darknet's .weights")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:

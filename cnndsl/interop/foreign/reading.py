@@ -33,6 +33,6 @@ def read_foreign(path: Path) -> ForeignWeights:
         raise WeightsError(
             f"cannot read the weights in {path}: no format ends in {path.suffix or 'nothing'!r}",
             code="E402",
-            fixes=[f"one of {', '.join(READERS)}"],
+            fixes=[f"one of {', '.join(READERS)}; Darknet's .weights go with --cfg"],
         )
     return reader(path)
