@@ -130,8 +130,7 @@ def _ways(shape: ConvShape):
     ways = [(lower_conv_direct, plain)]
     if fits_planar(shape, Target.host()):
         ways.append((lower_conv_planar, plain))
-    if WinogradConv.fits(shape, Target.host()):
-        conv = WinogradConv.of(shape, Target.host())
+    if conv := WinogradConv.of(shape, Target.host()):
         ways.append((lower_conv_winograd, conv.halo(_input_size(shape, plain))))
     return ways
 

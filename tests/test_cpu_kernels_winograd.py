@@ -1,5 +1,7 @@
 """The Winograd kernel against the plain convolution, for every size, batch and split of work."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conv_problem import ConvProblem
@@ -8,31 +10,48 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerances import winograd_bound
 
-from cnndsl.backends.cpu.lowering.conv_direct import Tile, tiles
+from cnndsl.backends.cpu.lowering.conv_direct import Tile
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.conv_winograd import (
+    MOST_ERROR_RATIO,
+    SIDES,
     WinogradConv,
     lower_conv_winograd,
-    weight_matrix,
+    winograd_tiles,
 )
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
 MACHINE = Target.host()
-HOST = tiles(MACHINE)
-OTHERS = (Tile(4, 2, 4), Tile(3, 1, 16))  # lanes of NEON, of AVX-512
+HOST = winograd_tiles(MACHINE)
+WAYS = (  # taps, outputs of a square and tile
+    *[(3, 6, tile) for tile in HOST],
+    *[(3, outputs, HOST[0]) for outputs in (2, 3, 4, 5)],
+    *[(5, outputs, HOST[0]) for outputs in (2, 4)],
+    (3, 4, Tile(4, 2, 4)),  # lanes of NEON
+    (3, 5, Tile(3, 1, 16)),  # lanes of AVX-512
+)
 
 
 class Problem(ConvProblem):
-    """A convolution whose input has the halo that squares read."""
+    """A convolution whose input has the halo that squares read, computed one way or the best."""
 
-    lowering = staticmethod(lower_conv_winograd)
-
-    def __init__(self, shape: ConvShape, batch: int, halo=(0, 0, 0, 0), seed: int = 0) -> None:
+    def __init__(
+        self,
+        shape: ConvShape,
+        batch: int,
+        halo=(0, 0, 0, 0),
+        seed: int = 0,
+        way: WinogradConv | None = None,
+    ) -> None:
         super().__init__(shape, batch, halo, seed)
-        halo = WinogradConv.of(shape, MACHINE).halo(self.x.image[:2])
-        self.x = Buffer("x", self.x.image, "input", halo=halo)
+        self.way = way or WinogradConv.of(shape, MACHINE)
+        self.x = Buffer("x", self.x.image, "input", halo=self.way.halo(self.x.image[:2]))
+
+    def lowering(self, *operands):
+        return lower_conv_winograd(*operands[:-1], self.way)
 
     def check(self, y: np.ndarray) -> None:
         want, magnitude = self.expected()
@@ -41,24 +60,32 @@ class Problem(ConvProblem):
 
 
 @st.composite
-def shapes(draw) -> ConvShape:
-    r = draw(st.sampled_from([3, 5]))
+def shapes(draw, taps: tuple[int, ...] = (3, 5)) -> ConvShape:
+    r = draw(st.sampled_from(taps))
     size = draw(st.integers(r, 14)), draw(st.integers(r, 14))
     maps = draw(st.integers(16, 40)), draw(st.integers(1, 40))
     padding = draw(st.integers(0, r // 2)), draw(st.integers(0, r // 2))
     return ConvShape(size, *maps, kernel=(r, r), padding=padding)
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    shape=shapes(),
-    batch=st.integers(1, 3),
-    tile=st.sampled_from(HOST + OTHERS),
-    halo=st.tuples(*[st.integers(0, 2)] * 4),
-)
-def test_winograd_is_the_convolution_and_writes_nothing_else(shape, batch, tile, halo):
-    problem = Problem(shape, batch, halo)
-    problem.check(problem.outputs(how=tile))
+@st.composite
+def ways(draw) -> WinogradConv:
+    taps, outputs, tile = draw(st.sampled_from(WAYS))
+    return WinogradConv(draw(shapes((taps,))), outputs, tile)
+
+
+@settings(deadline=None, max_examples=60)
+@given(way=ways(), batch=st.integers(1, 3), halo=st.tuples(*[st.integers(0, 2)] * 4))
+def test_winograd_is_the_convolution_and_writes_nothing_else(way, batch, halo):
+    problem = Problem(way.shape, batch, halo, way=way)
+    problem.check(problem.outputs())
+
+
+@settings(deadline=None, max_examples=10)
+@given(shape=shapes((2, 4, 6, 7)), batch=st.integers(1, 2))
+def test_filters_of_every_side_are_computed(shape, batch):
+    problem = Problem(shape, batch)
+    problem.check(problem.outputs())
 
 
 @settings(deadline=None, max_examples=10)
@@ -87,7 +114,7 @@ def test_a_lower_bound_clamps_and_lets_nan_through():
     plain = cells(problem.y, problem.outputs(), 1)
     clamped = cells(problem.y, problem.outputs(Epilogue(low=0.0)), 1)
     assert np.isnan(plain[0, 0, 0]).all()
-    assert not np.isnan(plain[0, 4:]).any()
+    assert not np.isnan(plain[0, problem.way.outputs :]).any()
     np.testing.assert_array_equal(clamped, np.maximum(plain, 0.0))
 
 
@@ -101,18 +128,13 @@ def test_an_activation_meets_every_output_once(maps, halo):
     assert (outside(problem.y, activated, 2) == UNTOUCHED).all()
 
 
-def test_the_filter_is_evaluated_at_the_points():
-    np.testing.assert_allclose(
-        weight_matrix(3),
-        [
-            [1 / 4, 0, 0],
-            [-1 / 6, -1 / 6, -1 / 6],
-            [-1 / 6, 1 / 6, -1 / 6],
-            [1 / 24, 1 / 12, 1 / 6],
-            [1 / 24, -1 / 12, 1 / 6],
-            [0, 0, 1],
-        ],
-    )
+@settings(deadline=None)
+@given(shape=shapes((2, 3, 4, 5, 6, 7)), side=st.integers(10, 224), maps=st.integers(8, 512))
+def test_the_way_chosen_is_exact_enough(shape, side, maps):
+    way = WinogradConv.of(replace(shape, size=(side, side), in_maps=maps), MACHINE)
+    if way is not None:
+        assert way.side in SIDES
+        assert error_ratio(shape.kernel[0], way.outputs, maps) <= MOST_ERROR_RATIO
 
 
 def test_only_plain_convolutions_of_enough_maps_fit():
@@ -120,18 +142,20 @@ def test_only_plain_convolutions_of_enough_maps_fit():
     others = [
         ConvShape((9, 9), 3, 64, (3, 3)),
         ConvShape((9, 9), 64, 64, (3, 5)),
-        ConvShape((9, 9), 64, 64, (7, 7)),
+        ConvShape((9, 9), 64, 64, (1, 1)),
+        ConvShape((9, 9), 64, 64, (8, 8)),
         ConvShape((9, 9), 64, 64, (3, 3), stride=(2, 2)),
         ConvShape((9, 9), 64, 64, (3, 3), dilation=(2, 1)),
         ConvShape((9, 9), 64, 64, (3, 3), groups=2),
     ]
-    assert WinogradConv.fits(fits, MACHINE)
-    assert not any(WinogradConv.fits(shape, MACHINE) for shape in others)
+    assert WinogradConv.of(fits, MACHINE)
+    assert not any(WinogradConv.of(shape, MACHINE) for shape in others)
 
 
 @pytest.mark.parametrize("tile", HOST)
 def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
-    call = Problem(ConvShape((9, 9), 16, 16, (3, 3)), 1).lower(how=tile)(1)
-    sums = tile.pixels * tile.vectors
-    (loop,) = [loop for loop in hot_loops(call.kernel) if multiplications(loop) == sums]
+    shape = ConvShape((9, 9), 16, 16, (3, 3))
+    call = Problem(shape, 1, way=WinogradConv(shape, 4, tile)).lower()(1)
+    (loop,) = [loop for loop in hot_loops(call.kernel) if "prefetch" in "".join(loop)]
+    assert multiplications(loop) == tile.pixels * tile.vectors
     assert not [line for line in loop if "rsp" in line or "[sp" in line]

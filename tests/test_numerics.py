@@ -11,15 +11,17 @@ from test_cpu_kernels_winograd import Problem
 
 import cnndsl
 from cnndsl.backends.cpu.conv_choice import ConvChooser
-from cnndsl.backends.cpu.lowering import candidates
+from cnndsl.backends.cpu.lowering import conv_winograd
 from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
-from cnndsl.backends.cpu.lowering.conv_winograd import SIDE, weight_matrix
-from cnndsl.backends.cpu.lowering.winograd_error import (
-    error_ratio,
+from cnndsl.backends.cpu.lowering.conv_winograd import SIDES, WinogradConv, winograd_tiles
+from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
+from cnndsl.backends.cpu.lowering.winograd_points import (
     input_matrix,
     output_matrix,
+    weight_matrix,
 )
+from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.cpu.times import Times
 from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
@@ -85,24 +87,31 @@ def choice(maps, numerics="fast"):
     return ConvChooser(numerics, Times()).chosen(work).kernel
 
 
-def test_rows_of_few_maps_are_summed_plainly():
-    assert error_ratio(3, 12) > candidates.MOST_ERROR_RATIO > error_ratio(3, 16)
+def test_strict_rows_are_summed_plainly():
     assert choice(16) == "conv_winograd"
-    assert choice(12) == "conv_direct"
     assert choice(16, numerics="strict") == "conv_direct"
 
 
-def test_a_row_keeps_winograd_only_within_the_bound(monkeypatch):
-    monkeypatch.setattr(candidates, "MOST_ERROR_RATIO", error_ratio(3, 64) * 1.001)
-    assert choice(64) == "conv_winograd"
-    assert choice(48) == "conv_direct"
+def test_a_row_takes_the_largest_squares_that_are_exact_enough(monkeypatch):
+    def outputs(maps):
+        way = WinogradConv.of(ConvShape((48, 48), maps, 64, (3, 3)), Target.host())
+        return way and way.outputs
+
+    assert error_ratio(3, 6, 16) > conv_winograd.MOST_ERROR_RATIO > error_ratio(3, 6, 64)
+    assert outputs(16) < outputs(64) == 6
+    monkeypatch.setattr(conv_winograd, "MOST_ERROR_RATIO", error_ratio(3, 4, 64) * 1.001)
+    assert outputs(64) == 4
+    monkeypatch.setattr(conv_winograd, "MOST_ERROR_RATIO", 0.5)
+    assert outputs(64) is None
+    assert choice(64) == "conv_direct"
 
 
-@pytest.mark.parametrize("r", [3, 5])
-def test_the_matrices_are_those_of_a_convolution(r):
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("r", [2, 3])
+def test_the_matrices_are_those_of_a_convolution(r, side):
     rng = np.random.default_rng(0)
-    d, g = rng.standard_normal(SIDE), rng.standard_normal(r)
-    y = output_matrix(r) @ ((weight_matrix(r) @ g) * (input_matrix() @ d))
+    d, g = rng.standard_normal(side), rng.standard_normal(r)
+    y = output_matrix(side, r) @ ((weight_matrix(side, r) @ g) * (input_matrix(side) @ d))
     np.testing.assert_allclose(y, np.correlate(d, g), atol=1e-12)
 
 
@@ -117,13 +126,13 @@ def standard_errors(problem: ConvProblem, images: np.ndarray, outputs: int) -> n
 
 @pytest.mark.parametrize("maps", [16, 40, 160])
 @pytest.mark.parametrize("rectified", [False, True])
-@pytest.mark.parametrize("r", [3, 5])
-def test_winograd_errs_within_the_ratio_that_the_gate_assumes(r, rectified, maps):
-    side, outputs = 24, SIDE + 1 - r
-    shape = ConvShape((side, side), maps, 32, (r, r))
-    winograd, plain = Problem(shape, 4, seed=maps), ConvProblem(shape, 4, seed=maps)
+@pytest.mark.parametrize(("r", "outputs"), [(3, 2), (3, 4), (3, 5), (3, 6), (5, 2), (5, 4)])
+def test_winograd_errs_within_the_ratio_that_the_gate_assumes(r, outputs, rectified, maps):
+    shape = ConvShape((4 * outputs, 6 * outputs), maps, 64, (r, r))
+    way = WinogradConv(shape, outputs, winograd_tiles(Target.host())[0])
+    winograd, plain = Problem(shape, 8, seed=maps, way=way), ConvProblem(shape, 8, seed=maps)
     images = np.maximum(plain.images, 0) if rectified else plain.images
     worst = standard_errors(winograd, images, outputs).max()
     ratio = worst / standard_errors(plain, images, 1).item()
-    assert ratio <= error_ratio(r, maps)
-    assert ratio >= error_ratio(r, maps) / 2  # or it says nothing of what Winograd costs
+    assert ratio <= error_ratio(r, outputs, maps)
+    assert ratio >= error_ratio(r, outputs, maps) / 2  # or it says nothing of what Winograd costs

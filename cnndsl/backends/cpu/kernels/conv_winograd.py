@@ -1,46 +1,45 @@
 """Winograd convolution. See lowering/conv_winograd.py for the fields and the idea."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cnndsl.backends.cpu.integers import Int, Value
-from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
-from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
-from cnndsl.backends.cpu.lowering.conv_winograd import PAD, POINTS, SIDE, ConvWinogradFields
+from cnndsl.backends.cpu.kernels.winograd_transforms import inputs_at_points, outputs_of_points
+from cnndsl.backends.cpu.lowering.conv_winograd import PAD, ConvWinogradFields
 from cnndsl.backends.cpu.memory import call, read_fields
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
 _FLOAT = 4  # bytes
 
 
-def conv_winograd(outputs: int, squares: int, vectors: int, lanes: int) -> Any:
+def conv_winograd(outputs: int, taps: int, squares: int, vectors: int, lanes: int) -> Any:
     """
-    The kernel for squares of `outputs` x `outputs`.
+    The kernel for squares of `outputs` x `outputs` of filters of `taps` x `taps`.
 
     The tile of its products is `squares` times `vectors` of `lanes` output maps.
     """
+    side = outputs + taps - 1
 
     @emits(lanes)
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
         f = read_fields(code, args, ConvWinogradFields)
-        strips = (f.batch * f.down * f.across + f.unit_squares - 1) // f.unit_squares
+        ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
+        unit = _Unit.of(code, f, code.integer(scratch), side, outputs, squares, vectors)
         with code.each(begin, end) as number:
-            part = number // strips
-            strip, first = number - part * strips, part * f.unit_panels
-            panels = (f.panel_count - first).min(f.unit_panels)
-            unit = _Unit.of(code, f, code.integer(scratch), outputs, squares, vectors)
-            unit.squares.locate(strip)
+            strip = number // ranges
+            part = number - strip * ranges
             count = unit.squares.count(strip)
-            with code.each(0, count) as square:
-                unit.transform_inputs(square)
-            with (
-                code.each(0, POINTS) as point,
-                code.each(0, panels) as panel,
-                code.each(0, count, squares) as square,
-            ):
-                unit.multiply(point, first + panel, panel, square, count)
+            # The inputs at the points serve all ranges of panels of a strip.
+            is_first = code.builder.or_(part.is_("==", 0), number.is_("==", code.integer(begin)))
+            with code.builder.if_then(is_first):
+                unit.squares.locate(strip)
+                with code.each(0, count) as square:
+                    unit.transform_inputs(square)
+            first = part * f.unit_panels
+            panels = (f.panel_count - first).min(f.unit_panels)
+            with code.each(0, side * side) as point, code.each(0, panels) as place:
+                unit.multiply(point, first + place, place, count)
             with code.each(0, count) as square:
                 unit.transform_outputs(square, strip * f.unit_squares + square, first, panels)
 
@@ -48,41 +47,6 @@ def conv_winograd(outputs: int, squares: int, vectors: int, lanes: int) -> Any:
         run(args, begin, end, scratch)
 
     return kernel
-
-
-def _inputs_at_points(d: list[Vector]) -> list[Vector]:
-    """Six neighbouring inputs at the six points."""
-    even, odd = d[2].fma(-4.0, d[4]), d[1].fma(-4.0, d[3])
-    even_2, odd_2 = d[4] - d[2], (d[3] - d[1]) * 2.0
-    return [
-        d[0].fma(4.0, d[2].fma(-5.0, d[4])),
-        even + odd,
-        even - odd,
-        even_2 + odd_2,
-        even_2 - odd_2,
-        d[1].fma(4.0, d[3].fma(-5.0, d[5])),
-    ]
-
-
-def _four_outputs(m: list[Vector]) -> list[Vector]:
-    """Four neighbouring outputs of a filter of 3 taps, from the products at the points."""
-    even, odd = m[1] + m[2], m[1] - m[2]
-    even_2, odd_2 = m[3] + m[4], m[3] - m[4]
-    return [
-        m[0] + even + even_2,
-        odd_2.fma(2.0, odd),
-        even_2.fma(4.0, even),
-        odd_2.fma(8.0, odd) + m[5],
-    ]
-
-
-def _two_outputs(m: list[Vector]) -> list[Vector]:
-    """Two neighbouring outputs of a filter of 5 taps, from the products at the points."""
-    even, odd = m[1] + m[2], m[1] - m[2]
-    return [m[0] + even + (m[3] + m[4]), (m[3] - m[4]).fma(2.0, odd) + m[5]]
-
-
-_OUTPUTS: dict[int, Callable[[list[Vector]], list[Vector]]] = {4: _four_outputs, 2: _two_outputs}
 
 
 class _Grid(NamedTuple):
@@ -103,15 +67,16 @@ class _Grid(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Unit:
     """
-    The code of one work unit.
+    The code of work units, a strip of squares and a range of panels each.
 
-    In scratch lie the inputs at the points, [POINTS, squares, in_maps], the products,
-    [POINTS, squares, maps of the unit], with PAD after each point, and room for two squares.
+    In scratch lie the inputs at the points, [points, squares, in_maps], the products,
+    [points, squares, maps of the unit], with PAD after each point, and room for two squares.
     """
 
     code: Code
     f: Any
     squares: Pixels
+    side: int
     outputs: int
     vectors: int
     inputs: Int
@@ -120,13 +85,13 @@ class _Unit:
 
     @staticmethod
     def of(
-        code: Code, f: Any, scratch: Int, outputs: int, tile_squares: int, vectors: int
+        code: Code, f: Any, scratch: Int, side: int, outputs: int, tile_squares: int, vectors: int
     ) -> "_Unit":
-        """The unit whose memory begins at `scratch`."""
-        width = vectors * code.lanes
-        products = scratch + (f.unit_squares * f.in_maps + PAD) * (POINTS * _FLOAT)
-        row = f.unit_panels * width
-        spare = products + (f.unit_squares * row + PAD) * (POINTS * _FLOAT)
+        """The units whose memory begins at `scratch`."""
+        points = side * side
+        row = f.unit_panels * (vectors * code.lanes)
+        products = scratch + (f.unit_squares * f.in_maps + PAD) * (points * _FLOAT)
+        spare = products + (f.unit_squares * row + PAD) * (points * _FLOAT)
         grid = _Grid(
             batch=f.batch,
             height=f.down,
@@ -139,62 +104,85 @@ class _Unit:
             y_row=f.y_row * outputs,
             y_pixel=f.y_pixel * outputs,
         )
-        tables = spare + 2 * POINTS * code.lanes * _FLOAT
+        tables = spare + 2 * points * code.lanes * _FLOAT
         pixels = Pixels(code, grid, tables, tile_squares)
-        return _Unit(code, f, pixels, outputs, vectors, scratch, products, spare)
+        return _Unit(code, f, pixels, side, outputs, vectors, scratch, products, spare)
 
     @property
     def width(self) -> int:
         """Output maps of a tile."""
         return self.vectors * self.code.lanes
 
-    def input_at(self, point: "Int | int", square: Int) -> Value:
+    def input_at(self, point: "Int | int", square: "Int | int") -> Value:
         """Where the inputs of a square at a point lie."""
-        offset = (self.f.unit_squares * self.f.in_maps + PAD) * point + square * self.f.in_maps
+        offset = (self.f.unit_squares * self.f.in_maps + PAD) * point + self.f.in_maps * square
         return self.code.at(self.code.pointer(self.inputs), offset)
 
-    def product_at(self, point: "Int | int", square: Int) -> Value:
+    def product_at(self, point: "Int | int", square: "Int | int") -> Value:
         """Where the products of a square at a point lie."""
         row = self.f.unit_panels * self.width
-        offset = (self.f.unit_squares * row + PAD) * point + square * row
+        offset = (self.f.unit_squares * row + PAD) * point + row * square
         return self.code.at(self.code.pointer(self.products), offset)
 
     def transform_inputs(self, square: Int) -> None:
         """Evaluate all maps of a square at the points: down each column, then along each row."""
-        code, f = self.code, self.f
+        code, f, side, lanes = self.code, self.f, self.side, self.code.lanes
         x, half = self.squares.read(square, code.pointer(f.x)), code.pointer(self.spare)
-        with code.each(0, f.in_maps, code.lanes) as start:
-            first = start.min(f.in_maps - code.lanes)  # the last vector may overlap its neighbour
-            with code.each(0, SIDE) as j:
+        with code.each(0, f.in_maps, lanes) as start:
+            first = start.min(f.in_maps - lanes)  # the last vector may overlap its neighbour
+            with code.each(0, side) as j:
                 column = code.at(x, first + j * f.x_pixel)
-                values = [code.load(column, f.x_row * i) for i in range(SIDE)]
-                place = code.at(half, j * (SIDE * code.lanes))
-                for i, value in enumerate(_inputs_at_points(values)):
-                    code.store(value, place, i * code.lanes)
-            with code.each(0, SIDE) as i:
-                row = code.at(half, i * code.lanes)
-                values = [code.load(row, j * SIDE * code.lanes) for j in range(SIDE)]
-                for j, value in enumerate(_inputs_at_points(values)):
-                    code.store(value, self.input_at(i * SIDE + j, square), first)
+                values = [code.load(column, f.x_row * i) for i in range(side)]
+                place = code.at(half, j * (side * lanes))
+                for i, value in enumerate(inputs_at_points(values)):
+                    code.store(value, place, i * lanes)
+            with code.each(0, side) as i:
+                row = code.at(half, i * lanes)
+                values = [code.load(row, j * side * lanes) for j in range(side)]
+                for j, value in enumerate(inputs_at_points(values)):
+                    code.store(value, self.input_at(i * side + j, square), first)
 
-    def multiply(self, point: Int, panel: Int, place: Int, square: Int, count: Int) -> None:
+    def multiply(self, point: Int, panel: Int, place: Int, count: Int) -> None:
         """
-        Compute one tile of the products at a point, over all input maps.
+        Compute the products of `count` squares with one panel at a point, over all input maps.
 
-        It is of the squares from `square` on, of `count`, and becomes panel `place` of the unit.
+        They become panel `place` of the unit. Squares beyond the last fill the last tile: what they
+        hold is nobody's. Each tile asks for its part of the panel that comes next.
         """
-        code, f, width = self.code, self.f, self.width
-        tile = range(self.squares.spare)
-        rows = [self.input_at(point, (square + i).min(count - 1)) for i in tile]
-        number = (point * f.panel_count + panel) * f.in_maps
-        panel_start = code.pointer(f.weights + number * (width * _FLOAT))
-        zeros = [code.vector(0.0)] * self.vectors
-        first = RegisterTile.begin(code, rows, panel_start, f.in_maps, square, zeros)
-        sums = first.add(f.in_maps)
-        for i in tile:
-            product = code.at(self.product_at(point, square + i), place * width)
-            for j in range(self.vectors):
-                code.store(sums[i * self.vectors + j], product, j * code.lanes)
+        code, f, width, squares = self.code, self.f, self.width, self.squares.spare
+        tiles = (count + squares - 1) // squares
+        size = f.in_maps * width
+        weights = code.pointer(f.weights + (point * f.panel_count + panel) * size * _FLOAT)
+        part, step = size // tiles, code.integer(width) // tiles
+        with code.each(0, tiles) as tile:
+            rows = [self.input_at(point, tile * squares + i) for i in range(squares)]
+            sums = self.sums(rows, weights, code.at(weights, size + tile * part), step)
+            for i in range(squares):
+                product = code.at(self.product_at(point, tile * squares + i), place * width)
+                for j in range(self.vectors):
+                    code.store(sums[i * self.vectors + j], product, j * code.lanes)
+
+    def sums(self, rows: list[Value], weights: Value, ahead: Value, step: Int) -> list[Vector]:
+        """
+        The sums of a tile, [squares][vectors], of inputs in `rows` times the rows of a panel.
+
+        Each turn asks for the floats at `ahead`, which goes on by `step`.
+        """
+        code = self.code
+
+        def turn(k: Value, state: list[Any]) -> list[Any]:
+            weights, ahead, *sums = state
+            code.prefetch(ahead)
+            row = [code.load(weights, j * code.lanes) for j in range(self.vectors)]
+            after = [code.at(weights, self.width), code.at(ahead, step)]
+            for i, start in enumerate(rows):
+                value = code.broadcast(start, k)
+                mine = sums[i * self.vectors : (i + 1) * self.vectors]
+                after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
+            return after
+
+        zeros = [code.vector(0.0)] * (len(rows) * self.vectors)
+        return code.loop(0, self.f.in_maps, 1, [weights, ahead, *zeros], turn)[2:]
 
     def transform_outputs(self, square: Int, number: Int, first: Int, panels: Int) -> None:
         """
@@ -203,7 +191,7 @@ class _Unit:
         `number` counts the square through the batch. The outputs are of `panels` panels, from
         panel `first` on.
         """
-        code, f, lanes, outputs = self.code, self.f, self.code.lanes, self.outputs
+        code, f, lanes, side, outputs = self.code, self.f, self.code.lanes, self.side, self.outputs
         b = code.builder
         line = number // f.across
         across = number - line * f.across
@@ -213,15 +201,16 @@ class _Unit:
         maps = (f.out_maps - first * self.width).min(panels * self.width)
         y = self.squares.written(square, code.pointer(f.y + first * (self.width * _FLOAT)))
         bias = code.pointer(f.bias + first * (self.width * _FLOAT))
-        half, room = code.pointer(self.spare), code.pointer(self.spare + POINTS * lanes * _FLOAT)
-        bounds = Bounds.of(code, f)
+        half = code.pointer(self.spare)
+        room = code.pointer(self.spare + side * side * lanes * _FLOAT)
+        low = code.vector(code.float_field(f.low))
         with code.each(0, maps, lanes) as start:
-            with code.each(0, SIDE) as j:
+            with code.each(0, side) as j:
                 values = [
-                    code.load(self.product_at(j + i * SIDE, square), start) for i in range(SIDE)
+                    code.load(self.product_at(j + i * side, square), start) for i in range(side)
                 ]
                 place = code.at(half, j * (outputs * lanes))
-                for i, value in enumerate(_OUTPUTS[outputs](values)):
+                for i, value in enumerate(outputs_of_points(values, outputs)):
                     code.store(value, place, i * lanes)
             count = (maps - start).min(lanes)
             direct = b.and_(inside, count.is_("==", lanes))
@@ -229,9 +218,9 @@ class _Unit:
             down, right = f.y_row.where(direct, outputs * lanes), f.y_pixel.where(direct, lanes)
             with code.each(0, outputs) as i:
                 row = code.at(half, i * lanes)
-                values = [code.load(row, j * outputs * lanes) for j in range(SIDE)]
-                for j, value in enumerate(_OUTPUTS[outputs](values)):
-                    total = bounds.clamp(value + code.load(bias, start))
+                values = [code.load(row, j * outputs * lanes) for j in range(side)]
+                for j, value in enumerate(outputs_of_points(values, outputs)):
+                    total = (value + code.load(bias, start)).at_least(low)
                     code.store(total, place, i * down + right * j)
             with b.if_then(b.not_(direct)), code.each(0, rows) as i, code.each(0, columns) as j:
                 total = code.load(room, (i * outputs + j) * lanes)

@@ -16,12 +16,6 @@ from cnndsl.ops.text import format_op, parse_op
 from cnndsl.plan.strategy import NO_HALO, Choice, Halo
 from cnndsl.types import Numerics
 
-# Where accuracy is its price, an algorithm must not cost much of it. `winograd_error` bounds the
-# standard error of its worst output by a multiple of the plain sum's, known from the filter's size
-# and the maps alone: 13 to 25 for 3x3 and 5 to 9 for 5x5 filters, the more the fewer maps. A row
-# where that exceeds this many is summed plainly: here, those 3x3 that read less than 13 maps.
-MOST_ERROR_RATIO = 20.0
-
 Image = tuple[int, int, int]
 """Height, width and maps."""
 
@@ -105,17 +99,16 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
 
     yield Candidate("conv_direct", halo)
 
-    winograd = "only 3x3 and 5x5 filters, cell by cell, that read all of some maps"
-    if WinogradConv.fits(shape, machine):
-        ratio = error_ratio(conv.kernel[0], work.x[2])
-        refusal = ""
-        if numerics == "strict":
-            refusal = "numerics strict: it does not sum the products of the definition"
-        elif ratio > MOST_ERROR_RATIO:
-            refusal = f"the error may exceed {MOST_ERROR_RATIO:g} times that of a plain sum"
-        around = WinogradConv.of(shape, machine).halo(image)
-        yield Candidate("conv_winograd", around, error_ratio=ratio, refusal=refusal)
+    if way := WinogradConv.of(shape, machine):
+        strict = "numerics strict: it does not sum the products of the definition"
+        yield Candidate(
+            "conv_winograd",
+            way.halo(image),
+            error_ratio=error_ratio(conv.kernel[0], way.outputs, work.x[2]),
+            refusal=strict if numerics == "strict" else "",
+        )
     else:
+        winograd = "only square filters of 2 to 7, cell by cell, that read all of some maps"
         yield Candidate("conv_winograd", refusal=winograd)
 
     planar = f"only one input map, step by step, to at most {most_maps(machine)} maps"

@@ -16,21 +16,17 @@ from math import ceil
 
 from cnndsl.backends.cpu.lowering.candidates import Candidate, ConvWork
 from cnndsl.backends.cpu.lowering.conv_direct import best_tile
-from cnndsl.backends.cpu.lowering.conv_winograd import POINTS, WinogradConv
+from cnndsl.backends.cpu.lowering.conv_winograd import TILE, WinogradConv
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.profiling import Roof
 
 _FLOAT = 4  # bytes
 
 # In multiply-adds that take as long:
-TILE = 800  # to begin a tile and to write it
-TRANSFORM = 10.6  # a float of a square on its way to the points
-EDGE = 22.0  # a float that Winograd's squares read or write of an image
+EDGE = 11.0  # a float that Winograd's squares read or write of an image
 DEPTHWISE = 2.2  # a multiply-add whose weight and input are both loaded for it
 PIXEL = 5.0  # a float that a depthwise convolution reads or writes of an image
 PLANAR = 2.4  # a multiply-add on pixels that are turned to rows of maps
-# Bytes that take as long as one from memory: of weights that a cache further away still holds.
-AGAIN = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +71,9 @@ def _direct(work: ConvWork, machine: Target) -> Cost:
 
 
 def _winograd(work: ConvWork, machine: Target) -> Cost:
-    shape = work.shape
-    conv = WinogradConv.of(shape, machine)
-    tile, (down, across), panels = conv.tile, conv.grid, conv.panel_count
-    squares = down * across
-    tiles = POINTS * ceil(squares / tile.pixels) * panels
-    macs = tiles * tile.pixels * tile.width * shape.in_maps / tile.efficiency
-    strips = ceil(squares / conv.unit_squares)
-    transforms = POINTS * squares * shape.in_maps * ceil(panels / conv.unit_panels)
-    macs += TRANSFORM * transforms + EDGE * _moved(work)
-    weights = POINTS * shape.in_maps * panels * tile.width * _FLOAT
-    return Cost(macs, weights * (1 + AGAIN * (strips - 1)))
+    conv = WinogradConv.of(work.shape, machine)
+    assert conv is not None, "only what fits is a candidate"
+    return Cost(conv.macs_alike + EDGE * _moved(work), conv.weights_read * _FLOAT)
 
 
 def _planar(work: ConvWork, machine: Target) -> Cost:

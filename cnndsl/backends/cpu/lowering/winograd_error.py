@@ -18,7 +18,8 @@ over the plain sum's, of n maps, are as
 
     sqrt(amplification^2 (n^2 / 2 + T n) / (r^2 n^2 / 2)) = amplification / r * sqrt(1 + 2 T / n)
 
-which is 10 for 3x3 and 4 for 5x5 filters of many maps, and more of few, whose plain sums are short.
+which is 15 for 6 x 6 and 2.5 for 4 x 4 outputs of 3x3 filters of many maps, and more of few, whose
+plain sums are short.
 """
 
 from __future__ import annotations
@@ -27,51 +28,33 @@ from functools import cache
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnndsl.backends.cpu.lowering.conv_winograd import ROOTS, SIDE, weight_matrix
+from cnndsl.backends.cpu.lowering.winograd_points import (
+    input_matrix,
+    output_matrix,
+    weight_matrix,
+)
 
-TRANSFORM_ROUNDINGS = 8  # of inputs and weights on their way to the points: T, as measured
-MARGIN = 1.25  # for inputs whose mean is not 0, as behind a relu: measured, at most 1.22
+TRANSFORM_ROUNDINGS = 6  # of inputs on their way to the points: T, as measured
+MARGIN = 1.25  # behind a relu half of a plain sum's terms are 0, and not rounded: measured, 1.2
 
 
-def error_ratio(kernel: int, maps: int) -> float:
+def error_ratio(taps: int, outputs: int, maps: int) -> float:
     """
     A bound on the standard error of Winograd's worst output, over that of a plain sum.
 
-    `kernel` is the filter's side, `maps` those of the input.
+    `taps` is the filter's side, `outputs` a square's, and `maps` those of the input.
 
-    >>> round(error_ratio(3, 512), 1), round(error_ratio(5, 512), 1)
-    (13.3, 5.0)
+    >>> [round(error_ratio(taps, outputs, 512), 1) for taps, outputs in ((3, 4), (3, 6), (5, 4))]
+    [3.2, 18.8, 7.7]
     """
-    return MARGIN * amplification(kernel) / kernel * sqrt(1 + 2 * TRANSFORM_ROUNDINGS / maps)
+    roundings = sqrt(1 + 2 * TRANSFORM_ROUNDINGS / maps)
+    return MARGIN * amplification(taps, outputs) / taps * roundings
 
 
 @cache
-def amplification(kernel: int) -> float:
+def amplification(taps: int, outputs: int) -> float:
     """The variance of the terms at the points over that of the output, in one direction."""
-    filters, inputs = (np.square(m).sum(1) for m in (weight_matrix(kernel), input_matrix()))
-    return float((np.square(output_matrix(kernel)) @ (filters * inputs)).max() / kernel)
-
-
-def input_matrix() -> NDArray[np.float64]:
-    """
-    The matrix that takes six inputs to the six points, [SIDE, SIDE].
-
-    Row j has the coefficients of the polynomial that is 0 at all other roots: what Lagrange's
-    interpolation multiplies with the value at root j, the constant first.
-    """
-    matrix = np.zeros((SIDE, SIDE))
-    for row, root in zip(matrix, ROOTS, strict=False):
-        row[:-1] = np.poly([other for other in ROOTS if other != root])[::-1]
-    matrix[-1] = np.poly(ROOTS)[::-1]
-    return matrix
-
-
-def output_matrix(kernel: int) -> NDArray[np.float64]:
-    """The matrix that takes the products at the points to outputs, [outputs, SIDE]."""
-    outputs = SIDE + 1 - kernel
-    matrix = np.zeros((outputs, SIDE))
-    matrix[:, :-1] = np.power(np.array(ROOTS), np.arange(outputs)[:, None])
-    matrix[-1, -1] = 1.0
-    return matrix
+    side = taps + outputs - 1
+    filters, inputs = (np.square(m).sum(1) for m in (weight_matrix(side, taps), input_matrix(side)))
+    return float((np.square(output_matrix(side, taps)) @ (filters * inputs)).max() / taps)
