@@ -58,7 +58,7 @@ def from_onnx(
     """
     Read an ONNX model.
 
-    It takes the arrays that the model takes: its input row says `layout=nchw`. Raises a `CnnError`
+    It takes the arrays that the model takes: its input rows say `layout=nchw`. Raises a `CnnError`
     that lists every node that no row can say, and `MissingExtra` where onnx is not installed. The
     network is called `name`, or like the file.
     """
@@ -67,9 +67,6 @@ def from_onnx(
     for output in imported.outputs:
         if output.constant is not None:
             raise OnnxError(f"the output {output.name!r} does not depend on the input")
-    if len(imported.outputs) != 1:
-        names = ", ".join(output.name for output in imported.outputs)
-        raise OnnxError(f"a table has one output, and the model has several: {names}")
     return network_of(imported, name or file.stem, f"Imported from {file.name}.", limits)
 
 

@@ -87,8 +87,10 @@ def types_of(found):
 
 @given(network=networks())
 def test_what_was_exported_comes_back_the_same(network):
-    # What an RBF row becomes in ONNX is several nodes that no single row computes.
+    # What an RBF row or a dilated average becomes in ONNX is several nodes that no row computes.
     assume(not any(node.op.row_type == "rbf" for node in network.ir.nodes))
+    averages = [node.op for node in network.ir.nodes if node.op.row_type == "avgpool"]
+    assume(all(op.dilation == (1, 1) for op in averages))
     weights = seeded_weights(network.param_table, 3)
     found = imported(export_onnx(network, weights))
     shape = network.types[network.ir.inputs[0].name].shape
@@ -261,6 +263,68 @@ def test_weights_may_be_listed_as_inputs():
     model.ir_version = 3
     model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 3, 1, 1]))
     assert_same(model, 1, 3, 4, 5)
+
+
+def test_several_inputs_and_outputs_keep_their_order_and_names():
+    nodes = [node("Concat", "x second", "both", axis=1), node("Split", "both", "y z", axis=1)]
+    model = model_of(nodes, ["n", 3, 4, 5], outputs=("y", "z"))
+    model.graph.input.append(helper.make_tensor_value_info("second", TensorProto.FLOAT, None))
+    for side in ("n", 3, 4, 5):
+        dim = model.graph.input[1].type.tensor_type.shape.dim.add()
+        setattr(dim, "dim_param" if side == "n" else "dim_value", side)
+    found = imported(model)
+    assert found.inputs == {"x": "x", "second": "second"}
+    assert [output.name for output in found.outputs] == ["y", "z"]
+    assert len(found.graph.outputs) == 2
+
+
+def test_inputs_with_different_batches_are_refused():
+    model = model_of([node("Add", "x second")], [2, 3])
+    model.graph.input.append(helper.make_tensor_value_info("second", TensorProto.FLOAT, [1, 3]))
+    with pytest.raises(CnnError, match="another batch"):
+        imported(model)
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_depth_to_space_is_a_transposed_convolution(mode):
+    model = model_of([node("DepthToSpace", "x", blocksize=2, mode=mode)], [2, 12, 3, 4])
+    assert types_of(assert_same(model, 2, 12, 3, 4)) == ["convtranspose"]
+
+
+def test_space_to_depth_is_a_convolution():
+    model = model_of([node("SpaceToDepth", "x", blocksize=2)], [2, 3, 4, 6])
+    assert types_of(assert_same(model, 2, 3, 4, 6)) == ["conv"]
+
+
+@pytest.mark.parametrize("axes", [[1], [2], [-1], [1, 2], [2, 3], [1, 2, 3]])
+@pytest.mark.parametrize("keepdims", [0, 1])
+@pytest.mark.parametrize("op_type", ["ReduceMean", "ReduceMax"])
+def test_a_reduction_along_some_axes_is_a_global_pool(op_type, axes, keepdims):
+    nodes = [node(op_type, "x", axes=axes, keepdims=keepdims)]
+    model = model_of(nodes, [2, 3, 4, 5], opset=13)
+    try:
+        assert_same(model, 2, 3, 4, 5)
+    except CnnError as error:
+        assert "order that no row makes" in str(error)
+        assert axes not in ([2, 3], [1, 2, 3], [-1])
+
+
+@pytest.mark.parametrize(
+    ("op_type", "attributes"),
+    [
+        ("Celu", {"alpha": 2.0}),
+        ("Selu", {"alpha": 2.0, "gamma": 3.0}),
+        ("Selu", {}),
+        ("Elu", {"alpha": 0.5}),
+    ],
+)
+def test_functions_with_other_numbers_are_scaled_ones(op_type, attributes):
+    assert_same(model_of([node(op_type, "x", **attributes)], [2, 3, 4, 5]), 2, 3, 4, 5)
+
+
+def test_a_cast_to_other_numbers_is_refused():
+    with pytest.raises(CnnError, match="other numbers than floats"):
+        imported(model_of([node("Cast", "x", to=TensorProto.INT32)], [1, 3]))
 
 
 # ---- what is refused

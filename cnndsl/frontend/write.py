@@ -43,8 +43,8 @@ def write_table(name: str, graph: Graph, comment: str = "") -> str:
     """
     The canonical text of a network whose graph is `graph`, one row a node or less.
 
-    Nodes' names must be names of rows, and outputs different nodes. Reading the text gives the graph back, but for the names of
-    activations, dropouts and flattenings that stand in other rows.
+    Nodes' names must be names of rows, and outputs different nodes. Reading the text gives the
+    graph back, but for the names of activations, dropouts and flattenings that stand in other rows.
 
     >>> from cnndsl.ir.node import Node
     >>> from cnndsl.ops.text import parse_op

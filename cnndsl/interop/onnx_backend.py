@@ -101,38 +101,42 @@ class CnndslRep(BackendRep):
             if not hasattr(array, "dtype"):
                 raise OnnxError(f"the input {name!r} is no tensor")
             feeds[name] = np.asarray(array)
-        model = specialised(self._facts, feeds)
-        (image,) = model.inputs
-        return self._run(model, feeds[image])
-
-    def _run(self, model: ModelFacts, x: Array) -> tuple[Array, ...]:
-        """The outputs of a model of one input."""
-        imported, batched = _imported(model, x.ndim)
+        imported, batched = _imported(self._facts, feeds)
         for output in imported.outputs:
             type_ = self._types.get(output.name, "float32")
             if output.constant is None and type_ != "float32":
                 raise OnnxError(f"the output {output.name!r} is {type_}, and rows compute float32")
-        computed = _computed(imported, self._target, x if batched else x[None])
+        images = {
+            row: feeds[name] if batched else feeds[name][None]
+            for name, row in imported.inputs.items()
+        }
+        computed = _computed(imported, self._target, images)
         return tuple(
             output.constant
             if output.constant is not None
-            else computed[output.node].reshape((*x.shape[: int(batched)], *output.shape))
+            else computed[output.node].reshape((-1, *output.shape)[int(not batched) :])
             for output in imported.outputs
         )
 
 
-def _imported(model: ModelFacts, rank: int) -> tuple[Imported, bool]:
-    """The model as a graph, and whether the first axis of its images is the batch."""
-    if rank < 2:
-        return import_model(model, batched=False), False
-    try:
-        return import_model(model), True
-    except OnnxError as error:
-        # Where the first axis is no batch, what works along it may work with one in front.
-        try:
-            return import_model(model, batched=False), False
-        except OnnxError:
-            raise error from None
+def _imported(facts: ModelFacts, feeds: Mapping[str, Array]) -> tuple[Imported, bool]:
+    """
+    The model as a graph, and whether the first axis of its images is the batch.
+
+    It is read as a table would have it, or else with one image only, or else all that goes in at
+    once being one image: then what works along the first axis may have a row.
+    """
+    refusal: OnnxError | None = None
+    for several in (True, False):
+        model = specialised(facts, feeds, several=several)
+        for batched in (True, False):
+            try:
+                return import_model(model, batched=batched), batched
+            except OnnxError as error:
+                small = batched and any(len(shape or ()) < 2 for shape in model.inputs.values())
+                refusal = refusal or (None if small else error)
+    assert refusal is not None
+    raise refusal
 
 
 def _result_types(model: onnx.ModelProto) -> dict[str, str]:
@@ -145,17 +149,17 @@ def _result_types(model: onnx.ModelProto) -> dict[str, str]:
     }
 
 
-def _computed(imported: Imported, target: str, x: Array) -> dict[str, Array]:
-    """The values of the graph's outputs."""
+def _computed(imported: Imported, target: str, images: Mapping[str, Array]) -> dict[str, Array]:
+    """The values of the graph's outputs, by their nodes; `images` are by their rows."""
     names = imported.graph.outputs
     if not names:
         return {}
-    if len(names) > 1:
-        raise OnnxError(f"a table has one output, and the model has {len(names)}")
     found = network_of(imported, "model")
     model = compile(found.network, found.weights, target=target)
-    y = model(x.reshape(len(x), *model.input_shape))
-    return {name: y.astype(np.float32, copy=False) for name in names}
+    batches = [x.reshape(len(x), *model.inputs[row]) for row, x in images.items()]
+    results = model(*batches)
+    several = results if len(names) > 1 else (results,)
+    return {name: y.astype(np.float32, copy=False) for name, y in zip(names, several, strict=True)}
 
 
 prepare = CnndslBackend.prepare

@@ -18,6 +18,7 @@ from cnndsl.ir.infer import infer_node
 from cnndsl.ir.node import Node
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.input import Input
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.types import TensorType, f32
 
@@ -53,19 +54,17 @@ class Builder:
     ) -> str:
         """A node of that operator. Raises `Unsupported` where the operator refuses its operands."""
         wish = (source.op_type, source.name) if source is not None else ("", "")
-        name = self.names.take(op, *wish)
-        node = Node(name, op, tuple(inputs), name)
-        try:
-            self.types[name] = infer_node(node, self.types)
-        except CnnError as error:
-            raise Unsupported(error.diagnostics[0].message) from None
-        self.nodes.append(node)
+        name = self._put(op, tuple(inputs), self.names.take(op, *wish))
         wanted = {p.name: p.shape for p in op.params(*(self.types[i] for i in inputs))}
         for key, array in (params or {}).items():
             if array.shape != wanted.get(key):
                 raise Unsupported(f"its {key} has the shape {list(array.shape)}")
             self.weights[f"{name}.{key}"] = np.ascontiguousarray(array, np.float32)
         return name
+
+    def add_input(self, op: Input, name: str) -> str:
+        """A row where images enter. Raises `Unsupported` where it refuses its own size."""
+        return self._put(op, (), self.names.take(op, "", name))
 
     def __getitem__(self, name: str) -> Node:
         return next(node for node in reversed(self.nodes) if node.name == name)
@@ -139,6 +138,15 @@ class Builder:
         result = self.add(op, [self.tensor(front)], source, params)
         made = self.view(result, front.shape)
         return made if front is view else made.transposed(back)
+
+    def _put(self, op: Op, inputs: tuple[str, ...], name: str) -> str:
+        node = Node(name, op, inputs, name)
+        try:
+            self.types[name] = infer_node(node, self.types)
+        except CnnError as error:
+            raise Unsupported(error.diagnostics[0].message) from None
+        self.nodes.append(node)
+        return name
 
     def _absorbed(self, name: str, scale: Array, shift: Array) -> bool:
         """Whether the node could take the factor and the summand into its own parameters."""

@@ -117,11 +117,13 @@ class Imported:
     """
     A model as a graph whose nodes are rows, and the weights by the rows' names.
 
+    `inputs` are the rows of the model's inputs, but for those that nothing computed reads.
     `outputs` are all of the model's, in its order; the graph's are the computed ones, each once.
     """
 
     graph: Graph
     weights: Mapping[str, FloatArray]
+    inputs: Mapping[str, str]
     outputs: tuple[Output, ...]
 
 
@@ -146,9 +148,10 @@ class _Import:
         self.uses.update(model.outputs)
         self.problems: list[Diagnostic] = []
         self.lead: tuple[int, ...] = ()
+        self.inputs: dict[str, str] = {}
 
     def run(self) -> Imported:
-        self._read_input()
+        self._read_inputs()
         for facts in self.model.nodes:
             self._read(facts)
         if self.problems:
@@ -163,15 +166,16 @@ class _Import:
             for name, w in self.builder.weights.items()
             if name.rpartition(".")[0] not in dead
         }
-        return Imported(graph, kept, outputs)
+        inputs = {name: row for name, row in self.inputs.items() if row not in dead}
+        return Imported(graph, kept, inputs, outputs)
 
-    def _read_input(self) -> None:
-        if len(self.model.inputs) != 1:
-            names = ", ".join(self.model.inputs) or "none"
-            raise OnnxError(
-                f"a table has one input, and the model has {len(self.model.inputs)}: {names}"
-            )
-        ((name, shape),) = self.model.inputs.items()
+    def _read_inputs(self) -> None:
+        if not self.model.inputs:
+            raise OnnxError("the model has no input")
+        for name, shape in self.model.inputs.items():
+            self._read_input(name, shape)
+
+    def _read_input(self, name: str, shape: tuple[int | None, ...] | None) -> None:
         start = int(self.batched)
         if shape is None or len(shape) < 2 * start or None in shape[start:]:
             shown = "unknown" if shape is None else ["?" if s is None else s for s in shape]
@@ -179,18 +183,21 @@ class _Import:
                 f"the shape of the input {name!r} is {shown}: only the batch may be open",
                 fixes=["onnx.tools.update_model_dims fixes the others"],
             )
-        self.lead = tuple(side or 1 for side in shape[:start])
+        lead = tuple(side or 1 for side in shape[:start])
+        if self.inputs and lead != self.lead:
+            raise OnnxError(f"the input {name!r} has another batch than the first: {list(shape)}")
+        self.lead = lead
         sides = tuple(side for side in shape[start:] if side is not None)
         turned = self._reads_nhwc(name, sides)
         image = f32(*sides) if turned else as_image(sides)
         op = Input(image.maps, image.height_width, layout="nhwc" if turned else "nchw")
         try:
-            view = self.builder.view(self.builder.add(op, []), sides)
+            row = self.builder.add_input(op, name if len(self.model.inputs) > 1 else "In")
         except Unsupported as error:
             raise OnnxError(f"the input {name!r}: {error}") from None
-        if turned:
-            view = self.builder.view(view.node).transposed((1, 2, 0))
-        self.known[name] = view
+        self.inputs[name] = row
+        image = self.builder.view(row)
+        self.known[name] = image.transposed((1, 2, 0)) if turned else image.reshaped(sides)
 
     def _reads_nhwc(self, name: str, sides: tuple[int, ...]) -> bool:
         """Whether all that is done with the input is to bring its maps to the front."""

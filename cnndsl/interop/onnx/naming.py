@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.base import Op
-from cnndsl.ops.input import Input
 
 _LONGEST = 32
 _RESERVED = ("block", "end", "cnn", "network", "layer", "include", "outputs")
@@ -46,7 +45,7 @@ class Names:
         >>> names.take(conv, "Conv", "Conv_7"), names.take(conv, "Conv", "")
         ('conv1', 'conv2')
         """
-        name = "In" if isinstance(op, Input) else legible(wish, op_type)
+        name = legible(wish, op_type)
         if name and name.lower() not in self.taken:
             self.taken.add(name.lower())
             return name

@@ -23,9 +23,11 @@ _FIRST_ONLY = frozenset(_WORDS.split())
 """The operators of which only the first input may be computed; of the others all may."""
 
 
-def specialised(model: ModelFacts, feeds: Mapping[str, Array]) -> ModelFacts:
+def specialised(model: ModelFacts, feeds: Mapping[str, Array], *, several: bool) -> ModelFacts:
     """
     The model with the shapes of the inputs in `feeds`, and with those that are no images constant.
+
+    Where there may be `several` images, those are that have as many axes as the first.
 
     Raises `OnnxError` where no image is left, and for images of other floats than float32, which
     would be rounded.
@@ -38,12 +40,13 @@ def specialised(model: ModelFacts, feeds: Mapping[str, Array]) -> ModelFacts:
     images = [name for name, array in feeds.items() if _is_image(name, array, model.nodes)]
     if not images:
         raise OnnxError("no input holds images of float32")
-    kept = images[0]
-    constants = {name: array for name, array in feeds.items() if name != kept}
+    rank = feeds[images[0]].ndim
+    kept = [n for n in images if several and feeds[n].ndim == rank] or images[:1]
+    constants = {name: array for name, array in feeds.items() if name not in kept}
     return replace(
         model,
         constants={**model.constants, **constants},
-        inputs={kept: feeds[kept].shape},
+        inputs={name: feeds[name].shape for name in kept},
     )
 
 

@@ -115,7 +115,9 @@ def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int]:
     if array.size == 1:
         return np.full(shape[0], array.reshape(-1)[0], np.float32), 0
     surplus = max(0, array.ndim - len(shape))
-    if surplus > 1 or any(side != 1 for side in array.shape[:surplus]):
+    if surplus == 1 and array.shape[0] != 1:
+        raise Unsupported("a constant that differs from image to image has no row")
+    if surplus > 1:
         raise Unsupported(f"a constant of the shape {list(array.shape)} changes the tensor's shape")
     sides = array.shape[surplus:]
     whole = array.reshape((1,) * (len(shape) - len(sides)) + sides)
