@@ -14,7 +14,7 @@ from cnndsl.errors import TargetError
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.network import Network
 from cnndsl.ir.text import format_graph
-from cnndsl.passes.pipeline import optimised
+from cnndsl.passes.pipeline import PASSES, optimised
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import format_plan
@@ -40,7 +40,9 @@ class Compilation:
     @cached_property
     def graph(self) -> Graph:
         """The graph after all passes."""
-        return optimised(self.network.ir)
+        backend = self.backend
+        passes = backend.passes() if isinstance(backend, Backend) else PASSES
+        return optimised(self.network.ir, passes)
 
     @cached_property
     def plan(self) -> Plan:

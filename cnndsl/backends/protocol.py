@@ -16,6 +16,7 @@ from cnndsl.types import TensorType
 
 if TYPE_CHECKING:  # a cached model runs without its graph, and spares the import of networkx
     from cnndsl.ir.network import Network
+    from cnndsl.passes.base import Pass
 
 Images = NDArray[np.float32]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -52,6 +53,10 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """What users call it."""
+        ...
+
+    def passes(self) -> tuple[Pass, ...]:
+        """How it wants graphs rewritten, in order."""
         ...
 
     def fingerprint(self) -> bytes:

@@ -9,6 +9,7 @@ from cnndsl.passes.drop_identity import DropIdentity
 from cnndsl.passes.fold_batch_norm import FoldBatchNorm
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
+from cnndsl.passes.fuse_residual import FuseResidual
 from cnndsl.passes.merge_common import MergeCommon
 from cnndsl.passes.split_separable import SplitSeparable
 
@@ -21,6 +22,10 @@ PASSES: tuple[Pass, ...] = (
     FoldBatchNorm(),
     FuseActivation(),
 )
+"""For every target."""
+
+PASSES_WITH_SHORTCUTS: tuple[Pass, ...] = (*PASSES[:-1], FuseResidual(), PASSES[-1])
+"""For a target whose filters add a shortcut as they write."""
 
 
 def optimised(graph: Graph, passes: tuple[Pass, ...] = PASSES) -> Graph:

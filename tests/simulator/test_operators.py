@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cuda_steps import computed, step_of
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from op_cases import CASES, random_weights
 from test_cpu_operators import FEW, NOT_COMPUTED, allowed_error, within
@@ -16,7 +16,7 @@ BATCH = 2
 
 
 @pytest.mark.parametrize("row_type", sorted(set(CASES) - set(NOT_COMPUTED)))
-@settings(max_examples=6)
+@settings(max_examples=6, phases=[Phase.generate])
 @given(
     data=st.data(),
     function=st.sampled_from(["linear", "linear", "relu", "tanh"]),

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import DenseWeights, Numerics, TensorType
 
+if TYPE_CHECKING:  # a model that is found planned needs no passes
+    from cnndsl.passes.base import Pass
+
 
 @dataclass(frozen=True)
 class CpuBackend:
@@ -42,6 +46,13 @@ class CpuBackend:
         """What was measured on this machine, when this backend was first asked."""
         return kept_times()
 
+    def passes(self) -> tuple[Pass, ...]:
+        """All but the fusing of shortcuts, which gains nothing here."""
+        # Imported here, as below: a model that is found planned needs only what runs it.
+        from cnndsl.passes.pipeline import PASSES
+
+        return PASSES
+
     def fingerprint(self) -> bytes:
         """A digest of the code, the compiler, the processor, the options and what was measured."""
         options = f"{self.numerics} {self.dense_weights} "
@@ -49,7 +60,6 @@ class CpuBackend:
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
-        # Imported here, as below: a model that is found planned needs only what runs it.
         from cnndsl.backends.cpu.strategy import choose
 
         return choose(node, operands, self.numerics, self.dense_weights, self.times)

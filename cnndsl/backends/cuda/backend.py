@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cnndsl.backends.cuda.driver import Driver
 from cnndsl.backends.cuda.executable import CudaExecutable
@@ -21,6 +22,9 @@ from cnndsl.plan.plan import COPY, Plan, Step
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import Precision, TensorType
 
+if TYPE_CHECKING:  # a model that is found planned needs no passes
+    from cnndsl.passes.base import Pass
+
 
 @dataclass(frozen=True)
 class CudaBackend:
@@ -29,13 +33,19 @@ class CudaBackend:
     name: str = "cuda"
     precision: Precision = "float32"
 
+    def passes(self) -> tuple[Pass, ...]:
+        """All, and shortcuts are added by the filters before them."""
+        # Imported here, as below: a model that is found planned needs only what runs it.
+        from cnndsl.passes.pipeline import PASSES_WITH_SHORTCUTS
+
+        return PASSES_WITH_SHORTCUTS
+
     def fingerprint(self) -> bytes:
         """A digest of this backend's code, of its compilers and its options."""
         return hashlib.sha256(fingerprint() + self.precision.encode()).digest()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
-        # Imported here: a model that is found planned needs only what runs it.
         from cnndsl.backends.cuda.strategy import choose
 
         return choose(node, operands, self.precision)

@@ -16,8 +16,6 @@ from cnndsl.backends.cuda.program import (
     Program,
     largest_batch,
     make_program,
-    output_shape,
-    outputs_of,
 )
 from cnndsl.backends.cuda.session import Constants, Session
 from cnndsl.errors import TargetError
@@ -63,20 +61,16 @@ class CudaExecutable:
         self._lock = threading.Lock()
         self._largest = largest_batch(plan)
         self._image_bytes = FLOAT_BYTES * sum(make_program(plan, (), 1).inputs)
-        self._outputs = [output_shape(buffer) for buffer in outputs_of(plan)]
+        self._outputs = [buffer.array_shape for buffer in plan.outputs]
         self._give_back(1, self._take(1))  # compiles all kernels and brings the weights
 
     def __call__(self, inputs: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
-        """The network's outputs for contiguous batches of one size."""
-        return tuple(self.call(inputs))
-
-    def call(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        """The network's outputs for a batch of the host's, as one array each."""
+        """The network's outputs for contiguous batches of the host's, all of one size."""
         batch = len(inputs[0])
         slices = self._slices(batch)
         if len(slices) == 1:
-            return self._shaped(self._one(inputs, batch), batch)
-        outputs = [np.empty((batch, *shape), np.float32) for shape in self._outputs]
+            return tuple(self._shaped(self._one(inputs, batch), batch))
+        outputs = tuple(np.empty((batch, *shape), np.float32) for shape in self._outputs)
         waiting: list[tuple[slice, Session]] = []
 
         def finish_first() -> None:

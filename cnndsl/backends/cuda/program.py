@@ -50,28 +50,11 @@ def make_program(plan: Plan, lowered: Sequence[Lowered], batch: int) -> Program:
     return Program(
         batch,
         launches,
-        tuple(batch * _image_floats(buffer) for buffer in inputs_of(plan)),
-        tuple(batch * _image_floats(buffer) for buffer in outputs_of(plan)),
+        tuple(batch * _image_floats(buffer) for buffer in plan.inputs),
+        tuple(batch * _image_floats(buffer) for buffer in plan.outputs),
         batch * plan.arena,
         max((launch.scratch for launch in launches), default=0),
     )
-
-
-def inputs_of(plan: Plan) -> tuple[Buffer, ...]:
-    """The caller's arrays that a plan reads."""
-    return plan.inputs
-
-
-def outputs_of(plan: Plan) -> tuple[Buffer, ...]:
-    """The caller's arrays that a plan writes."""
-    return plan.outputs
-
-
-def output_shape(buffer: Buffer) -> tuple[int, ...]:
-    """One image's output as the caller sees it."""
-    if buffer.layout == "nchw" and len(buffer.shape) == 3:
-        return (buffer.shape[2], *buffer.shape[:2])
-    return buffer.shape
 
 
 def largest_batch(plan: Plan) -> int:

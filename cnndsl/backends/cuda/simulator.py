@@ -65,8 +65,8 @@ class Simulator:
         return _Memory(np.full(count, np.nan, np.float32))
 
     def upload(self, array: NDArray[Any]) -> _Memory:
-        """The array itself, flat."""
-        return _Memory(np.ascontiguousarray(array).reshape(-1))
+        """A copy, which the simulator may write to: it takes no other arrays."""
+        return _Memory(np.array(array).reshape(-1))
 
     def borrow(self, address: int) -> _Memory:
         """There is no memory but the host's."""
