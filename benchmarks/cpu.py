@@ -7,8 +7,8 @@ cnndsl beside the runtimes that are installed here, on the same networks with th
 
 Nothing is installed; `pip install 'cnndsl[peers]'` brings the peers. All outputs are compared
 before anything is timed, and a peer that computes something else is not timed. Calls are
-interleaved round by round in one process. Close everything else: what the table says of a busy
-machine is worth little.
+interleaved round by round in one process, and there are several such processes, one after the
+other. Close everything else: what the table says of a busy machine is worth little.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from benchmarks.cases import Case
 from benchmarks.lines import Sweep, draw_lines
 from benchmarks.machine import PACKAGES, Machine, load_average, versions
 from benchmarks.peers import PEERS, Peer
+from benchmarks.repeated import measured
 from benchmarks.report import Circumstances, format_table, results_data, write_json
-from benchmarks.runner import Result, describe, run_cases
-from benchmarks.scaling import plan_sweeps
-from cnndsl.cli.arguments import positives
+from benchmarks.runner import Result
+from benchmarks.scaling import Plan, plan_sweeps
+from cnndsl.cli.arguments import positive, positives
 from cnndsl.cli.bench import seconds
 from cnndsl.errors import CnnError
 from cnndsl.targets import thread_count
@@ -47,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.scaling:
             plans = plan_sweeps(args.nets or ["alexnet"], args.threads)
             sweeps = [
-                Sweep(plan.title, plan.along, plan.values, tuple(_measure(plan.cases, peers, args)))
-                for plan in plans
+                Sweep(plan.title, plan.along, plan.values, tuple(found))
+                for plan, found in zip(plans, _of_plans(plans, peers, args), strict=True)
             ]
             results = [result for sweep in sweeps for result in sweep.results]
         else:
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for batch in args.batches
                 for threads in args.threads
             ]
-            sweeps, results = [], _measure(cases, peers, args)
+            sweeps, results = [], measured(cases, peers, args.seconds, args.runs, _note)
     except CnnError as error:
         print(error, file=sys.stderr)
         return 2
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command=command,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=args.seconds,
+        runs=args.runs,
         machine=Machine.here(),
         versions=versions((*PACKAGES, *_NAMES)),
         load_before=before,
@@ -73,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(format_table(results))
     print("milliseconds a call: median (quartiles); last, the best peer's time over ours")
+    if args.runs > 1:
+        print(f"and of {args.runs} runs, each in a process of its own: median (least-most)")
     _write(args.folder, circumstances, sweeps, results)
     return 1 if any(result.refused for result in results) else 0
 
@@ -100,17 +104,13 @@ def _write(
     print(f"written: {folder / name}.json" + (f", {folder / name}.svg" if picture else ""))
 
 
-def _measure(
-    cases: Sequence[Case], peers: Sequence[Peer], args: argparse.Namespace
-) -> list[Result]:
-    """The results, each told of as it comes."""
-    results: list[Result] = []
-    for result in run_cases(cases, peers, args.seconds, _note):
-        ratio = result.ratio
-        told = f": {ratio.best} takes {ratio.quartiles.median:.2f}x as long" if ratio else ""
-        _note(f"{describe(result.case)}{told}")
-        results.append(result)
-    return results
+def _of_plans(
+    plans: Sequence[Plan], peers: Sequence[Peer], args: argparse.Namespace
+) -> list[list[Result]]:
+    """The results of each plan's cases; a run goes through all plans."""
+    cases = [case for plan in plans for case in plan.cases]
+    found = iter(measured(cases, peers, args.seconds, args.runs, _note))
+    return [[next(found) for _ in plan.cases] for plan in plans]
 
 
 def _available(only: Sequence[str] | None) -> list[Peer]:
@@ -156,6 +156,13 @@ def _parser() -> argparse.ArgumentParser:
         type=seconds,
         default=3.0,
         help="how long to call each contestant in each case (default: 3); at least five rounds",
+    )
+    parser.add_argument(
+        "--runs",
+        metavar="N",
+        type=positive,
+        default=3,
+        help="how often to do all that, each time in a process of its own (default: 3)",
     )
     parser.add_argument(
         "--only", metavar="PEER,...", type=_peers, help=f"default: {','.join(_NAMES)}"

@@ -59,3 +59,21 @@ def best_ratio(rounds: Rounds, ours: str) -> Ratio | None:
     best = min(others, key=lambda name: Quartiles.of(rounds[name]).median)
     pairs = zip(rounds[best], rounds[ours], strict=True)
     return Ratio(best, Quartiles.of([other / own for other, own in pairs]))
+
+
+def medians_of_runs(rounds: Rounds, ours: str, runs: Sequence[int]) -> list[float]:
+    """
+    The one other contestant's time over ours, as the median of each run's rounds.
+
+    `runs` are the numbers of rounds of the runs, in order.
+
+    >>> medians_of_runs({"us": [1.0, 1.0, 2.0], "a": [3.0, 5.0, 8.0]}, "us", [2, 1])
+    [4.0, 4.0]
+    """
+    (other,) = [times for name, times in rounds.items() if name != ours]
+    each = [theirs / own for theirs, own in zip(other, rounds[ours], strict=True)]
+    medians: list[float] = []
+    for count in runs:
+        mine, each = each[:count], each[count:]
+        medians.append(Quartiles.of(mine).median)
+    return medians

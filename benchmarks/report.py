@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.figures import Quartiles
@@ -21,6 +22,7 @@ class Circumstances:
     command: str
     date: str
     seconds: float
+    runs: int
     machine: Machine
     versions: dict[str, str]
     load_before: tuple[float, ...]
@@ -31,8 +33,11 @@ def format_table(results: Sequence[Result]) -> str:
     """A line a case: each contestant's median and quartiles, and the best peer's time over ours."""
     names = contestants(results)
     sides = any(result.case.side is not None for result in results)
-    numbers = ["batch", "threads", *(["side"] if sides else []), *names, "best / ours"]
-    headings = ["network", *numbers[:-1], "best peer", numbers[-1]]
+    several = any(len(result.runs) > 1 for result in results)
+    numbers = ["batch", "threads", *(["side"] if sides else []), *names]
+    ratios = ["best / ours", *(["of runs"] if several else [])]
+    headings = ["network", *numbers, "best peer", *ratios]
+    numbers = [*numbers, *ratios]
     lines = [headings]
     for result in results:
         case, times, ratio = result.case, result.milliseconds, result.ratio
@@ -44,6 +49,7 @@ def format_table(results: Sequence[Result]) -> str:
                 *(_cell(result, name, times.get(name)) for name in names),
                 ratio.best if ratio else "-",
                 _quartiles(ratio.quartiles, "x") if ratio else "-",
+                *([_range(result.ratios)] if several else []),
             ]
         )
     return "\n".join(align_columns(lines, numbers))
@@ -71,6 +77,18 @@ def _cell(result: Result, name: str, milliseconds: Quartiles | None) -> str:
     if milliseconds is None:
         return "refused" if name in result.refused else "-"
     return _quartiles(milliseconds)
+
+
+def _range(ratios: Sequence[float]) -> str:
+    """
+    The median of some runs' ratios, the least and the largest.
+
+    >>> _range([1.5, 1.25, 2.0])
+    '1.50x (1.25-2.00)'
+    """
+    if not ratios:
+        return "-"
+    return f"{short(median(ratios))}x ({short(min(ratios))}-{short(max(ratios))})"
 
 
 def _quartiles(values: Quartiles, unit: str = "") -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.cases import Case, FloatArray, Problem, open_problem
 from benchmarks.contest import ALLOWED, Call, disagreement, interleaved
-from benchmarks.figures import Quartiles, Ratio, best_ratio
+from benchmarks.figures import Quartiles, Ratio, best_ratio, medians_of_runs
 from benchmarks.peers import Exports, Peer
 from cnndsl.api import compile
 
@@ -29,13 +29,35 @@ class Result:
 
     `rounds` are a call's seconds for each contestant, round by round. `differences` are the largest
     of each peer's outputs from ours, relative to the largest output; `refused` says why a peer was
-    not timed.
+    not timed. `runs` are the numbers of rounds of each run, where there were several.
     """
 
     case: Case
     rounds: dict[str, list[float]]
     differences: dict[str, float] = field(default_factory=dict[str, float])
     refused: dict[str, str] = field(default_factory=dict[str, str])
+    runs: tuple[int, ...] = ()
+
+    @staticmethod
+    def of_runs(results: Sequence[Result]) -> Result:
+        """
+        The results of the same case in several runs as one; `runs` says how many rounds each had.
+
+        A contestant that was refused once is refused.
+        """
+        first = results[0]
+        refused = {name: why for result in results for name, why in result.refused.items()}
+        rounds = {
+            name: [time for result in results for time in result.rounds[name]]
+            for name in first.rounds
+            if name not in refused
+        }
+        differences = {
+            name: max(result.differences.get(name, 0.0) for result in results)
+            for name in first.differences
+        }
+        runs = tuple(len(result.rounds[OURS]) for result in results)
+        return Result(first.case, rounds, differences, refused, runs)
 
     @property
     def milliseconds(self) -> dict[str, Quartiles]:
@@ -46,6 +68,14 @@ class Result:
     def ratio(self) -> Ratio | None:
         """The best peer's time over ours."""
         return best_ratio(self.rounds, OURS)
+
+    @property
+    def ratios(self) -> list[float]:
+        """The best peer's time over ours in each run; the best peer is that of all runs."""
+        if self.ratio is None:
+            return []
+        kept = {name: self.rounds[name] for name in (OURS, self.ratio.best)}
+        return medians_of_runs(kept, OURS, self.runs or (len(kept[OURS]),))
 
 
 def run_cases(
@@ -146,6 +176,7 @@ def as_data(result: Result) -> dict[str, Any]:
             {
                 "median": ratio.quartiles.median,
                 "quartiles": [ratio.quartiles.low, ratio.quartiles.high],
+                "runs": result.ratios,
             }
             if ratio
             else None

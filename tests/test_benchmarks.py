@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import contest, cpu
+from benchmarks import contest, cpu, model, start
 from benchmarks.bars import draw_bars
 from benchmarks.cases import SPECS, Case, draw_weights, open_problem
 from benchmarks.contest import burst, disagreement, interleaved
@@ -61,7 +61,7 @@ def result(network: str = "net", batch: int = 1, threads: int = 1, **times: floa
 # ---- figures
 
 
-@pytest.mark.parametrize("module", ["figures", "report", "svg", "lines", "runner"])
+@pytest.mark.parametrize("module", ["figures", "report", "svg", "lines", "runner", "start"])
 def test_the_examples_in_the_docstrings_hold(module):
     outcome = doctest.testmod(import_module(f"benchmarks.{module}"))
     assert outcome.attempted > 0
@@ -201,7 +201,18 @@ def test_where_no_peer_is_installed_it_measures_us_alone(
 ):
     for module in RUNTIMES:
         monkeypatch.setitem(sys.modules, module, None)
-    arguments = ["--nets", tiny, "--batches", "1,2", "--threads", "1", "--seconds", "0"]
+    arguments = [
+        "--nets",
+        tiny,
+        "--batches",
+        "1,2",
+        "--threads",
+        "1",
+        "--seconds",
+        "0",
+        "--runs",
+        "1",
+    ]
     assert cpu.main([*arguments, "--folder", str(tmp_path)]) == 0
     printed = capsys.readouterr()
     assert "torch does not take part: torch not installed" in printed.err
@@ -217,11 +228,41 @@ def test_scaling_is_drawn_even_alone(tiny, tmp_path, monkeypatch, at_once):
     for module in RUNTIMES:
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(cpu, "plan_sweeps", lambda nets, threads: plan_sweeps(nets, threads)[:1])
-    arguments = ["--scaling", "--nets", tiny, "--threads", "1", "--seconds", "0"]
+    arguments = ["--scaling", "--nets", tiny, "--threads", "1", "--seconds", "0", "--runs", "1"]
     assert cpu.main([*arguments, "--folder", str(tmp_path)]) == 0
     (sweep,) = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))["sweeps"]
     assert [r["batch"] for r in sweep["results"]] == [1, 2, 4, 8, 16, 32, 64]
     assert ElementTree.parse(tmp_path / "scaling.svg").getroot().tag.endswith("svg")
+
+
+def test_several_runs_are_processes_of_their_own_and_each_counts_once(tiny, tmp_path, capfd):
+    arguments = ["--nets", tiny, "--batches", "1", "--threads", "1", "--seconds", "0"]
+    assert cpu.main([*arguments, "--only", "", "--runs", "2", "--folder", str(tmp_path)]) == 0
+    assert "run 2 of 2" in capfd.readouterr().err
+    data = json.loads((tmp_path / "cpu.json").read_text(encoding="utf-8"))
+    assert data["runs"] == 2
+    rounds = data["results"][0]["milliseconds"][OURS]["rounds"]
+    assert len(rounds) == 2 * contest.LEAST_ROUNDS
+
+
+def test_results_of_several_runs_are_one_with_a_ratio_for_each():
+    runs = [result(cnndsl=0.001, ncnn=0.002), result(cnndsl=0.001, ncnn=0.003)]
+    both = Result.of_runs(runs)
+    assert both.ratios == pytest.approx([2.0, 3.0])
+    assert both.rounds["ncnn"] == [*runs[0].rounds["ncnn"], *runs[1].rounds["ncnn"]]
+    heading, first = format_table([both]).splitlines()
+    assert heading.endswith("of runs")
+    assert first.endswith("2.50x (2.00-3.00)")
+
+
+def test_who_is_refused_in_one_run_is_refused_in_all():
+    fine, wrong = result(cnndsl=0.001, ncnn=0.002), result(cnndsl=0.001)
+    wrong.refused["ncnn"] = "its output is another"
+    wrong.differences["ncnn"] = 0.5
+    both = Result.of_runs([fine, wrong])
+    assert list(both.rounds) == [OURS]
+    assert both.refused == wrong.refused
+    assert both.ratios == []
 
 
 def test_mistakes_in_the_command_end_with_2(tmp_path, capsys):
@@ -255,7 +296,7 @@ def test_the_table_has_a_line_a_case_and_a_column_a_contestant():
 
 def test_the_file_says_on_what_and_how_it_was_measured(tmp_path):
     circumstances = Circumstances(
-        "python -m benchmarks.cpu", "2026-01-01T00:00:00+00:00", 3.0, Machine.here(),
+        "python -m benchmarks.cpu", "2026-01-01T00:00:00+00:00", 3.0, 1, Machine.here(),
         {"numpy": "2"}, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6),
     )  # fmt: skip
     path = tmp_path / "new" / "cpu.json"
@@ -307,3 +348,33 @@ def test_lines_have_a_point_for_each_value_that_was_measured():
 def test_a_flat_line_can_be_drawn():
     found = (Result(Case("net", 1, 1), {OURS: [0.001] * 3}),)
     assert "nan" not in draw_lines([Sweep("net", "batch", (1,), found)], "")
+
+
+# ---- how soon, and how well foreseen
+
+
+@pytest.mark.cache
+def test_a_start_is_told_with_its_parts(tmp_path):
+    (first,), (second,), (third,) = start.measure("lenet5", 1, tmp_path).values()
+    for found in (first, second, third):
+        parts = found.imports + found.reading + found.ready + found.call
+        assert 0 < parts <= found.total
+    assert third.ready < first.ready  # which has compiled
+
+
+@pytest.mark.cache
+def test_the_cost_model_is_held_against_the_machine(capsys):
+    model.main(["lenet5"])
+    said = capsys.readouterr().out
+    assert "conv_planar: 1 shapes, estimates off by" in said
+    assert " of 2 are the fastest within 3%" in said
+
+
+def test_a_choice_loses_by_what_the_fastest_would_have_saved():
+    found = model.Compared("c", {"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 2.0})
+    assert (found.chosen, found.loss) == ("a", 1.5)
+    right = model.Compared("d", {"a": 1.0, "b": 2.0}, {"a": 4.0, "b": 5.0})
+    assert model.summary([found, right])[-2:] == [
+        "choices: 1 of 2 are the fastest within 3%",
+        "all of them take 16.67% longer than the fastest would",
+    ]
