@@ -1,5 +1,7 @@
 """A network as an ONNX model: ONNX's checker takes it, and ONNX Runtime computes the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -10,7 +12,7 @@ from strategies import networks
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from graph_strategies import graphs, weights_of
+from graph_strategies import graphs, images_of, in_layout_of, weights_of
 from onnx_calls import relative_error, run_onnx
 
 import cnndsl
@@ -35,21 +37,16 @@ CLOSE = 2e-5
 """Of the largest output: float32 against float64, through a few layers."""
 
 
-def images(network, seed=1):
-    shape = network.types[network.ir.inputs[0].name].shape
-    return np.random.default_rng(seed).standard_normal((2, *shape)).astype(np.float32)
-
-
 def assert_runs_equally(network, weights, close=CLOSE):
     model = export_onnx(network, weights)
-    x = images(network)
-    (expected,) = evaluate(network.ir, weights, [x])
-    turned = network.input.layout == "nchw"
-    y = run_onnx(model, x.transpose(0, 3, 1, 2) if turned else x)[0]
-    if turned and y.ndim == 4:
-        y = y.transpose(0, 2, 3, 1)
-    assume(np.abs(expected).max() < 1e20)
-    assert relative_error(y, expected) < close
+    graph = network.ir
+    x = [images.astype(np.float32) for images in images_of(graph, 2, 1)]
+    found = run_onnx(model, *(in_layout_of(graph, i, images) for i, images in enumerate(x)))
+    for y, expected in zip(found, evaluate(graph, weights, x), strict=True):
+        if graph.layout == "nchw" and y.ndim == 4:
+            y = y.transpose(0, 2, 3, 1)
+        assume(np.abs(expected).max() < 1e20)
+        assert relative_error(y, expected) < close
 
 
 @given(network=networks())
@@ -59,7 +56,8 @@ def test_a_random_network_gives_the_same_in_onnx_runtime(network):
 
 @given(graph=graphs())
 def test_a_random_graph_gives_the_same_in_onnx_runtime(graph):
-    network = Network("Drawn", (), graph, Source("drawn", ""))
+    graph = replace(graph, outputs=tuple(dict.fromkeys(graph.outputs)))
+    network = Network("Drawn", (), graph, graph.outputs, Source("drawn", ""))
     weights = {name: w.astype(np.float32) for name, w in weights_of(graph, 5).items()}
     assert_runs_equally(network, weights, 1e-4)
 
@@ -76,7 +74,7 @@ def of_one_operator(op, operands):
         begin = end
     inputs = tuple(f"x{i}" for i in range(len(operands)))
     nodes.append(Node("y", op, inputs, "y"))
-    return Network("One", (), Graph(tuple(nodes), ("y",)), Source("one", ""))
+    return Network("One", (), Graph(tuple(nodes), ("y",)), ("y",), Source("one", ""))
 
 
 @pytest.mark.parametrize("row_type", sorted(set(OPERATORS) - {"input"}))
@@ -149,3 +147,26 @@ def test_a_shipped_network_is_a_valid_model(spec):
         for name, param in network.param_table.items()
     }
     assert export_onnx(network, zeros).graph.node
+
+
+STEREO = """\
+cnn 1
+network Stereo
+outputs mean, sum, mean_of_left, left
+layer         type           maps  size  from
+left          input          2     4x4
+right         input          2     4x4         layout=nchw
+mean_of_left  globalavgpool  2     1x1   left
+sum           add            2     4x4   left,right
+mean          dense          3     -
+"""
+
+
+def test_inputs_and_outputs_are_called_like_their_rows():
+    network = load_network(Source("stereo.cnn", STEREO))
+    weights = seeded_weights(network.param_table, 0)
+    graph = export_onnx(network, weights).graph
+    assert [value.name for value in graph.input] == ["left", "right"]
+    names = ["mean", "sum/output", "mean_of_left/output", "left/output"]
+    assert [value.name for value in graph.output] == names
+    assert_runs_equally(network, weights)

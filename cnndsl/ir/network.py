@@ -198,7 +198,7 @@ class Network:
     @cached_property
     def signature(self) -> Signature:
         """What a caller gives and gets: the input rows' operators and the outputs' types."""
-        inputs = {row.name: row.op for row in self.rows if isinstance(row.op, Input)}
+        inputs = {node.row: node.op for node in self.ir.inputs if isinstance(node.op, Input)}
         outputs = zip(self.outputs, self.ir.outputs, strict=True)
         return Signature(
             inputs,

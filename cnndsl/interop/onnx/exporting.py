@@ -2,8 +2,10 @@
 A network with its weights as an ONNX model.
 
 Inside the model images are `[n, c, h, w]`; it takes and returns what our model does, so where the
-input row says nhwc the model begins with a transposition. Weights keep their names, `C1.weight`,
-and each node says which row and line it comes from. Any batch can be passed.
+input row says nhwc the model begins with a transposition. Inputs are called like their rows, and so
+are outputs that need no transposition at the end; others are `output`, or of several `row/output`.
+Weights keep their names, `C1.weight`, and each node says which row and line it comes from. Any batch
+can be passed.
 """
 
 from __future__ import annotations
@@ -128,26 +130,34 @@ def export_onnx(network: Network, weights: Mapping[str, Array]) -> Any:
         )
     emitted = Emitted()
     values = _emit_all(network, weights, emitted)
-    source, (target,) = network.ir.inputs[0], network.ir.outputs
-    output = _emit_output(values[target], network, emitted)
-    layout = network.input.layout
     types = {name: _onnx_shape(network.types[node], "nchw") for node, name in values.items()}
-    ends = {source.name: network.types[source.name], output: network.output_type}
-    first, last = (
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, _onnx_shape(type_, layout))
-        for name, type_ in ends.items()
-    )
+    inputs = {
+        name: _onnx_shape(op.infer(), op.layout) for name, op in network.signature.inputs.items()
+    }
+    outputs: dict[str, list[str | int]] = {}
+    for row, node in zip(network.outputs, network.ir.outputs, strict=True):
+        type_ = network.types[node]
+        turned = type_.is_image and network.ir.layout == "nhwc"
+        value = values[node]
+        if turned or value in inputs or value in outputs:
+            alone = len(network.outputs) == 1 and "output" not in network.types
+            value = _emit_output(value, "output" if alone else f"{row}/output", turned, emitted)
+        outputs[value] = _onnx_shape(type_, network.ir.layout)
+    ends = {**inputs, **outputs}
+
+    def value_info(values: Mapping[str, list[str | int]]) -> list[Any]:
+        return [
+            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            for name, shape in values.items()
+        ]
+
     graph = helper.make_graph(
         [_node_proto(helper, node) for node in emitted.nodes],
         network.name,
-        [first],
-        [last],
+        value_info(inputs),
+        value_info(outputs),
         [_tensor_proto(name, array) for name, array in emitted.constants.items()],
-        value_info=[
-            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-            for name, shape in types.items()
-            if name not in ends
-        ],
+        value_info=value_info({name: x for name, x in types.items() if name not in ends}),
     )
     model = helper.make_model(
         graph,
@@ -195,15 +205,12 @@ def _emit_input(node: Node, emitted: Emitted) -> str:
     return name
 
 
-def _emit_output(value: str, network: Network, emitted: Emitted) -> str:
-    """The result in the layout that the input row says, as a value of its own."""
-    turned = network.output_type.is_image and network.input.layout == "nhwc"
-    if not turned and value != network.ir.inputs[0].name:
-        return value
+def _emit_output(value: str, output: str, turned: bool, emitted: Emitted) -> str:
+    """A result as a value of its own, its maps brought to the end where it is `turned`."""
     options = {"perm": TO_NHWC} if turned else {}
     operator = "Transpose" if turned else "Identity"
-    emitted.nodes.append(OnnxNode(operator, (value,), "output", options))
-    return "output"
+    emitted.nodes.append(OnnxNode(operator, (value,), output, options))
+    return output
 
 
 def _onnx_shape(type_: TensorType, layout: str) -> list[str | int]:
