@@ -296,17 +296,12 @@ def test_space_to_depth_is_a_convolution():
     assert types_of(assert_same(model, 2, 3, 4, 6)) == ["conv"]
 
 
-@pytest.mark.parametrize("axes", [[1], [2], [-1], [1, 2], [2, 3], [1, 2, 3]])
+@pytest.mark.parametrize("axes", [[1], [-1], [2, 3], [1, 2, 3]])
 @pytest.mark.parametrize("keepdims", [0, 1])
 @pytest.mark.parametrize("op_type", ["ReduceMean", "ReduceMax"])
 def test_a_reduction_along_some_axes_is_a_global_pool(op_type, axes, keepdims):
     nodes = [node(op_type, "x", axes=axes, keepdims=keepdims)]
-    model = model_of(nodes, [2, 3, 4, 5], opset=13)
-    try:
-        assert_same(model, 2, 3, 4, 5)
-    except CnnError as error:
-        assert "order that no row makes" in str(error)
-        assert axes not in ([2, 3], [1, 2, 3], [-1])
+    assert_same(model_of(nodes, [2, 3, 4, 5], opset=13), 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(
