@@ -30,7 +30,7 @@ from cnndsl.passes.pipeline import optimised
 from cnndsl.resources import shipped_specs
 
 ABOUT_AS_FAST = 1.03
-"""By how much a choice may be slower than the fastest and still be right, as measurements spread."""
+"""By how much a choice may be slower than the fastest and be right: measurements spread so much."""
 
 
 @dataclass(frozen=True, slots=True)
