@@ -1,0 +1,35 @@
+"""What the compilers make of the CUDA target's kernels: no GPU is needed to see it."""
+
+import re
+
+import pytest
+from cuda_kernels import KERNELS
+
+pytest.importorskip("numba_cuda")
+from cnndsl.backends.cuda.gpu import ARCHITECTURES, architecture_name
+from cnndsl.backends.cuda.kernels.device_code import SIMULATED
+
+if SIMULATED:
+    pytest.skip("needs the compiler, not the simulator", allow_module_level=True)
+
+from cnndsl.backends.cuda.compile import kernel_ptx
+from cnndsl.backends.cuda.link import can_link, link
+
+MOST_SHARED_BYTES = 48 * 1024
+REGISTERS = 65536  # of a processor
+THREADS = 256  # of a block of any of these kernels
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=architecture_name)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_a_kernel_compiles_to_float32_code_that_fits_a_processor(kernel, architecture):
+    ptx = kernel_ptx(kernel, architecture)
+    assert re.findall(r"\.entry (\w+)", ptx) == [kernel.symbol]
+    assert f".target {architecture_name(architecture)}" in ptx
+    assert ".f64" not in ptx
+    if can_link():
+        code = link(ptx, architecture)
+        assert code.cubin.startswith(b"\x7fELF")
+        assert code.spilled_bytes == code.stack_bytes == 0
+        assert 0 < code.registers * THREADS <= REGISTERS
+        assert code.shared_bytes <= MOST_SHARED_BYTES
