@@ -6,8 +6,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from cnndsl.backends.cuda.gpu import OLDEST, Architecture
+from cnndsl.backends.cuda.gpu import AMPERE, OLDEST, Architecture
 from cnndsl.errors import CnnError, MissingExtra, TargetError
+from cnndsl.types import Precision
 
 SIMULATE = "NUMBA_ENABLE_CUDASIM=1 in the environment runs it as Python, very slowly"
 
@@ -58,6 +59,16 @@ def require_architecture(name: str, architecture: Architecture) -> None:
             f"{OLDEST[0]}.{OLDEST[1]} or newer",
             code="E702",
             fixes=["a GPU of the generation Turing or later", "the target cpu"],
+        )
+
+
+def require_precision(name: str, architecture: Architecture, precision: Precision) -> None:
+    """Raise `TargetError` for a precision that a GPU's tensor cores have not."""
+    if precision in ("tf32", "bfloat16") and architecture < AMPERE:
+        raise TargetError(
+            f"{name} multiplies no {precision}: that needs compute capability 8.0 or newer",
+            code="E702",
+            fixes=["precision float16", "precision float32"],
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cnndsl.backends.cuda.availability import require_precision
 from cnndsl.backends.cuda.driver import Driver
 from cnndsl.backends.cuda.executable import CudaExecutable
 from cnndsl.backends.cuda.fingerprint import fingerprint
@@ -57,6 +58,7 @@ class CudaBackend:
         Raises `TargetError` where there is no device that this target can use.
         """
         driver = find_driver()
+        require_precision(driver.gpu.name, driver.gpu.architecture, self.precision)
         lowered = lower_plan(request.plan, request.weights, driver.gpu)
         return CudaExecutable(request.plan, lowered, driver)
 

@@ -161,6 +161,11 @@ class CudaExecutable:
         """Raise `TargetError` where the device has not the memory that a program asks for."""
         weights = self._constants.missing_bytes(program.constants)
         needed, free = program.bytes + weights, self._driver.free_bytes()
+        if needed > free:
+            # What is kept for other batch sizes only spares the next call of theirs.
+            for size in [size for size in self._batches if size != program.batch]:
+                self._batches.pop(size, None)
+            free = self._driver.free_bytes()
         if needed <= free:
             return
         each = program.bytes // program.batch

@@ -10,6 +10,9 @@ Architecture = tuple[int, int]
 ARCHITECTURES: tuple[Architecture, ...] = ((7, 5), (8, 0), (9, 0))
 """What every kernel is compiled for in the tests: Turing, Ampere, Hopper."""
 
+AMPERE = (8, 0)
+"""From here on memory travels to shared memory by itself, and tensor cores know tf32, bfloat16."""
+
 OLDEST = ARCHITECTURES[0]
 """The oldest architecture that kernels are made for."""
 
@@ -50,7 +53,7 @@ class Gpu:
     @property
     def has_async_copies(self) -> bool:
         """Whether memory can travel to shared memory by itself."""
-        return self.architecture >= (8, 0)
+        return self.architecture >= AMPERE
 
 
 SIMULATED_GPU = Gpu("simulator", (9, 0), 1, 48 * 1024, threads=4, blocks=2, simulated=True)

@@ -1,0 +1,231 @@
+"""The calls that a GPU's driver gets, and what is said where there is no GPU."""
+
+import ctypes
+import gc
+from enum import Enum
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import cnndsl
+from cnndsl.backends.cuda import availability, device
+from cnndsl.backends.cuda.device import Device
+from cnndsl.backends.cuda.kernel import Kernel
+from cnndsl.cache import FileCache
+from cnndsl.errors import CnnError, TargetError
+
+KERNEL = Kernel("gather", "runs")
+
+
+class Result(Enum):
+    CUDA_SUCCESS = 0
+    CUDA_ERROR_NO_DEVICE = 100
+    CUDA_ERROR_ILLEGAL_ADDRESS = 700
+
+
+class FakeApi:
+    """`cuda.bindings.driver` without a driver: `calls` were made, and those `refused` fail."""
+
+    CUresult = Result
+    CUstream = int
+    CUstream_flags = SimpleNamespace(CU_STREAM_NON_BLOCKING=1)
+    CUevent_flags = SimpleNamespace(CU_EVENT_DISABLE_TIMING=2)
+    CUstreamCaptureMode = SimpleNamespace(CU_STREAM_CAPTURE_MODE_THREAD_LOCAL=1)
+    CUdevice_attribute = SimpleNamespace(
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR="major",
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor",
+        CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="processors",
+        CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK="shared",
+    )
+
+    def __init__(self, major=9, minor=0, devices=1):
+        self.attributes = {"major": major, "minor": minor, "processors": 132, "shared": 49152}
+        self.calls, self.refused, self.devices, self.handles = [], {}, devices, 100
+        self.host = []
+
+    def __getattr__(self, name):
+        if not name.startswith("cu"):
+            raise AttributeError(name)
+
+        def call(*arguments):
+            if name != "cuCtxSetCurrent":
+                self.calls.append((name, *arguments))
+            return self.refused.get(name, Result.CUDA_SUCCESS), *self._results(name, arguments)
+
+        return call
+
+    def _results(self, name, arguments):
+        match name:
+            case "cuDeviceGetCount":
+                return [self.devices]
+            case "cuDeviceGetAttribute":
+                return [self.attributes[arguments[0]]]
+            case "cuDeviceGetName":
+                return [b"Fake GPU\0\0"]
+            case "cuMemGetInfo":
+                return [12, 24]
+            case "cuMemHostAlloc":
+                self.host.append((ctypes.c_char * arguments[0])())
+                return [ctypes.addressof(self.host[-1])]
+        makes = ("Create", "Alloc", "Get", "Retain", "Load", "EndCapture", "Instantiate")
+        if any(word in name for word in makes):
+            self.handles += 1
+            return [self.handles]
+        return []
+
+    def names(self):
+        return [name for name, *_ in self.calls]
+
+
+@pytest.fixture
+def api():
+    return FakeApi()
+
+
+@pytest.fixture
+def gpu(api, tmp_path):
+    made = Device(api, FileCache(tmp_path))
+    api.calls.clear()
+    return made
+
+
+def test_a_device_says_what_launches_need_to_know(gpu):
+    assert (gpu.gpu.name, gpu.gpu.architecture, gpu.gpu.processors) == ("Fake GPU", (9, 0), 132)
+    assert gpu.free_bytes() == 12
+
+
+def test_a_recording_becomes_a_graph_that_is_launched(gpu, api):
+    stream = gpu.stream()
+    api.calls.clear()
+    graph = gpu.record(stream, lambda: gpu.launch(stream, 7, ((2, 1, 1), (8, 1, 1)), (64,), (3,)))
+    gpu.replay(stream, graph)
+    assert api.names() == [
+        *["cuStreamBeginCapture", "cuLaunchKernel", "cuStreamEndCapture"],
+        *["cuGraphInstantiate", "cuGraphDestroy", "cuGraphLaunch"],
+    ]
+    assert api.calls[-1][1:] == (graph.value, stream.value)
+
+
+def test_a_recording_that_fails_is_ended_all_the_same(gpu, api):
+    stream = gpu.stream()
+    api.refused["cuLaunchKernel"] = Result.CUDA_ERROR_ILLEGAL_ADDRESS
+    with pytest.raises(TargetError, match="refuses cuLaunchKernel: CUDA_ERROR_ILLEGAL_ADDRESS"):
+        gpu.record(stream, lambda: gpu.launch(stream, 7, ((1, 1, 1), (1, 1, 1)), (), ()))
+    assert "cuStreamEndCapture" in api.names()
+
+
+def test_a_launch_passes_addresses_int32_and_float32(gpu, api):
+    stream = gpu.stream()
+    gpu.launch(stream, 7, ((2, 3, 1), (8, 4, 1)), (64, 128), (3, 0.5))
+    (_, function, *sizes, put_into, parameters, _) = api.calls[-1]
+    assert put_into == stream.value
+    assert (function, sizes) == (7, [2, 3, 1, 8, 4, 1, 0])
+    kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_float)
+    assert parameters == ((64, 128, 3, 0.5), kinds)
+
+
+def test_what_nobody_holds_any_more_is_given_back(gpu, api):
+    memory, stream, event = gpu.allocate(4), gpu.stream(), None
+    event = gpu.mark(stream)
+    graph, pinned = gpu.record(stream, lambda: None), gpu.pinned(3)
+    assert pinned.shape == (3,)
+    handles = memory.address, stream.value, event.value, graph.value
+    del memory, stream, event, graph, pinned
+    gc.collect()
+    freed = {name: arguments for name, *arguments in api.calls[-5:]}
+    assert set(freed) == {
+        *["cuMemFree", "cuStreamDestroy", "cuEventDestroy", "cuGraphExecDestroy", "cuMemFreeHost"]
+    }
+    assert handles[0] in freed["cuMemFree"]
+
+
+def test_an_array_is_uploaded_whole(gpu, api):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    memory = gpu.upload(array)
+    assert api.calls[0] == ("cuMemAlloc", 24)
+    assert api.calls[1][0::3] == ("cuMemcpyHtoD", 24)
+    assert memory.at(2) == memory.address + 8
+
+
+def test_a_kernel_is_loaded_once(gpu, api, monkeypatch):
+    monkeypatch.setattr(device, "load_code", lambda kernel, architecture, cache: b"code")
+    assert gpu.function(KERNEL) == gpu.function(KERNEL)
+    assert api.names() == ["cuModuleLoadData", "cuModuleGetFunction"]
+    assert api.calls[1][2] == b"cnndsl_runs"
+
+
+def test_an_old_gpu_is_refused_with_its_capability(tmp_path):
+    with pytest.raises(TargetError, match=r"Fake GPU has compute capability 6\.1, and the target"):
+        Device(FakeApi(6, 1), FileCache(tmp_path))
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_a_precision_that_a_gpu_has_no_instruction_for_is_refused(precision):
+    availability.require_precision("Fake GPU", (8, 0), precision)
+    with pytest.raises(TargetError, match=f"Fake GPU multiplies no {precision}"):
+        availability.require_precision("Fake GPU", (7, 5), precision)
+
+
+# ---- what is missing
+
+
+def compiled():
+    return cnndsl.compile("lenet5", seed=0, target="cuda")
+
+
+@pytest.fixture
+def without_simulator(monkeypatch):
+    monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
+    device.shared_device.cache_clear()
+
+
+@pytest.mark.usefixtures("without_simulator")
+def test_without_its_packages_the_target_names_them_and_the_extra(monkeypatch):
+    monkeypatch.setattr(availability, "_is_there", lambda module: module != "numba_cuda")
+    with pytest.raises(CnnError) as caught:
+        compiled()
+    assert str(caught.value) == (
+        "error[E803]: the target cuda needs numba-cuda\n  fix: pip install 'cnndsl[cuda]'"
+    )
+
+
+def with_api(monkeypatch, api):
+    monkeypatch.setattr(availability, "missing_packages", list)
+    monkeypatch.setattr(availability, "import_module", lambda name: api)
+
+
+@pytest.mark.usefixtures("without_simulator")
+def test_without_a_driver_the_target_says_so(monkeypatch):
+    def missing(flags):
+        raise RuntimeError("the driver library cannot be found\nmore")
+
+    with_api(monkeypatch, SimpleNamespace(cuInit=missing))
+    with pytest.raises(TargetError) as caught:
+        compiled()
+    lines = str(caught.value).splitlines()
+    assert lines[:2] == [
+        "error[E702]: the target cuda needs NVIDIA's driver, and this machine has none",
+        "  note: the driver library cannot be found",
+    ]
+    assert "fix: the target cpu" in lines[3]
+
+
+@pytest.mark.usefixtures("without_simulator")
+@pytest.mark.parametrize("refuses", [True, False])
+def test_without_a_gpu_the_target_says_so(monkeypatch, refuses):
+    api = FakeApi(devices=1 if refuses else 0)
+    if refuses:
+        api.refused["cuInit"] = Result.CUDA_ERROR_NO_DEVICE
+    with_api(monkeypatch, api)
+    with pytest.raises(TargetError, match="needs an NVIDIA GPU, and the driver finds none"):
+        compiled()
+
+
+def test_precision_is_the_target_cuda_s_alone():
+    with pytest.raises(TargetError, match="the target cpu computes products in float32, not in"):
+        cnndsl.compile("lenet5", seed=0, precision="tf32")
+    with pytest.raises(TargetError, match="strict numerics sum the products of the definition"):
+        cnndsl.compile("lenet5", seed=0, target="cuda", precision="tf32", numerics="strict")
+    with pytest.raises(TargetError, match="does not keep dense weights in int8"):
+        cnndsl.compile("lenet5", seed=0, target="cuda", dense_weights="int8")
