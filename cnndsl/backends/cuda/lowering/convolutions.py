@@ -1,14 +1,16 @@
-"""Convolutions, dense layers and transposed convolutions, as tiles of a matrix product."""
+"""Convolutions, dense layers and transposed convolutions: the kernel of each, and its launches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
+from cnndsl.backends.cuda.depthwise import choose_depthwise, suits_depthwise
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import (
@@ -23,9 +25,11 @@ from cnndsl.backends.cuda.launch import (
     start_of,
 )
 from cnndsl.backends.cuda.lowering.shared import Lowering, Params, epilogue_of, precision_of
-from cnndsl.backends.cuda.packing import pack_panels
+from cnndsl.backends.cuda.packing import pack_panels, pack_rows, pack_taps
+from cnndsl.backends.cuda.shapes.dense_vector import Form
 from cnndsl.backends.cuda.shapes.epilogue import Epilogue
-from cnndsl.backends.cuda.tiles import TileLaunch, choose_tile
+from cnndsl.backends.cuda.tiles import choose_tile
+from cnndsl.backends.cuda.vectors import choose_vectors, suits_vectors
 from cnndsl.backends.filters import as_conv, conv_params, output_classes, transposed_filters
 from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv_transpose import ConvTranspose
@@ -41,56 +45,106 @@ class Filtering:
     """
     One convolution of a step: what it computes for one image, and where it reads and writes.
 
-    `weight` is `[out, in/groups, kh, kw]`. `addend` is a shortcut with the places of y.
+    `weight` is `[out, in/groups, kh, kw]`. Where kernels read it in different orders, it is put in
+    one when a batch first asks for it. `addend` is a shortcut with the places of y.
     """
 
     convolution: Convolution
     x: Buffer
     y: Buffer
     weight: FloatArray
-    bias: FloatArray | None
+    bias: Constant
     addend: Buffer | None
     epilogue: Epilogue
     precision: Precision
 
     def lowered(self, gpu: Gpu) -> Lowered:
-        """By tiles; where there are few of them, their sums are split and added up afterwards."""
-        first = choose_tile(self.convolution, gpu, self.precision)
-        weight = Constant(pack_panels(self.weight, self.convolution.groups, first.tile).ravel())
-        zeros = np.zeros(self.convolution.out_maps, np.float32)
-        bias = Constant(zeros if self.bias is None else np.ascontiguousarray(self.bias))
-        no_bias = Constant(zeros)
-        adds, epilogue = self.addend is not None, self.epilogue
-        numbers = adds, epilogue.alpha, epilogue.beta
+        """By tiles, unless groups are too thin for them, or images too few for a dense layer's."""
+        if suits_depthwise(self.convolution):
+            return self._by_threads(gpu)
+        by_tiles, by_vectors = self._by_tiles(gpu), self._by_vectors(gpu)
+
+        def launches(batch: int) -> list[Launch]:
+            few = suits_vectors(replace(self.convolution, images=batch))
+            return by_vectors(batch) if few else by_tiles(batch)
+
+        return launches
+
+    def _by_tiles(self, gpu: Gpu) -> Lowered:
+        """Where there are few tiles, their sums are split and added up afterwards."""
+        activation, no_bias = self.epilogue.activation, _bias(None, self.convolution.out_maps)
+
+        @cache
+        def weight() -> Constant:
+            tile = choose_tile(self.convolution, gpu, self.precision).tile
+            return Constant(pack_panels(self.weight, self.convolution.groups, tile).ravel())
 
         def launches(batch: int) -> list[Launch]:
             images = replace(self.convolution, images=batch)
             tiled = choose_tile(images, gpu, self.precision)
-            x, y = start_of(self.x, batch), self._first(self.y, batch)
-            addend = UNUSED if self.addend is None else self._first(self.addend, batch)
-            shape = tiled.fields(*numbers)
+            tile, threads = tuple(tiled.tile), (tiled.tile.threads, 1, 1)
+            arguments = self._arguments(batch, weight())
+            shape = tiled.fields(*self._numbers)
+            kernel = Kernel("conv_tile", "conv_tile_kernel", (tile, activation))
             if tiled.splits == 1:
-                kernel = _tile_kernel(tiled, epilogue.activation)
-                arguments = x, weight, bias, addend, y
-                return [Launch(kernel, tiled.grid, (tiled.tile.threads, 1, 1), arguments, shape)]
+                return [Launch(kernel, tiled.grid, threads, arguments, shape)]
+            x, panels, bias, addend, y = arguments
             sums = Address(SCRATCH, 0)
-            arguments: tuple[Argument, ...] = x, weight, no_bias, UNUSED, sums
-            kernel, block = _tile_kernel(tiled, "linear"), (tiled.tile.threads, 1, 1)
-            first = Launch(kernel, tiled.grid, block, arguments, shape, tiled.workspace)
-            kernel = Kernel("split_sum", "split_sum_kernel", (epilogue.activation,))
+            unfinished = x, panels, no_bias, UNUSED, sums
+            kernel = Kernel("conv_tile", "conv_tile_kernel", (tile, "linear"))
+            first = Launch(kernel, tiled.grid, threads, unfinished, shape, tiled.workspace)
+            kernel = Kernel("split_sum", "split_sum_kernel", (activation,))
             extents = over_cells(images.rows * images.out_maps, gpu)
-            arguments = sums, bias, addend, y
-            return [first, Launch(kernel, *extents, arguments, tiled.split_sum_fields(*numbers))]
+            shape = tiled.split_sum_fields(*self._numbers)
+            return [first, Launch(kernel, *extents, (sums, bias, addend, y), shape)]
 
         return launches
+
+    def _by_vectors(self, gpu: Gpu) -> Lowered:
+        """A dense layer's weights are read once, and kept as halves where halves are multiplied."""
+        precision = self.precision
+        form: Form = "float32" if precision == "tf32" else precision
+
+        @cache
+        def weight() -> Constant:
+            rows = self.weight.reshape(self.convolution.out_maps, -1)
+            return Constant(pack_rows(rows, form).ravel())
+
+        def launches(batch: int) -> list[Launch]:
+            tiled = choose_vectors(replace(self.convolution, images=batch), gpu, form)
+            parameters = tuple(tiled.tile), self.epilogue.activation
+            kernel = Kernel("dense_vector", "dense_vector_kernel", parameters)
+            arguments, shape = self._arguments(batch, weight()), tiled.fields(*self._numbers)
+            return [Launch(kernel, tiled.grid, (tiled.tile.threads, 1, 1), arguments, shape)]
+
+        return launches
+
+    def _by_threads(self, gpu: Gpu) -> Lowered:
+        """Always in float32: there is nothing for tensor cores."""
+        weight = Constant(pack_taps(self.weight).ravel())
+
+        def launches(batch: int) -> list[Launch]:
+            tiled = choose_depthwise(replace(self.convolution, images=batch), gpu)
+            parameters = tuple(tiled.tile), self.epilogue.activation
+            kernel = Kernel("conv_depthwise", "conv_depthwise_kernel", parameters)
+            arguments, shape = self._arguments(batch, weight), tiled.fields(*self._numbers)
+            return [Launch(kernel, tiled.grid, (tiled.threads, 1, 1), arguments, shape)]
+
+        return launches
+
+    @property
+    def _numbers(self) -> tuple[bool, float, float]:
+        """What the fields of all of these kernels are made of."""
+        return self.addend is not None, self.epilogue.alpha, self.epilogue.beta
+
+    def _arguments(self, batch: int, weight: Constant) -> tuple[Argument, ...]:
+        """What all of these kernels are given: x, weight, bias, addend, y."""
+        addend = UNUSED if self.addend is None else self._first(self.addend, batch)
+        return start_of(self.x, batch), weight, self.bias, addend, self._first(self.y, batch)
 
     def _first(self, buffer: Buffer, batch: int) -> Address:
         region, offset = start_of(buffer, batch)
         return Address(region, offset + self.convolution.y.start)
-
-
-def _tile_kernel(tiled: TileLaunch, activation: str) -> Kernel:
-    return Kernel("conv_tile", "conv_tile_kernel", (tuple(tiled.tile), activation))
 
 
 def _read(step: Step) -> tuple[Buffer, Buffer | None]:
@@ -98,6 +152,10 @@ def _read(step: Step) -> tuple[Buffer, Buffer | None]:
     x, *more = step.x
     assert len(more) <= 1
     return x, more[0] if more else None
+
+
+def _bias(bias: FloatArray | None, maps: int) -> Constant:
+    return Constant(np.zeros(maps, np.float32) if bias is None else np.ascontiguousarray(bias))
 
 
 def _strides(buffer: Buffer) -> Strides:
@@ -128,7 +186,8 @@ def _conv(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
         conv.groups,
     )
     last = addend, epilogue_of(step), precision_of(step.kernel)
-    return [Filtering(convolution, x, step.y, weight, bias, *last).lowered(gpu)]
+    biases = _bias(bias, conv.maps)
+    return [Filtering(convolution, x, step.y, weight, biases, *last).lowered(gpu)]
 
 
 def _dense(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
@@ -140,7 +199,8 @@ def _dense(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
     dense = Convolution(1, one, one, inputs, outputs, *strides)
     weight = params["weight"].reshape(outputs, inputs, 1, 1)
     last = addend, epilogue_of(step), precision_of(step.kernel)
-    return [Filtering(dense, x, step.y, weight, params.get("bias"), *last).lowered(gpu)]
+    bias = _bias(params.get("bias"), outputs)
+    return [Filtering(dense, x, step.y, weight, bias, *last).lowered(gpu)]
 
 
 def _conv_transpose(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
@@ -150,6 +210,7 @@ def _conv_transpose(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
     x, addend = _read(step)
     height, width, in_maps = x.image
     filters, epilogue = transposed_filters(op, params["weight"]), epilogue_of(step)
+    bias = _bias(params.get("bias"), op.maps)
     lowered: list[Lowered] = []
     for down, across in output_classes(op, (height, width)):
         strides = Strides(
@@ -175,7 +236,7 @@ def _conv_transpose(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
             dilation=(down.dilation, across.dilation),
             groups=op.groups,
         )
-        last = params.get("bias"), addend, epilogue, precision_of(step.kernel)
+        last = bias, addend, epilogue, precision_of(step.kernel)
         lowered.append(Filtering(convolution, x, y, taps, *last).lowered(gpu))
     return lowered
 
