@@ -77,6 +77,16 @@ def as_batches(
     return batches, counts[0] is None
 
 
+def lies_on_device(x: Any) -> bool:
+    """Whether an object says that it lies on a GPU; a PyTorch tensor of the host does not."""
+    if type(x) is np.ndarray:
+        return False
+    # Of a device's array alone PyTorch has the one, and DLPack's kind 2 is CUDA.
+    if hasattr(x, "__cuda_array_interface__"):
+        return True
+    return hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] == 2
+
+
 def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:
     """One input as a batch, and whether it was a single image."""
     try:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.protocol import Executable
-from cnndsl.batches import as_batches, in_order
+from cnndsl.backends.protocol import DeviceExecutable, Executable
+from cnndsl.batches import as_batches, in_order, lies_on_device
+from cnndsl.errors import InputError
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ir.signature import Shape, Signature, only
 from cnndsl.ops.input import Input
@@ -112,8 +113,32 @@ class Model:
                 return results[0] if len(results) == 1 else results
         return self._converted(*in_order(inputs, named, self.signature.inputs))
 
+    def on_device(self, *inputs: Any, out: Any = None, stream: Any = None) -> Any:
+        """
+        The network's output for a batch that lies on a GPU, there, without a copy.
+
+        For the target cuda. Inputs are float32 arrays of PyTorch's, CuPy's or another library's
+        that tells `__cuda_array_interface__` or DLPack. The result is written into `out`, an array
+        or a tuple of them, or into a new array that `torch.as_tensor` and the like take as it
+        stands. The work is put into `stream`, a library's stream or its handle, by default the
+        first input's, and need not be done when this returns. Raises `InputError`, `TargetError`.
+        """
+        executable = self._executable
+        if not isinstance(executable, DeviceExecutable):
+            raise InputError(
+                f"the input lies on a device, and the model runs on {self.target}",
+                fixes=['target="cuda"', "x.cpu(), in PyTorch"],
+            )
+        given: tuple[Any, ...] = () if out is None else (out,)
+        if isinstance(out, tuple):
+            given = cast("tuple[Any, ...]", out)
+        results = executable.on_device(inputs, given, stream)
+        return results[0] if len(results) == 1 else results
+
     def _converted(self, *inputs: Any) -> Any:
         """The outputs for anything that can be read as images."""
+        if any(lies_on_device(x) for x in inputs):
+            return self.on_device(*inputs)
         batches, single = as_batches(inputs, self.signature.inputs)
         if len(batches[0]) == 0:
             results = tuple(np.empty((0, *y), np.float32) for y in self.outputs.values())

@@ -3,17 +3,20 @@
 import threading
 from dataclasses import dataclass, field
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from graphs import graph_of
 
+import cnndsl
 from cnndsl.backends.cuda import executable as executables
+from cnndsl.backends.cuda.arrays import stream_handle
 from cnndsl.backends.cuda.backend import CudaBackend, lower_plan
 from cnndsl.backends.cuda.executable import CudaExecutable
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.program import make_program
-from cnndsl.errors import TargetError
+from cnndsl.errors import InputError, TargetError
 from cnndsl.plan.build import make_plan
 
 PLAN = make_plan(
@@ -62,6 +65,9 @@ class FakeDriver:
         assert self.recording is None, "nothing is allocated in a recording"
         self.free -= 4 * count
         return Block(f"m{count}", 4 * count)
+
+    def allocate_within(self, stream, count):
+        return Block("1600", 4 * count)
 
     def upload(self, array):
         assert self.recording is None, "nothing is uploaded in a recording"
@@ -156,8 +162,8 @@ def test_the_second_call_records_and_allocates_nothing(run, driver, monkeypatch)
 
 
 def test_a_caller_s_arrays_are_read_and_written_where_they_lie(run, driver):
-    run.run([1000], [2000], 2, 7)
-    run.run([1000], [2000], 2, 7)
+    run.run([1000], [2000], 2, "theirs7")
+    run.run([1000], [2000], 2, "theirs7")
     assert verbs(driver) == ["replay", "mark", "wait for", "replay", "mark"]
     assert {event[1] for event in driver.done} == {"theirs7"}
     graphs = [event[2] for event in driver.done if event[0] == "replay"]
@@ -165,7 +171,7 @@ def test_a_caller_s_arrays_are_read_and_written_where_they_lie(run, driver):
 
 
 def test_what_a_caller_left_running_is_waited_for_by_the_next(run, driver):
-    run.run([1000], [2000], 2, 7)
+    run.run([1000], [2000], 2, "theirs7")
     driver.done.clear()
     run((images(2),))
     assert verbs(driver) == ["wait for", "replay", "wait"]
@@ -177,12 +183,12 @@ def test_graphs_for_callers_arrays_are_kept_for_the_last_few(run, driver, monkey
     record = FakeDriver.record
     monkeypatch.setattr(FakeDriver, "record", lambda *args: recorded.append(1) or record(*args))
     for address in [*range(8), *range(8)]:
-        run.run([address], [99], 1, 0)
+        run.run([address], [99], 1, "theirs0")
     assert len(recorded) == 8
-    run.run([8], [99], 1, 0)
-    run.run([1], [99], 1, 0)
+    run.run([8], [99], 1, "theirs0")
+    run.run([1], [99], 1, "theirs0")
     assert len(recorded) == 9
-    run.run([0], [99], 1, 0)
+    run.run([0], [99], 1, "theirs0")
     assert len(recorded) == 10
 
 
@@ -245,3 +251,71 @@ def test_a_program_s_bytes_are_those_of_its_regions():
     program = make_program(PLAN, lower_plan(PLAN, WEIGHTS, GPU), 3)
     floats = 3 * (prod((4, 5, 3)) + prod((3, 4, 3)) + PLAN.arena)
     assert program.bytes == 4 * floats
+
+
+@dataclass
+class Tensor:
+    """An array as another library has it on a device."""
+
+    shape: tuple
+    address: int = 1024
+    typestr: str = "<f4"
+    strides: tuple | None = None
+    stream: int = 5
+
+    @property
+    def __cuda_array_interface__(self):
+        data = (self.address, False)
+        facts = {"shape": self.shape, "typestr": self.typestr, "data": data, "version": 3}
+        return facts | {"strides": self.strides, "stream": self.stream}
+
+
+def test_arrays_on_the_device_are_used_in_their_own_stream(run, driver):
+    (y,) = run.on_device([Tensor((2, 4, 5, 3))], [Tensor((2, 3, 4, 3), 4096)], None)
+    assert (y.address, y.shape) == (4096, (2, 3, 4, 3))
+    assert driver.done[0][:2] == ("replay", "theirs5")
+
+
+def test_a_stream_waits_for_the_one_that_writes_the_input(run, driver):
+    run.on_device([Tensor((1, 4, 5, 3))], [Tensor((1, 3, 4, 3), 4096)], 9)
+    assert driver.done[:2] == [("mark", "theirs5"), ("wait for", "theirs9", "event of theirs5")]
+    assert driver.done[2][:2] == ("replay", "theirs9")
+
+
+def test_a_new_output_tells_where_it_lies(run):
+    (y,) = run.on_device([Tensor((1, 4, 5, 3))], [], None)
+    facts = y.__cuda_array_interface__
+    assert (facts["shape"], facts["typestr"], facts["stream"]) == ((1, 3, 4, 3), "<f4", 5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (Tensor((2, 4, 5, 4)), r"shape on the device is \[2, 4, 5, 4\]"),
+        (Tensor((2, 4, 5, 3), typestr="<f2"), "holds <f2"),
+        (Tensor((2, 4, 5, 3), strides=(4, 4, 4, 4)), "has gaps"),
+        (Tensor((2, 4, 5, 3), address=1028), "no multiple of 16 bytes"),
+    ],
+)
+def test_an_array_that_kernels_cannot_read_is_refused(run, wrong, message):
+    with pytest.raises(InputError, match=message):
+        run.on_device([wrong], [], None)
+
+
+def test_an_output_of_another_shape_is_refused(run):
+    with pytest.raises(InputError, match="the network writes"):
+        run.on_device([Tensor((1, 4, 5, 3))], [Tensor((1, 3, 4, 4), 4096)], None)
+
+
+def test_streams_of_several_libraries_are_understood():
+    torch, cupy = SimpleNamespace(cuda_stream=3), SimpleNamespace(ptr=4)
+    numba, python = SimpleNamespace(handle=SimpleNamespace(value=5)), 6
+    assert [stream_handle(s) for s in (torch, cupy, numba, python)] == [3, 4, 5, 6]
+    with pytest.raises(InputError, match="str is no stream"):
+        stream_handle("s")
+
+
+def test_a_model_for_the_cpu_refuses_arrays_of_a_gpu():
+    model = cnndsl.compile("lenet5", seed=0)
+    with pytest.raises(InputError, match="lies on a device, and the model runs on cpu"):
+        model(Tensor((1, 32, 32, 1)))

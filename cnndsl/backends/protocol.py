@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -33,6 +33,22 @@ class Executable(Protocol):
         Each of `inputs` is contiguous float32 `[n, ...]`, n at least 1 and the same for all, in
         its row's layout; outputs that are images are in the first input's. May be called from
         several threads at once.
+        """
+        ...
+
+
+@runtime_checkable
+class DeviceExecutable(Protocol):
+    """A network that can also read and write arrays where they lie on a device."""
+
+    def on_device(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], stream: Any
+    ) -> tuple[Any, ...]:
+        """
+        Put the network into a stream, and return its outputs before they are computed.
+
+        Arrays say where they lie by `__cuda_array_interface__` or DLPack. `outputs` are written to;
+        without any they are new. Raises `InputError` for arrays that do not fit.
         """
         ...
 

@@ -30,7 +30,7 @@ F5     dense    4     -     -       -       -        softmax
 """
 
 
-@settings(max_examples=6, phases=[Phase.generate])
+@settings(max_examples=4, phases=[Phase.generate])
 @given(graph=graphs(), batch=st.integers(1, 3), seed=st.integers(0, 99))
 def test_any_graph_runs_as_the_reference_evaluates_it(graph, batch, seed):
     weights = {name: a.astype(np.float32) for name, a in weights_of(graph, seed).items()}

@@ -83,6 +83,13 @@ class Device:
         self._when_gone(memory, "cuMemFree", address)
         return memory
 
+    def allocate_within(self, stream: Handle, count: int) -> DeviceMemory:
+        """Memory whose life is a part of a stream's work: nothing waits for it."""
+        (address,) = self._here("cuMemAllocAsync", _FLOAT_BYTES * max(1, count), stream.value)
+        memory = DeviceMemory(int(address))
+        self._when_gone(memory, "cuMemFreeAsync", address, stream.value)
+        return memory
+
     def upload(self, array: NDArray[Any]) -> DeviceMemory:
         """Memory with the elements of an array of 4 bytes each."""
         given = np.ascontiguousarray(array)

@@ -65,6 +65,10 @@ class Driver(Protocol):
         """Memory for so many floats."""
         ...
 
+    def allocate_within(self, stream: Stream, count: int) -> Memory:
+        """Memory whose life is a part of a stream's work: nothing waits for it."""
+        ...
+
     def upload(self, array: NDArray[Any]) -> Memory:
         """Memory with the elements of an array of 4 bytes each."""
         ...

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.cuda.driver import Driver
+from cnndsl.backends.cuda.arrays import DeviceArray, device_array, stream_handle
+from cnndsl.backends.cuda.driver import Driver, Stream
 from cnndsl.backends.cuda.launch import Lowered
 from cnndsl.backends.cuda.program import (
     FLOAT_BYTES,
@@ -18,7 +21,7 @@ from cnndsl.backends.cuda.program import (
     make_program,
 )
 from cnndsl.backends.cuda.session import Constants, Session
-from cnndsl.errors import TargetError
+from cnndsl.errors import InputError, TargetError
 from cnndsl.limits import format_bytes
 from cnndsl.plan.plan import Plan
 
@@ -90,15 +93,40 @@ class CudaExecutable:
             finish_first()
         return outputs
 
-    def run(
-        self, inputs: Sequence[int], outputs: Sequence[int], batch: int, stream: int | None
-    ) -> None:
+    def on_device(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], stream: Any
+    ) -> tuple[DeviceArray, ...]:
         """
-        Put the network for a batch into a stream, on arrays of the caller's on the device.
+        Put the network into a stream, on arrays of the caller's on the device.
 
-        Arrays are given by their addresses, the stream by its handle; without one it is the
-        device's default stream. Raises `TargetError`.
+        `outputs` are arrays to write to; without any they are new. Without a stream it is that of
+        the first input, or the device's default one. Raises `InputError` and `TargetError`.
         """
+        x = [device_array(array, "an input") for array in inputs]
+        batch = self._common_batch(x, [buffer.array_shape for buffer in self._plan.inputs])
+        handle = x[0].stream if stream is None else stream_handle(stream)
+        theirs = self._driver.foreign_stream(handle)
+        for array in x:
+            if array.stream not in (0, handle):
+                written = self._driver.mark(self._driver.foreign_stream(array.stream))
+                self._driver.wait_for(theirs, written)
+        shapes = [(batch, *shape) for shape in self._outputs]
+        y = [device_array(array, "an output") for array in outputs]
+        if y and [array.shape for array in y] != shapes:
+            raise InputError(
+                f"the outputs' shapes are {[array.shape for array in y]}, and the network writes "
+                f"{shapes}"
+            )
+        for shape in shapes if not y else ():
+            memory = self._driver.allocate_within(theirs, prod(shape))
+            y.append(DeviceArray(memory.at(0), shape, handle, (memory, stream)))
+        self.run([array.address for array in x], [array.address for array in y], batch, theirs)
+        return tuple(y)
+
+    def run(
+        self, inputs: Sequence[int], outputs: Sequence[int], batch: int, stream: Stream
+    ) -> None:
+        """Put the network into a stream, on arrays that are given by their addresses."""
         if batch > self._largest:
             raise TargetError(
                 f"a batch of {batch} images on the device is more than {self._largest}, "
@@ -107,12 +135,25 @@ class CudaExecutable:
                 fixes=[f"batches of at most {self._largest} images"],
             )
         session = self._take(batch)
-        session.run(inputs, outputs, self._driver.foreign_stream(stream or 0))
+        session.run(inputs, outputs, stream)
         self._give_back(batch, session)
 
     def program(self, batch: int) -> Program:
         """What runs for a batch of that size."""
         return make_program(self._plan, self._lowered, batch)
+
+    def _common_batch(
+        self, arrays: Sequence[DeviceArray], shapes: Sequence[tuple[int, ...]]
+    ) -> int:
+        """How many images arrays of the caller's hold. Raises `InputError` where they differ."""
+        batch = arrays[0].shape[0] if arrays[0].shape else 0
+        for array, shape in zip(arrays, shapes, strict=True):
+            if array.shape != (batch, *shape) or batch < 1:
+                raise InputError(
+                    f"an input's shape on the device is {list(array.shape)}, and the network reads "
+                    f"[n, {', '.join(map(str, shape))}], the same n for all"
+                )
+        return batch
 
     def _one(self, inputs: Sequence[FloatArray], batch: int) -> list[FloatArray]:
         session = self._take(batch)

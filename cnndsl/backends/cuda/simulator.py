@@ -64,6 +64,10 @@ class Simulator:
         """Floats that are no numbers until somebody writes them."""
         return _Memory(np.full(count, np.nan, np.float32))
 
+    def allocate_within(self, stream: None, count: int) -> _Memory:
+        """The same."""
+        return self.allocate(count)
+
     def upload(self, array: NDArray[Any]) -> _Memory:
         """A copy, which the simulator may write to: it takes no other arrays."""
         return _Memory(np.array(array).reshape(-1))

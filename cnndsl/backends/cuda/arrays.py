@@ -1,0 +1,121 @@
+"""
+Arrays on a device, as other libraries pass them and take them, without a copy.
+
+PyTorch, CuPy and Numba say where their arrays lie by `__cuda_array_interface__`
+(https://nvidia.github.io/numba-cuda/user/cuda_array_interface.html, version 3), others by DLPack.
+What a network makes says so by the former.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from cnndsl.errors import InputError
+
+ALIGNMENT = 16
+"""Bytes: kernels read four floats at a time."""
+_FLOAT32 = "<f4"
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class DeviceArray:
+    """
+    float32 on a device, in order and without gaps.
+
+    `stream` is the handle of the stream whose work writes it: whoever reads it in another waits for
+    that one. `owner` keeps the memory.
+    """
+
+    address: int
+    shape: tuple[int, ...]
+    stream: int
+    owner: Any
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """What PyTorch, CuPy and Numba make an array of theirs from."""
+        return {
+            "shape": self.shape,
+            "typestr": _FLOAT32,
+            "data": (self.address, False),
+            "strides": None,
+            # The interface has 1 for the default stream: 0 would be none that can be waited for.
+            "stream": self.stream or 1,
+            "version": 3,
+        }
+
+
+def device_array(x: Any, called: str) -> DeviceArray:
+    """
+    Where an array of somebody else's lies.
+
+    Raises `InputError` for another element type, gaps, or an address that kernels cannot read from.
+    """
+    if not hasattr(x, "__cuda_array_interface__"):
+        return _checked(_from_dlpack(x, called), called)
+    facts: dict[str, Any] = x.__cuda_array_interface__
+    shape = tuple(facts["shape"])
+    if facts["typestr"] != _FLOAT32:
+        raise InputError(
+            f"{called} on the device holds {facts['typestr']}, and the network reads float32",
+            code="E602",
+            fixes=["x.float(), in PyTorch"],
+        )
+    strides = facts.get("strides")
+    if strides is not None and tuple(strides) != _dense_strides(shape):
+        raise InputError(
+            f"{called} on the device has gaps or another order of axes",
+            fixes=["x.contiguous(), in PyTorch"],
+        )
+    return _checked(DeviceArray(facts["data"][0], shape, facts.get("stream") or 0, x), called)
+
+
+def stream_handle(stream: Any) -> int:
+    """
+    The handle of a stream of PyTorch's, CuPy's, Numba's or CUDA Python's, or the handle itself.
+
+    Raises `InputError` for what is no stream.
+    """
+    if hasattr(stream, "__cuda_stream__"):
+        return int(stream.__cuda_stream__()[1])
+    for name in ("cuda_stream", "ptr", "handle"):
+        if hasattr(stream, name):
+            handle = getattr(stream, name)
+            return int(getattr(handle, "value", handle) or 0)
+    if isinstance(stream, int):
+        return stream
+    raise InputError(f"{type(stream).__name__} is no stream", fixes=["its handle, as an integer"])
+
+
+def _from_dlpack(x: Any, called: str) -> DeviceArray:
+    # Reads the capsule and takes it, so that its owner knows; numba-cuda brings this package.
+    view = import_module("cuda.core.utils").StridedMemoryView.from_dlpack(x, -1)
+    shape = tuple(view.shape)
+    if view.dtype != np.float32:
+        raise InputError(
+            f"{called} on the device holds {view.dtype}, and the network reads float32",
+            code="E602",
+        )
+    # Here strides count elements.
+    if view.strides is not None and tuple(4 * n for n in view.strides) != _dense_strides(shape):
+        raise InputError(f"{called} on the device has gaps or another order of axes")
+    return DeviceArray(view.ptr, shape, 0, view)
+
+
+def _checked(array: DeviceArray, called: str) -> DeviceArray:
+    if array.address % ALIGNMENT:
+        raise InputError(
+            f"{called} starts at an address that is no multiple of {ALIGNMENT} bytes",
+            fixes=["x.clone(), in PyTorch"],
+        )
+    return array
+
+
+def _dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Bytes from one place along each axis to the next, without gaps."""
+    return tuple(4 * prod(shape[axis + 1 :]) for axis in range(len(shape)))
