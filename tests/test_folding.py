@@ -1,6 +1,7 @@
 """A graph written with blocks: read again, it is the same graph, and its weights are found."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +207,13 @@ def _letters(graph):
 def test_few_rows_stay_as_they_are():
     text, _, _ = read_again(residual_rows(2, "u{i}_"))
     assert "block" not in text
+
+
+def test_the_imported_example_is_a_true_and_folded_table():
+    path = Path(__file__).parent.parent / "examples" / "page_orientation.cnn"
+    network = cnndsl.parse(path)
+    assert network.params == 1_691_428
+    graph = rows_named(network.ir)
+    text, again, _ = read_again(graph)
+    assert shape_of(again.ir) == shape_of(graph)
+    assert len(text.splitlines()) < len(network)
