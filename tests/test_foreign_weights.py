@@ -99,6 +99,19 @@ def test_1x1_filters_do_for_a_dense_row():
     np.testing.assert_array_equal(converted.weights["F1.weight"], weight)
 
 
+@pytest.mark.parametrize("order", ["chw", "hwc"])
+def test_filters_as_large_as_the_image_do_for_a_dense_row(order):
+    network = parse(
+        text=f"cnn 1\nlayer type maps\nIn input 3 size=4x2\nF1 dense 5 flatten={order}\n"
+    )
+    filters = np.random.default_rng(0).standard_normal((5, 3, 4, 2)).astype(np.float32)
+    turned = filters if order == "chw" else filters.transpose(0, 2, 3, 1)
+    for layout, held in (("pytorch", filters), ("keras", filters.transpose(2, 3, 1, 0))):
+        arrays = {"fc.weight": np.ascontiguousarray(held), "fc.bias": np.zeros(5)}
+        converted = convert_weights(foreign(arrays, layout), network)
+        np.testing.assert_array_equal(converted.weights["F1.weight"], turned.reshape(5, -1))
+
+
 def test_a_dense_layer_over_an_image_does_for_filters_of_its_size():
     network = parse(text="cnn 1\nlayer type maps kernel\nIn input 3 size=4\nC1 conv 5 4x4\n")
     images = np.random.default_rng(0).standard_normal((5, 3, 4, 4)).astype(np.float32)

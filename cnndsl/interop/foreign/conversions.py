@@ -35,14 +35,16 @@ class Conversion:
 
 def convert(op: Op, param: Param, shape: Shape, layout: Layout) -> Conversion | None:
     """From a foreign array of that shape to the parameter, or None where no conversion fits."""
-    for conversion, source in _candidates(op, param, layout):
+    for conversion, source in _candidates(op, param, layout, shape):
         if source == shape:
             return conversion
     return None
 
 
-def _candidates(op: Op, param: Param, layout: Layout) -> Iterator[tuple[Conversion, Shape]]:
-    """Conversions with the shapes that they take. The first that fits is meant."""
+def _candidates(
+    op: Op, param: Param, layout: Layout, given: Shape
+) -> Iterator[tuple[Conversion, Shape]]:
+    """Conversions with the shapes that they take. The first that takes the given one is meant."""
     shape = param.shape
     as_it_is = Conversion(AS_IT_IS, lambda array: array)
     match op:
@@ -55,7 +57,7 @@ def _candidates(op: Op, param: Param, layout: Layout) -> Iterator[tuple[Conversi
             else:
                 yield as_it_is, shape
         case Dense() | Rbf() if param.name == "weight":
-            yield from _columns(shape, layout)
+            yield from _columns(shape, layout, given)
         case _ if len(shape) == 3 and layout == "pytorch":
             height, width, maps = shape
             yield _axes("CHW→HWC", (1, 2, 0)), (maps, height, width)
@@ -87,17 +89,18 @@ def _filters(
     )
 
 
-def _columns(shape: Shape, layout: Layout) -> Iterator[tuple[Conversion, Shape]]:
+def _columns(shape: Shape, layout: Layout, given: Shape) -> Iterator[tuple[Conversion, Shape]]:
+    """A matrix, or filters as large as the image: those are flattened as the image is."""
     out, features = shape
+    words = "filters as rows"
     if layout == "pytorch":
         yield Conversion(AS_IT_IS, lambda array: array), shape
-        yield Conversion("1x1 filters as rows", lambda a: a.reshape(shape)), (out, features, 1, 1)
+        if len(given) == 4 and prod(given[1:]) == features:
+            yield Conversion(words, lambda a: a.reshape(shape)), (out, *given[1:])
         return
     yield _axes("transposed", (1, 0)), (features, out)
-    yield (
-        Conversion("1x1 filters as rows", lambda a: a.reshape(features, out).T),
-        (1, 1, features, out),
-    )
+    if len(given) == 4 and prod(given[:-1]) == features:
+        yield Conversion(words, lambda a: a.reshape(features, out).T), (*given[:-1], out)
 
 
 def _axes(words: str, axes: tuple[int, ...]) -> Conversion:

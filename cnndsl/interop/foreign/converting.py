@@ -9,6 +9,7 @@ import numpy as np
 
 from cnndsl.errors import WeightsError
 from cnndsl.interop.foreign.fitting import Fits, Source
+from cnndsl.interop.foreign.geometry import differences
 from cnndsl.interop.foreign.layers import LAYOUTS, FloatArray, ForeignWeights, Layout, Tensor
 from cnndsl.interop.foreign.matching import Match, Matching, match_layers
 from cnndsl.interop.foreign.pairs import Pairs
@@ -55,11 +56,15 @@ def convert_weights(
 
     `layout` says whose order of axes the file has, where neither its format nor its shapes do.
     `epsilon` is what the file's normalizations add to the variance: the difference from the row's
-    own goes into the variance, so that both compute the same. Raises `WeightsError`.
+    own goes into the variance, so that both compute the same. Raises `WeightsError`, also where the
+    file says that a layer slides otherwise than its row.
     """
     pairs = pairs or Pairs()
     layout = layout or foreign.layout or _layout(foreign, network)
     matching = match_layers(units_of(network, layout), foreign, layout, pairs)
+    findings = list(differences((match.unit, match.layer) for match in matching.matches))
+    if findings:
+        raise WeightsError.of(findings)
     lines = tuple(_lines(matching, epsilon))
     arrays = {line.source.name: line.source.array() for line in lines}
     left_over = [

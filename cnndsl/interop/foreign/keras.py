@@ -66,6 +66,7 @@ def read_keras(path: Path) -> ForeignWeights:
 
 Description = Mapping[str, Mapping[str, Any]]
 """Each layer's settings by name, in the model's order."""
+_NOTHING: Mapping[str, Any] = {}
 
 
 def _layers(path: Path, file: Any, description: Description | None) -> ForeignWeights:
@@ -80,7 +81,7 @@ def _layers(path: Path, file: Any, description: Description | None) -> ForeignWe
         if group.startswith("optimizer") or kind == "seed_generator":
             unused.append(group)
             continue
-        settings = (description or {}).get(name, {})
+        settings = (description or {}).get(name, _NOTHING)
         words = _words(path, kind, name, len(numbers), settings)
         arrays |= {f"{name}/{word}": array for word, array in zip(words, numbers, strict=True)}
     found = layers_of(str(path), arrays)
@@ -146,8 +147,18 @@ def _in_order(layers: Sequence[Layer], description: Description) -> Iterator[Lay
         return layer.name if layer.name in places else layer.name.rpartition(".")[0]
 
     for layer in sorted(layers, key=lambda layer: places.get(owner(layer), len(places))):
-        epsilon = description.get(owner(layer), {}).get("epsilon")
-        yield layer if epsilon is None else replace(layer, epsilon=float(epsilon))
+        yield _with_settings(layer, description.get(owner(layer), _NOTHING))
+
+
+def _with_settings(layer: Layer, settings: Mapping[str, Any]) -> Layer:
+    epsilon, strides = settings.get("epsilon"), settings.get("strides")
+    if epsilon is not None:
+        layer = replace(layer, epsilon=float(epsilon))
+    # A separable layer's stride and padding are its depthwise half's.
+    if strides is not None and not layer.name.endswith(".pointwise"):
+        same = settings.get("padding") == "same"
+        layer = replace(layer, stride=(int(strides[0]), int(strides[-1])), same=same)
+    return layer
 
 
 def _older_file(path: Path, file: Any) -> ForeignWeights:

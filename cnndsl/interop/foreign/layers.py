@@ -61,12 +61,15 @@ class Layer:
     """
     The tensors of one layer, by role.
 
-    `epsilon` is what its normalization adds to the variance, where the file says so.
+    What a file may say besides: `epsilon` is what its normalization adds to the variance, `stride`
+    its window's, and `same` whether its padding is TensorFlow's `same`.
     """
 
     name: str
     tensors: Mapping[Role, Tensor]
     epsilon: float | None = None
+    stride: tuple[int, int] | None = None
+    same: bool = False
 
     def array(self, role: Role) -> FloatArray | None:
         """A tensor's numbers, if it has that tensor."""

@@ -7,6 +7,7 @@ containers of them.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -30,15 +31,15 @@ def read_pytorch(path: Path) -> ForeignWeights:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise unreadable(path, error.strerror or str(error)) from None
-    except Exception as error:
+    except Exception:
         # torch raises pickle's, zipfile's and its own errors, of no common class.
-        if "weights_only" in str(error).lower() or "Unsupported" in str(error):
-            raise unreadable(
-                path,
-                "it holds more than tensors, and reading that would run code from the file",
-                "torch.save(model.state_dict(), PATH) where the model is at hand",
-            ) from None
-        raise unreadable(path, "it is no file of PyTorch's, or it is damaged") from None
+        if not _is_saved(path):
+            raise unreadable(path, "it is no file of PyTorch's, or it is damaged") from None
+        raise unreadable(
+            path,
+            "it holds more than tensors, and reading that would run code from the file",
+            "torch.save(model.state_dict(), PATH) where the model is at hand",
+        ) from None
     tensors = _tensors(found, torch)
     if not tensors:
         raise unreadable(path, "it holds no tensors by name")
@@ -67,6 +68,12 @@ def _tensors(found: Any, torch: Any) -> dict[str, Any]:
         if inner:
             return inner
     return {}
+
+
+def _is_saved(path: Path) -> bool:
+    """Whether `torch.save` can have written it: a zip file, or before version 1.6 a pickle."""
+    with path.open("rb") as file:
+        return file.read(1) == b"\x80" or zipfile.is_zipfile(path)
 
 
 def _torch() -> Any:

@@ -26,7 +26,8 @@ class Unit:
     been computed before it and that nothing else does for. `role` is the block and the row in it:
     units of the same role stand in the same place of different uses of the block. `norm` is the
     name of a normalization that reads this unit's result as the only one. `places` are those of the
-    features that it reads, where they stand elsewhere in the foreign framework.
+    features that it reads, where they stand elsewhere in the foreign framework. `image` is the size
+    of the image that it reads.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Unit:
     role: tuple[str, str]
     norm: str | None = None
     places: Places | None = None
+    image: tuple[int, int] | None = None
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -102,6 +104,7 @@ class _Units:
             yield self._unit(node, node.op, params, "")
 
     def _unit(self, node: Node, op: Op, params: Sequence[Param], part: str) -> Unit:
+        operand = self.network.types[node.inputs[0]]
         ending = f".{part}" if part else ""
         return Unit(
             f"{node.prefix}{ending}",
@@ -111,6 +114,7 @@ class _Units:
             self._role(node, part),
             self._norm(node) if part != "depthwise" else None,
             self.places.get(node.inputs[0]),
+            operand.height_width if operand.is_image and part != "pointwise" else None,
         )
 
     def _role(self, node: Node, part: str) -> tuple[str, str]:
