@@ -12,6 +12,7 @@ from cli_calls import Cli
 
 import cnndsl
 from cnndsl.backends.cpu.target import Target
+from cnndsl.backends.cuda import availability, device
 from cnndsl.cache import FileCache
 from cnndsl.cli.installation import Extra, extras
 
@@ -80,8 +81,18 @@ def test_people_are_told_the_same(cli, folder):
     said = cli("doctor").out
     assert f"versions     cnndsl {cnndsl.__version__}, python " in said
     assert f"\ncache        {folder}, can be written\n" in said
-    assert "0 entries, 0 B: 0 kernels, 0 plans" in said
+    assert "0 entries, 0 B: 0 kernels, 0 of GPUs, 0 plans" in said
     assert "lenet5 needs " in said
+    assert "\ngpu          " in said
+
+
+def test_what_a_gpu_lacks_is_told_with_what_would_help(cli, folder, monkeypatch):
+    monkeypatch.setattr(availability, "missing_packages", lambda: ["numba-cuda"])
+    monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
+    device.shared_device.cache_clear()
+    found = json.loads(cli("doctor", "--json").out)["gpu"]
+    assert found["problem"] == "the target cuda needs numba-cuda"
+    assert found["fixes"] == ["pip install 'cnndsl[cuda]'"]
 
 
 @pytest.mark.filterwarnings("ignore::cnndsl.cache.CacheWarning")

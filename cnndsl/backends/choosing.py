@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from cnndsl.backends.profiling import Bound
 from cnndsl.ir.node import Node
+from cnndsl.plan.plan import Step
 from cnndsl.types import TensorType
 
 
@@ -36,6 +37,15 @@ class Explainer(Protocol):
 
     def considered(self, node: Node, operands: tuple[TensorType, ...]) -> tuple[Considered, ...]:
         """All algorithms for a node, the chosen one first; none where there is no choice."""
+        ...
+
+
+@runtime_checkable
+class Describer(Protocol):
+    """A target that says how a step runs."""
+
+    def described(self, step: Step) -> tuple[str, ...]:
+        """The launches of a step for one image, and what they take of a processor: lines."""
         ...
 
 

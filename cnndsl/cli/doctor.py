@@ -11,11 +11,13 @@ from cnndsl.cache import MOST_BYTES, MOST_UNUSED, FileCache, default_directory
 from cnndsl.cli.arguments import add_format
 from cnndsl.cli.installation import (
     Extra,
+    Graphics,
     Kept,
     Processor,
     Start,
     cache_contents,
     extras,
+    graphics,
     processor,
     start,
     versions,
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Print what is found, or clear the cache."""
     if args.clear_cache:
         return _clear(args, terminal)
-    machine, kept = processor(), cache_contents()
+    machine, gpu, kept = processor(), graphics(), cache_contents()
     # Last: it may fill the cache.
     found, parts, first = versions(), extras(), start()
     if args.format == "json":
@@ -60,12 +62,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
                 "versions": found,
                 "extras": {part.name: part.packages for part in parts},
                 "processor": asdict(machine),
+                "gpu": asdict(gpu),
                 "cache": {**asdict(kept), "directory": str(kept.directory)},
                 "start": asdict(first),
             }
         )
     else:
-        _print(dict(_entries(found, parts, machine, kept, first)), terminal)
+        _print(dict(_entries(found, parts, machine, gpu, kept, first)), terminal)
     return int(not kept.is_writable)
 
 
@@ -87,6 +90,7 @@ def _entries(
     found: dict[str, str | None],
     parts: Sequence[Extra],
     machine: Processor,
+    gpu: Graphics,
     kept: Kept,
     first: Start,
 ) -> Iterator[tuple[str, list[str]]]:
@@ -100,13 +104,14 @@ def _entries(
     yield "processor", [f"{machine.name}, {vectors}"]
     usable = f"{machine.usable} of {machine.processors} processors can be used"
     yield "threads", [f"{usable}; a call uses at most {machine.threads}"]
+    yield "gpu", _gpu_lines(gpu)
     writable = "can be written" if kept.is_writable else "CANNOT be written"
     yield (
         "cache",
         [
             f"{kept.directory}, {writable}",
             f"{_count(kept.entries)}, {format_bytes(kept.bytes)}: {kept.kernels} kernels, "
-            f"{kept.plans} plans",
+            f"{kept.gpu_kernels} of GPUs, {kept.plans} plans",
             f"{kept.measured} convolutions are measured (compile --tune)",
             f"{kept.stale} kernels are stale, {format_bytes(kept.stale_bytes)}",
         ],
@@ -120,6 +125,18 @@ def _entries(
             f"ready and called once in {first.seconds:.3f} s",
         ],
     )
+
+
+def _gpu_lines(gpu: Graphics) -> list[str]:
+    """What there is, or what is missing and what would help."""
+    if gpu.problem is not None:
+        return [gpu.problem, *(f"fix: {fix}" for fix in gpu.fixes)]
+    linker = "is there" if gpu.links else "is absent: the driver compiles kernels"
+    return [
+        f"{gpu.name}, compute capability {gpu.capability}, {gpu.processors} processors, "
+        f"{format_bytes(gpu.free_bytes)} free",
+        f"NVIDIA's linker {linker}",
+    ]
 
 
 def _count(entries: int) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
-from cnndsl.backends.choosing import Considered
+from cnndsl.backends.choosing import Considered, Describer
 from cnndsl.cli.arguments import add_format, add_limits, add_numerics, add_spec, limits_of
 from cnndsl.cli.choices import considered_for, describe
 from cnndsl.cli.specs import load_spec
@@ -186,8 +186,10 @@ def _kernels(
     network: Network, rows: Collection[str], target: str, numerics: Numerics
 ) -> tuple[str, ...]:
     """The steps of the plan that some rows became, or why there are none."""
+    compilation = Compilation(network, target, Options(numerics))
+    backend = compilation.backend
     try:
-        steps = Compilation(network, target, Options(numerics)).plan.steps
+        steps = compilation.plan.steps
         others = {
             other: {
                 step.node: step.kernel
@@ -199,7 +201,13 @@ def _kernels(
         }
     except TargetError as error:
         return (error.diagnostics[0].message,)
-    return tuple(_kernel(step, others) for step in steps if step.row in rows)
+    lines: list[str] = []
+    for step in steps:
+        if step.row in rows:
+            lines.append(_kernel(step, others))
+            if isinstance(backend, Describer):
+                lines += backend.described(step)
+    return tuple(lines)
 
 
 def _kernel(step: Step, others: Mapping[str, Mapping[str, str]]) -> str:

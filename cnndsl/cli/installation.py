@@ -18,9 +18,12 @@ from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.cpu.times import TIMES, kept_times
+from cnndsl.backends.cuda.backend import find_driver
+from cnndsl.backends.cuda.link import can_link
 from cnndsl.backends.protocol import Request
 from cnndsl.cache import FileCache, default_directory
 from cnndsl.compiler import Compilation
+from cnndsl.errors import CnnError
 from cnndsl.interop.weights import seeded_weights
 from cnndsl.targets import thread_count
 
@@ -28,6 +31,8 @@ PROBE = "lenet5"
 """The shipped spec whose kernels are looked for."""
 PLANS = "plan"
 """What entries of the cache are called that hold no kernel."""
+GPU_KERNELS = "sm_"
+"""How entries begin that hold a kernel of a GPU's."""
 
 _NEEDED = ("numpy", "numba", "llvmlite")
 
@@ -69,9 +74,10 @@ class Kept:
     """
     What the cache holds.
 
-    `stale` are kernels that this version, or this machine, would compile anew; `plans` belong to
-    compiled models, and only their tables could say of which version. `measured` are convolutions
-    whose algorithms were timed on this machine, for this version.
+    `gpu_kernels` are those of GPUs, the other `kernels` the CPU's; `stale` are such that this
+    version, or this machine, would compile anew. `plans` belong to compiled models, and only their
+    tables could say of which version. `measured` are convolutions whose algorithms were timed on
+    this machine, for this version.
     """
 
     directory: Path
@@ -79,6 +85,7 @@ class Kept:
     entries: int
     bytes: int
     kernels: int
+    gpu_kernels: int
     plans: int
     measured: int
     stale: int
@@ -93,6 +100,23 @@ class Start:
     found: int
     compiled: tuple[str, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Graphics:
+    """
+    The GPU that the target cuda would use, or what it lacks: `problem`, and `fixes` for it.
+
+    `links` says whether kernels can be made ready for a GPU that is not here.
+    """
+
+    name: str | None
+    capability: str | None
+    processors: int
+    free_bytes: int
+    links: bool
+    problem: str | None
+    fixes: tuple[str, ...]
 
 
 def versions() -> dict[str, str | None]:
@@ -125,12 +149,33 @@ def processor() -> Processor:
     )
 
 
+def graphics() -> Graphics:
+    """The GPU."""
+    try:
+        driver = find_driver()
+    except CnnError as error:
+        found = error.diagnostics[0]
+        fixes = tuple(fix.message for fix in found.fixes)
+        return Graphics(None, None, 0, 0, can_link(), found.message, fixes)
+    gpu = driver.gpu
+    return Graphics(
+        name=gpu.name,
+        capability=".".join(map(str, gpu.architecture)),
+        processors=gpu.processors,
+        free_bytes=driver.free_bytes(),
+        links=can_link(),
+        problem=None,
+        fixes=(),
+    )
+
+
 def cache_contents() -> Kept:
     """The user's cache."""
     cache = FileCache(default_directory())
     entries = cache.entries()
     plans = [entry for entry in entries if entry.name == PLANS]
-    kernels = [entry for entry in entries if entry.name not in (PLANS, TIMES)]
+    of_gpus = [entry for entry in entries if entry.name.startswith(GPU_KERNELS)]
+    kernels = [e for e in entries if e.name not in (PLANS, TIMES) and e not in of_gpus]
     stale = [e for e in kernels if e.path != cache.path(e.name, key_of(e.name))]
     return Kept(
         directory=cache.directory,
@@ -138,6 +183,7 @@ def cache_contents() -> Kept:
         entries=len(entries),
         bytes=sum(entry.size for entry in entries),
         kernels=len(kernels),
+        gpu_kernels=len(of_gpus),
         plans=len(plans),
         measured=len(kept_times().found),
         stale=len(stale),

@@ -8,11 +8,24 @@ from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Address, Call, Field
 from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.steps.shared import Params
+from cnndsl.errors import TargetError
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step, memory_name
+
+STAGES = ("python", "llvm", "asm")
 
 
 def emit(plan: Plan, stage: str) -> str:
-    """The stage `python`, `llvm` or `asm` of a plan, for a batch of one image."""
+    """
+    The stage `python`, `llvm` or `asm` of a plan, for a batch of one image.
+
+    Raises `TargetError` for another stage.
+    """
+    if stage not in STAGES:
+        raise TargetError(
+            f"the target cpu has no stage {stage!r} below a plan: it has {', '.join(STAGES)}",
+            code="E702",
+            fixes=["the target cuda"] if stage == "ptx" else (),
+        )
     calls = [
         (step, lowered(1))
         for step in plan.steps

@@ -68,6 +68,12 @@ class CudaBackend:
 
         return emit(plan, stage)
 
+    def described(self, step: Step) -> tuple[str, ...]:
+        """A step's launches for one image, and their registers where NVIDIA's linker says them."""
+        from cnndsl.backends.cuda.emit import described
+
+        return described(step)
+
 
 def find_driver() -> Driver:
     """The device of this process: the simulator where it asks for it, else the first GPU."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnndsl.backends.cuda.availability import require_packages
+from cnndsl.backends.cuda.availability import missing_packages, require_packages
 from cnndsl.backends.cuda.gpu import ARCHITECTURES, Architecture, architecture_name, assumed_gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Argument, Constant, Launch
@@ -40,6 +40,16 @@ def step_launches(step: Step, batch: int) -> list[Launch]:
     return [launch for work in lowered for launch in work(batch)]
 
 
+def described(step: Step) -> tuple[str, ...]:
+    """Each launch of a step for one image, and what its kernel takes of a processor, if known."""
+    lines: list[str] = []
+    for launch in step_launches(step, 1):
+        blocks, threads = ("x".join(map(str, e)) for e in (launch.grid, launch.block))
+        lines.append(f"  {launch.kernel.name}: {blocks} blocks of {threads} threads")
+        lines += [f"    {line}" for line in resource_words(launch.kernel)]
+    return tuple(lines)
+
+
 def resources(kernel: Kernel, architecture: Architecture) -> MachineCode:
     """What a kernel takes of a processor. Needs numba-cuda and NVIDIA's linker."""
     from cnndsl.backends.cuda.compile import kernel_ptx
@@ -49,7 +59,7 @@ def resources(kernel: Kernel, architecture: Architecture) -> MachineCode:
 
 def resource_words(kernel: Kernel) -> list[str]:
     """A kernel's registers and memory for each architecture, a line each, where it can be said."""
-    if not can_link():
+    if missing_packages() or not can_link():
         return []
     lines: list[str] = []
     for architecture in ARCHITECTURES:
