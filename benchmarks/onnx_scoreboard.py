@@ -34,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "onnx_scoreboard.json"
 PAGE = ROOT / "docs" / "onnx.md"
 BACKENDS = {"reference": ReferenceBackend, "cpu": CnndslBackend}
+OTHER_NUMBERS = "other numbers than float32 go in or come out, and rows compute float32"
 ALLOWED = 1e-4
 """Of a real network's largest output: how far a target may be from ONNX Runtime."""
 
@@ -64,34 +65,41 @@ def run_real(name: str) -> Real:
 def reason_class(reason: str) -> str:
     """What a reason says without names and sizes, so that alike ones stand together."""
     if re.search(r"no input holds images|and rows compute float32|other numbers than", reason):
-        return "other numbers than float32 go in or come out, and rows compute float32"
+        return OTHER_NUMBERS
     plain = re.sub(r"\w+ '[^']*': |the output '[^']*': ", "", reason)
     return re.sub(r" of (\(|\[)[^)\]]*[)\]]| \(as \[[^\]]*\]\)| '[^']*'", "", plain)
 
 
 def format_table(outcomes: dict[str, list[Outcome]]) -> str:
-    """A Markdown table: a row an operator."""
-    totals: Counter[str] = Counter()
+    """
+    A Markdown table: a row an operator.
+
+    The cases are those in float32; how many have other numbers is a column of its own.
+    """
+    cases: Counter[str] = Counter()
+    others: Counter[str] = Counter()
     passed: dict[str, Counter[str]] = {target: Counter() for target in outcomes}
     skipped: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for target, results in outcomes.items():
         for outcome in results:
             passed[target][outcome.case.row] += outcome.result == "passed"
     for outcome in outcomes["reference"]:
-        totals[outcome.case.row] += 1
-        if outcome.result != "passed":
-            skipped[outcome.case.row][reason_class(outcome.reason)] += 1
+        row, reason = outcome.case.row, reason_class(outcome.reason)
+        others[row] += reason == OTHER_NUMBERS
+        cases[row] += reason != OTHER_NUMBERS
+        if outcome.result != "passed" and reason != OTHER_NUMBERS:
+            skipped[row][reason] += 1
     lines = [
-        f"| operator | cases | {' | '.join(outcomes)} | skipped, and why |",
-        f"|---|--:|{'--:|' * len(outcomes)}---|",
+        f"| operator | cases | {' | '.join(outcomes)} | skipped, and why | other numbers |",
+        f"|---|--:|{'--:|' * len(outcomes)}---|--:|",
     ]
-    for row in sorted(totals, key=lambda row: (row == SEVERAL, row)):
+    for row in sorted(cases, key=lambda row: (row == SEVERAL, row)):
         counts = " | ".join(str(passed[target][row]) for target in outcomes)
         why = "; ".join(f"{n} {reason}" for reason, n in skipped[row].most_common())
-        lines.append(f"| {row} | {totals[row]} | {counts} | {why} |")
-    all_passed = " | ".join(f"**{counter.total()}**" for counter in passed.values())
+        lines.append(f"| {row} | {cases[row]} | {counts} | {why} | {others[row] or ''} |")
+    sums = " | ".join(f"**{counter.total()}**" for counter in (cases, *passed.values()))
     left = sum(counter.total() for counter in skipped.values())
-    lines.append(f"| **all** | **{totals.total()}** | {all_passed} | **{left}** |")
+    lines.append(f"| **all** | {sums} | **{left}** | **{others.total()}** |")
     return "\n".join(lines)
 
 

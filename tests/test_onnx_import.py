@@ -341,6 +341,13 @@ def test_all_that_has_no_row_is_listed_at_once():
         "NonZero 'second'",
         "Transpose 'third'",
     ]
+    assert "output_names=['a']" in caught.value.diagnostics[0].fixes[0].message
+
+
+def test_a_quantized_model_is_asked_for_as_it_was_before():
+    with pytest.raises(CnnError) as caught:
+        imported(model_of([node("QuantizeLinear", "x s")], [1, 3], {"s": np.float32(0.1)}))
+    assert "before it was quantized" in caught.value.diagnostics[0].fixes[0].message
 
 
 def test_an_open_height_is_refused():

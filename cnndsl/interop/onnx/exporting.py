@@ -4,8 +4,8 @@ A network with its weights as an ONNX model.
 Inside the model images are `[n, c, h, w]`; it takes and returns what our model does, so where the
 input row says nhwc the model begins with a transposition. Inputs are called like their rows, and so
 are outputs that need no transposition at the end; others are `output`, or of several `row/output`.
-Weights keep their names, `C1.weight`, and each node says which row and line it comes from. Any batch
-can be passed.
+Weights keep their names, `C1.weight`, and each node says which row and line it comes from. Any
+batch can be passed.
 """
 
 from __future__ import annotations

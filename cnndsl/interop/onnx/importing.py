@@ -23,6 +23,7 @@ from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
 from cnndsl.interop.onnx.folding import FOLDABLE, TooLarge, fold
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
+from cnndsl.interop.onnx.refusals import without_row
 from cnndsl.interop.onnx.step import Known, Step
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ir.graph import Graph
@@ -231,12 +232,12 @@ class _Import:
         if lost:
             # An input has no row already: that is reported. An unknown operator still is as well.
             if importer is None and facts.op_type not in FOLDABLE:
-                raise Unsupported("no row computes it")
+                raise without_row(facts)
             return []
         if constant and facts.op_type in FOLDABLE:
             return list(self._folded(facts, given))
         if importer is None:
-            raise Unsupported("no row computes it")
+            raise without_row(facts)
         read = frozenset(self.uses)
         step = Step(facts, given, self.builder, self.model.opset, self.lead, read)
         result = importer(step)

@@ -80,7 +80,7 @@ class Step:
         """Raise `Unsupported` where somebody reads another output."""
         extra = [name for name in self.facts.outputs[1:] if name in self.read]
         if extra:
-            raise Unsupported(f"its output {extra[0]!r} has no row")
+            raise Unsupported(f"its further output {extra[0]!r} has no row")
 
     def require(self, name: str, *values: Any) -> None:
         """Raise `Unsupported` unless an attribute is left out or has one of the values."""

@@ -1,0 +1,24 @@
+"""What to do about operators that no row computes."""
+
+from __future__ import annotations
+
+from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.reading import Facts
+
+_INSTEAD = {
+    "the model as it was before it was quantized": (
+        "QLinearConv QLinearMatMul QLinearAdd QLinearGlobalAveragePool QuantizeLinear "
+        "DequantizeLinear DynamicQuantizeLinear ConvInteger MatMulInteger"
+    ),
+    "onnxsim: it takes branches and loops apart that do not depend on the image": "If Loop Scan",
+}
+_FIXES = {op_type: fix for fix, op_types in _INSTEAD.items() for op_type in op_types.split()}
+
+
+def without_row(facts: Facts) -> Unsupported:
+    """The refusal of an operator without a row."""
+    if facts.op_type in _FIXES:
+        return Unsupported("no row computes it", _FIXES[facts.op_type])
+    before = next((name for name in facts.inputs if name), "")
+    part = f"onnx.utils.extract_model(..., output_names=[{before!r}]) keeps what stands before it"
+    return Unsupported("no row computes it", part if before else "")
