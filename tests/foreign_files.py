@@ -8,7 +8,6 @@ from cnndsl.interop.foreign.layers import Layer, Tensor
 from cnndsl.ir.cost import node_params
 from cnndsl.ir.network import Network
 from cnndsl.ops.batch_norm import BatchNorm
-from cnndsl.ops.dense import Dense
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.separable import Separable
@@ -23,6 +22,9 @@ KERAS_NAMES = {
     },
     "other": {"weight": "kernel", "bias": "bias"},
 }
+
+KEEPING = ("activation", "batchnorm", "dropout", "layernorm", "prelu")
+"""Rows that leave a vector's features where they are."""
 
 
 def random_weights(network: Network, seed: int = 0) -> dict[str, np.ndarray]:
@@ -64,7 +66,8 @@ def _keras_axes(op, weight):
         out, _, height, width = weight.shape
         split = weight.reshape(out // op.multiplier, op.multiplier, height, width)
         return split.transpose(2, 3, 0, 1)
-    return weight.T if weight.ndim == 2 else weight.transpose(2, 3, 1, 0)
+    axes = {2: (1, 0), 4: (2, 3, 1, 0)}
+    return weight.transpose(axes[weight.ndim]) if weight.ndim in axes else weight
 
 
 def _layers(network, weights, order):
@@ -80,8 +83,13 @@ def _layers(network, weights, order):
                 own = {n.removeprefix(f"{part}."): a for n, a in own.items()}
                 yield f"{node.prefix}.{part}", op, own
         elif tensors:
-            if isinstance(node.op, Dense) and node.inputs[0] in flattened:
-                tensors["weight"] = _columns(tensors["weight"], *flattened[node.inputs[0]], order)
+            if node.inputs[0] in flattened:
+                shape, ours = flattened[node.inputs[0]]
+                tensors = {n: _columns(a, shape, ours, order) for n, a in tensors.items()}
+            if order == "chw":
+                tensors = {
+                    n: a.transpose(2, 0, 1) if a.ndim == 3 else a for n, a in tensors.items()
+                }
             yield node.prefix, node.op, tensors
 
 
@@ -91,7 +99,7 @@ def _flattened(network):
     for node in network.ir.nodes:
         if isinstance(node.op, Flatten) and network.types[node.inputs[0]].is_image:
             found[node.name] = (network.types[node.inputs[0]].shape, node.op.order)
-        elif node.op.row_type in ("activation", "dropout") and node.inputs[0] in found:
+        elif node.op.row_type in KEEPING and node.inputs[0] in found:
             found[node.name] = found[node.inputs[0]]
     return found
 
@@ -99,13 +107,13 @@ def _flattened(network):
 def _columns(weight, shape, ours, theirs):
     """A dense weight's columns for an image that is flattened in another order."""
     height, width, maps = shape
-    if ours == theirs:
+    if ours == theirs or weight.shape[-1] != height * width * maps:
         return weight
     if ours == "hwc":
         images = weight.reshape(-1, height, width, maps).transpose(0, 3, 1, 2)
     else:
         images = weight.reshape(-1, maps, height, width).transpose(0, 2, 3, 1)
-    return images.reshape(len(weight), -1)
+    return images.reshape(weight.shape)
 
 
 def tensors_of(layers: dict[str, dict], separator: str = ".") -> dict[str, np.ndarray]:

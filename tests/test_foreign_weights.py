@@ -1,6 +1,7 @@
 """Other frameworks' weights find their rows, or are refused: they are never put elsewhere."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from foreign_files import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import networks
 
 from cnndsl.api import parse
 from cnndsl.errors import WeightsError
@@ -324,6 +326,37 @@ def test_a_row_without_a_layer_is_named_with_what_is_near():
     (finding,) = caught.value.diagnostics
     assert finding.row == "F2"
     assert finding.notes == ("head (weight [1000, 64], bias [1000]) fits no row",)
+
+
+def test_a_layer_that_slides_otherwise_than_its_row_is_refused():
+    network = parse(
+        text="cnn 1\nlayer type maps kernel stride padding\nIn input 3 size=8\nC1 conv 4 3x3 2 1\n"
+    )
+    arrays = tensors_of(torch_layers(network, random_weights(network)))
+    (layer,) = foreign(arrays).layers
+    for said, message in (
+        ({"stride": (1, 1)}, "its stride is 2x2, and that of C1 is 1x1"),
+        ({"stride": (2, 2), "same": True}, "its padding is 1, and that of C1 is same_upper"),
+    ):
+        file = ForeignWeights("their.file", (replace(layer, **said),), True, "pytorch")
+        with pytest.raises(WeightsError, match=message):
+            convert_weights(file, network)
+    file = ForeignWeights("their.file", (replace(layer, stride=(2, 2)),), True, "pytorch")
+    assert convert_weights(file, network).left_over == ()
+
+
+# ---- random networks
+
+
+@given(network=networks(), layout=st.sampled_from(["pytorch", "keras"]))
+def test_weights_of_any_network_come_back_or_are_refused(network, layout):
+    weights = random_weights(network)
+    layers = (torch_layers if layout == "pytorch" else keras_layers)(network, weights)
+    found = outcome(foreign(tensors_of(layers), layout, listed=True), network)
+    if isinstance(found, WeightsError):
+        assert found.code == "E403"
+    else:
+        assert_same(found, weights)
 
 
 # ---- pairs

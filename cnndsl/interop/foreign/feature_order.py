@@ -22,12 +22,13 @@ from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.flatten import Flatten
+from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.prelu import Prelu
 from cnndsl.types import TensorType
 
 Places = NDArray[np.int64]
 
-_KEEPING = (Activation, BatchNorm, Dropout, Prelu)
+_KEEPING = (Activation, BatchNorm, Dropout, LayerNorm, Prelu)
 _ORDERS: Mapping[Layout, str] = {"pytorch": "chw", "keras": "hwc"}
 
 
