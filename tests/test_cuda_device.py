@@ -7,13 +7,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from graphs import graph_of
 
 import cnndsl
 from cnndsl.backends.cuda import availability, device
+from cnndsl.backends.cuda import backend as backends
+from cnndsl.backends.cuda.backend import CudaBackend
 from cnndsl.backends.cuda.device import Device
 from cnndsl.backends.cuda.kernel import Kernel
+from cnndsl.backends.protocol import Request
 from cnndsl.cache import FileCache
 from cnndsl.errors import CnnError, TargetError
+from cnndsl.plan.build import make_plan
 
 KERNEL = Kernel("gather", "runs")
 
@@ -30,17 +35,19 @@ class FakeApi:
     CUresult = Result
     CUstream = int
     CUstream_flags = SimpleNamespace(CU_STREAM_NON_BLOCKING=1)
-    CUevent_flags = SimpleNamespace(CU_EVENT_DISABLE_TIMING=2)
+    CUevent_flags = SimpleNamespace(CU_EVENT_DISABLE_TIMING=2, CU_EVENT_DEFAULT=0)
     CUstreamCaptureMode = SimpleNamespace(CU_STREAM_CAPTURE_MODE_THREAD_LOCAL=1)
     CUdevice_attribute = SimpleNamespace(
         CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR="major",
         CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor",
         CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="processors",
+        CU_DEVICE_ATTRIBUTE_CLOCK_RATE="clock",
         CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK="shared",
     )
 
     def __init__(self, major=9, minor=0, devices=1):
-        self.attributes = {"major": major, "minor": minor, "processors": 132, "shared": 49152}
+        self.attributes = {"major": major, "minor": minor, "processors": 132}
+        self.attributes |= {"shared": 49152, "clock": 1_000_000}
         self.calls, self.refused, self.devices, self.handles = [], {}, devices, 100
         self.host = []
 
@@ -63,6 +70,8 @@ class FakeApi:
                 return [self.attributes[arguments[0]]]
             case "cuDeviceGetName":
                 return [b"Fake GPU\0\0"]
+            case "cuEventElapsedTime":
+                return [0.5]
             case "cuMemGetInfo":
                 return [12, 24]
             case "cuMemHostAlloc":
@@ -229,3 +238,22 @@ def test_precision_is_the_target_cuda_s_alone():
         cnndsl.compile("lenet5", seed=0, target="cuda", precision="tf32", numerics="strict")
     with pytest.raises(TargetError, match="does not keep dense weights in int8"):
         cnndsl.compile("lenet5", seed=0, target="cuda", dense_weights="int8")
+
+
+def test_steps_are_timed_between_events(gpu, api, monkeypatch):
+    plan = make_plan(
+        graph_of(
+            ("x", "input maps=2 size=3x4", ""),
+            ("p", "maxpool kernel=2 stride=1", "x"),
+            ("s", "activation activation=softmax", "p"),
+        ),
+        CudaBackend().choose,
+    )
+    monkeypatch.setattr(device, "load_code", lambda kernel, architecture, cache: b"code")
+    monkeypatch.setattr(backends, "find_device", lambda: gpu)
+    timer = CudaBackend().step_timer(Request(plan, {}, 1))
+    assert [len(kernels) for kernels in timer.kernels(2)] == [1, 1]
+    times = timer.times((np.zeros((2, 3, 4, 2), np.float32),), 0.0)
+    assert times.shape[1] == 2
+    assert (times > 0).all()
+    assert CudaBackend().roof(1).gigabytes > 0

@@ -2,19 +2,14 @@
 
 import numpy as np
 import pytest
-from graph_strategies import graphs, images_of, in_layout_of, weights_of
+from cuda_checks import check_graph
+from graph_strategies import graphs
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import cnndsl
 from cnndsl.backends.cuda import executable as executables
-from cnndsl.backends.cuda.backend import CudaBackend
-from cnndsl.backends.protocol import Request
-from cnndsl.backends.reference.evaluate import evaluate
 from cnndsl.compiler import Compilation
-from cnndsl.passes.pipeline import optimised
-from cnndsl.plan.build import make_plan
-from cnndsl.plan.text import plan_from_json, plan_to_json
 
 TABLE = """\
 cnn 1
@@ -33,19 +28,7 @@ F5     dense    4     -     -       -       -        softmax
 @settings(max_examples=4, phases=[Phase.generate])
 @given(graph=graphs(), batch=st.integers(1, 3), seed=st.integers(0, 99))
 def test_any_graph_runs_as_the_reference_evaluates_it(graph, batch, seed):
-    weights = {name: a.astype(np.float32) for name, a in weights_of(graph, seed).items()}
-    images = [x.astype(np.float32) for x in images_of(graph, batch, seed)]
-    backend = CudaBackend()
-    plan = make_plan(optimised(graph, backend.passes()), backend.choose)
-    run = backend.load(Request(plan_from_json(plan_to_json(plan)), weights, 1))
-    outputs = run(tuple(in_layout_of(graph, i, x) for i, x in enumerate(images)))
-    for y, expected in zip(outputs, evaluate(graph, weights, images), strict=True):
-        if y.ndim == 4 and graph.layout == "nchw":
-            y = y.transpose(0, 2, 3, 1)
-        assert y.shape == expected.shape
-        # Normalizations and products amplify errors of earlier nodes.
-        largest = max(1.0, np.abs(expected).max())
-        np.testing.assert_allclose(y, expected, rtol=0, atol=1e-3 * largest)
+    check_graph(graph, batch, seed)
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,17 @@ from cnndsl.backends.cuda.launch import Lowered
 from cnndsl.backends.cuda.lowering.lower import lower_step
 from cnndsl.backends.cuda.lowering.shared import Params
 from cnndsl.backends.cuda.simulator import is_simulated, shared_simulator
+from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
+from cnndsl.errors import TargetError
 from cnndsl.ir.bind import bound_params
 from cnndsl.ir.node import Node
 from cnndsl.plan.plan import COPY, Plan, Step
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import Precision, TensorType
 
-if TYPE_CHECKING:  # a model that is found planned needs no passes
+if TYPE_CHECKING:  # a model that is found planned needs no passes, and a simulator no device
+    from cnndsl.backends.cuda.device import Device
     from cnndsl.passes.base import Pass
 
 
@@ -68,6 +71,23 @@ class CudaBackend:
 
         return emit(plan, stage)
 
+    def step_timer(self, request: Request) -> StepTimer:
+        """Make a plan ready to be timed. Raises `TargetError` where there is no GPU."""
+        from cnndsl.backends.cuda.timing import CudaStepTimer
+
+        driver = find_device()
+        steps = [
+            lower_step(step, _params(step, request.weights), driver.gpu)
+            for step in request.plan.steps
+        ]
+        return CudaStepTimer(request.plan, steps, driver)
+
+    def roof(self, threads: int) -> Roof:
+        """Measure what the GPU's memory can do, and tell what its processors could."""
+        from cnndsl.backends.cuda.timing import measure_roof
+
+        return measure_roof(find_device())
+
     def described(self, step: Step) -> tuple[str, ...]:
         """A step's launches for one image, and their registers where NVIDIA's linker says them."""
         from cnndsl.backends.cuda.emit import described
@@ -80,6 +100,17 @@ def find_driver() -> Driver:
     if is_simulated():
         return shared_simulator()
     # Imported here: only who has a GPU needs what drives it.
+    from cnndsl.backends.cuda.device import shared_device
+
+    return shared_device()
+
+
+def find_device() -> Device:
+    """The GPU of this process, which has a clock. Raises `CnnError` where there is none."""
+    if is_simulated():
+        raise TargetError(
+            "the simulator takes no times that mean anything", code="E702", fixes=["a GPU"]
+        )
     from cnndsl.backends.cuda.device import shared_device
 
     return shared_device()

@@ -59,6 +59,7 @@ class Device:
         self._lock = threading.Lock()
         self._functions: dict[Kernel, Any] = {}
         (device,) = self._call("cuDeviceGet", 0)
+        self._ordinal = device
         (self._context,) = self._call("cuDevicePrimaryCtxRetain", device)
         self._enter()
         self._gpu = self._describe(device)
@@ -181,6 +182,25 @@ class Device:
     def wait(self, stream: Handle) -> None:
         """Return when all that was put into the stream is done."""
         self._here("cuStreamSynchronize", stream.value)
+
+    # ---- time
+
+    def tick(self, stream: Handle) -> Handle:
+        """A moment of a stream's, whose time `seconds_between` can tell."""
+        (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DEFAULT)
+        self._here("cuEventRecord", event, stream.value)
+        return self._held(event, "cuEventDestroy")
+
+    def seconds_between(self, first: Handle, last: Handle) -> float:
+        """The time from one moment to another, both past."""
+        (milliseconds,) = self._here("cuEventElapsedTime", first.value, last.value)
+        return float(milliseconds) * 1e-3
+
+    def clock_hertz(self) -> float:
+        """The highest clock of its processors."""
+        key = self._api.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_CLOCK_RATE
+        (kilohertz,) = self._here("cuDeviceGetAttribute", key, self._ordinal)
+        return float(kilohertz) * 1e3
 
     # ---- the driver's calls
 

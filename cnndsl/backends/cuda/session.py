@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +117,22 @@ class Session:
         self._driver.replay(stream, graph)
         self._done = self._driver.mark(stream)
 
+    def trace(self, inputs: Sequence[FloatArray], after: Callable[[int], None]) -> None:
+        """Run launch by launch, and tell when each, by its number from 1, is in the stream."""
+        ports = self._ports = self._ports or self._make_ports()
+        for host, x in zip(ports.host_inputs, inputs, strict=True):
+            host[:] = x.reshape(-1)
+        for to, of in zip(ports.inputs, ports.host_inputs, strict=True):
+            self._driver.copy_in(self._stream, to, of)
+        after(0)
+        self._launch_all(ports.inputs, ports.outputs, after)
+        self._driver.wait(self._stream)
+
+    @property
+    def stream(self) -> Stream:
+        """Where its work is put."""
+        return self._stream
+
     def _after_the_last(self, stream: Stream) -> None:
         """Let a stream wait until the caller before is done with this memory."""
         if self._done is not None:
@@ -140,12 +156,18 @@ class Session:
         for to, of in zip(ports.host_outputs, ports.outputs, strict=True):
             self._driver.copy_out(self._stream, to, of)
 
-    def _launch_all(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> None:
+    def _launch_all(
+        self,
+        inputs: Sequence[Memory],
+        outputs: Sequence[Memory],
+        after: Callable[[int], None] = lambda count: None,
+    ) -> None:
         memory = dict(self._own)
         memory.update({Region("input", port): x for port, x in enumerate(inputs)})
         memory.update({Region("output", port): y for port, y in enumerate(outputs)})
-        for launch in self._program.launches:
+        for count, launch in enumerate(self._program.launches, 1):
             self._launch(launch, memory)
+            after(count)
 
     def _launch(self, launch: Launch, memory: Mapping[Region, Memory]) -> None:
         def pointer(argument: Argument) -> object:
