@@ -110,3 +110,16 @@ def test_what_cannot_be_read_is_a_planned_error(cli, weights, tmp_path, argument
     done = cli("import", "weights", *arguments)
     assert done.status == 1
     assert message in done.err
+
+
+@pytest.mark.parametrize("epsilon", ["0", "-1e-5", "nan", "small"])
+def test_an_epsilon_that_is_none_is_a_mistake_in_the_command(cli, weights, epsilon):
+    done = cli("import", "weights", "w.npz", "--for", "net.cnn", f"--epsilon={epsilon}")
+    assert done.status == 2
+
+
+def test_the_map_says_when_columns_are_moved(cli, weights, tmp_path):
+    (tmp_path / "hwc.cnn").write_text(TABLE.replace("flatten=chw", ""))
+    done = cli("import", "weights", "w.npz", "--for", "hwc.cnn", "--map")
+    (line,) = [line for line in done.out.splitlines() if line.startswith("F2.weight")]
+    assert "columns chw→hwc" in line

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-from cnndsl.cli.arguments import add_format
+from cnndsl.cli.arguments import add_format, refusing
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import CnnError
-
-LAYOUTS = ("pytorch", "keras")
+from cnndsl.interop.foreign.layers import LAYOUTS
+from cnndsl.ops.normalization import EPSILON
 
 EPILOG = """\
 examples:
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     weights.add_argument(
         "--epsilon",
         metavar="E",
-        type=float,
+        type=refusing(EPSILON.parse),
         help="what their normalizations add to the variance, where the table's add another",
     )
     weights.add_argument("--cfg", metavar="FILE", help="the .cfg of Darknet's .weights")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnndsl.interop.foreign.conversions import Conversion, convert
-from cnndsl.interop.foreign.feature_order import Places
+from cnndsl.interop.foreign.feature_order import Places, flattening
 from cnndsl.interop.foreign.layers import FloatArray, Layer, Layout, Role, Tensor
 from cnndsl.interop.foreign.units import Unit
 from cnndsl.ops.base import Op, Param
@@ -55,7 +55,7 @@ def fit(unit: Unit, layer: Layer, layout: Layout) -> Fit | None:
             conversion = _absent(unit.op, param)
         else:
             found = convert(unit.op, param, tensor.array.shape, layout)
-            conversion = None if found is None else _reordered(found, unit, param)
+            conversion = None if found is None else _reordered(found, unit, param, layout)
         if conversion is None:
             return None
         sources.append(Source(f"{unit.name}.{name}", param, tensor, conversion))
@@ -85,12 +85,13 @@ def _norm_takes(bias: Tensor, unit: Unit) -> bool:
     return unit.norm is not None and "weight" in unit.params and bias.array.ndim == 1
 
 
-def _reordered(conversion: Conversion, unit: Unit, param: Param) -> Conversion:
+def _reordered(conversion: Conversion, unit: Unit, param: Param, layout: Layout) -> Conversion:
     """With the features that a dense unit or a vector's normalization reads in our order."""
     if unit.places is None or param.shape[-1] != len(unit.places):
         return conversion
     places: Places = unit.places
-    return conversion.then("columns in our order", lambda array: array[..., places])
+    words = "columns chw→hwc" if flattening(layout) == "chw" else "columns hwc→chw"
+    return conversion.then(words, lambda array: array[..., places])
 
 
 class Fits:
