@@ -10,6 +10,7 @@ import pytest
 from graphs import graph_of
 
 import cnndsl
+from benchmarks.cuda import main as benchmark
 from cnndsl.backends.cuda import availability, device
 from cnndsl.backends.cuda import backend as backends
 from cnndsl.backends.cuda.backend import CudaBackend
@@ -257,3 +258,10 @@ def test_steps_are_timed_between_events(gpu, api, monkeypatch):
     assert times.shape[1] == 2
     assert (times > 0).all()
     assert CudaBackend().roof(1).gigabytes > 0
+
+
+@pytest.mark.usefixtures("without_simulator")
+def test_the_benchmark_says_that_there_is_no_gpu(monkeypatch, capsys):
+    monkeypatch.setattr(availability, "_is_there", lambda module: module != "numba_cuda")
+    assert benchmark(["--nets", "lenet5"]) == 2
+    assert capsys.readouterr().err.startswith("error[E803]: the target cuda needs numba-cuda")
