@@ -2,6 +2,9 @@
 
 import ctypes
 import gc
+import subprocess
+import sys
+import textwrap
 from enum import Enum
 from types import SimpleNamespace
 
@@ -265,3 +268,18 @@ def test_the_benchmark_says_that_there_is_no_gpu(monkeypatch, capsys):
     monkeypatch.setattr(availability, "_is_there", lambda module: module != "numba_cuda")
     assert benchmark(["--nets", "lenet5"]) == 2
     assert capsys.readouterr().err.startswith("error[E803]: the target cuda needs numba-cuda")
+
+
+def test_nobody_waits_for_numba_cuda_who_does_not_compile_for_a_gpu():
+    body = """
+        import sys
+        import cnndsl
+        cnndsl.compile("lenet5", seed=0)
+        net = cnndsl.compiler.Compilation(cnndsl.parse("lenet5"), "cuda")
+        net.emit("python")
+        print(sorted(name for name in sys.modules if name.startswith(("numba.cuda", "cuda"))))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(body)], text=True, capture_output=True, check=True
+    )
+    assert done.stdout == "[]\n"
