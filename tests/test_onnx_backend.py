@@ -92,6 +92,14 @@ def test_a_node_runs_by_itself():
     np.testing.assert_allclose(y, np.repeat(x.sum(1, keepdims=True), 4, 1), rtol=1e-5, atol=1e-6)
 
 
+def test_a_node_without_a_batch_runs_as_one_image():
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(s).astype(np.float32) for s in ((4, 3), (4, 5), (1, 5)))
+    node = helper.make_node("Gemm", ["a", "b", "c"], ["y"], transA=1)
+    (y,) = onnx_backend.run_node(node, [a, b, c])
+    np.testing.assert_allclose(y, a.T @ b + c, rtol=1e-5, atol=1e-6)
+
+
 def test_another_device_is_refused():
     assert onnx_backend.supports_device("CPU:0")
     assert not onnx_backend.supports_device("CUDA")

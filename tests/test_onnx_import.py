@@ -296,6 +296,28 @@ def test_space_to_depth_is_a_convolution():
     assert types_of(assert_same(model, 2, 3, 4, 6)) == ["conv"]
 
 
+def test_reshape_transpose_reshape_is_a_pixel_shuffle():
+    nodes = [
+        node("Reshape", "x split", "a"),
+        node("Transpose", "a", "b", perm=[0, 1, 4, 2, 5, 3]),
+        node("Reshape", "b whole", "y"),
+    ]
+    constants = {"split": np.array([2, 3, 2, 2, 4, 5]), "whole": np.array([2, 3, 8, 10])}
+    found = assert_same(model_of(nodes, [2, 12, 4, 5], constants), 2, 12, 4, 5)
+    assert types_of(found) == ["convtranspose"]
+
+
+def test_blocks_of_cells_cut_apart_are_a_convolution():
+    nodes = [
+        node("Reshape", "x split", "a"),
+        node("Transpose", "a", "b", perm=[0, 3, 5, 1, 2, 4]),
+        node("Reshape", "b whole", "y"),
+    ]
+    constants = {"split": np.array([2, 3, 2, 2, 3, 2]), "whole": np.array([2, 12, 2, 3])}
+    found = assert_same(model_of(nodes, [2, 3, 4, 6], constants), 2, 3, 4, 6)
+    assert types_of(found) == ["conv"]
+
+
 @pytest.mark.parametrize("axes", [[1], [-1], [2, 3], [1, 2, 3]])
 @pytest.mark.parametrize("keepdims", [0, 1])
 @pytest.mark.parametrize("op_type", ["ReduceMean", "ReduceMax"])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError
+from cnndsl.interop.onnx.cell_blocks import find_filter
 from cnndsl.interop.onnx.naming import Names
 from cnndsl.interop.onnx.reading import Array, Facts
 from cnndsl.interop.onnx.values import View, as_image, onnx_shape, realise
@@ -78,10 +79,14 @@ class Builder:
         """A node whose result is the view's cells as an image or a vector."""
         ops = realise(view, type_)
         if ops is None:
-            raise Unsupported(
-                f"it reads cells in an order that no row makes (as {list(view.shape)})",
-                "only channel shuffles, flattening and reshaping have rows",
-            )
+            found = find_filter(view, type_)
+            if found is None:
+                raise Unsupported(
+                    f"it reads cells in an order that no row makes (as {list(view.shape)})",
+                    "only channel and pixel shuffles, flattening and reshaping have rows",
+                )
+            op, weight = found
+            return self.add(op, [view.node], params={"weight": weight})
         name = view.node
         for op in ops:
             name = self.add(op, [name])

@@ -145,11 +145,12 @@ def _gated(step: Step, x: View, gate: View) -> View | None:
 
 
 def import_gemm(step: Step) -> View:
-    """A `dense` row."""
-    step.require_batch()
+    """A `dense` row, or where there is no batch, a `conv` of 1x1 along the columns."""
     view = step.view()
     if step.get("transA", 0):
-        raise Unsupported("transA=1 works along the batch")
+        if step.lead:
+            raise Unsupported("transA=1 works along the batch")
+        view = view.transposed((1, 0))
     weight = step.constant(1, "matrix")
     weight = weight if step.get("transB", 0) else weight.T
     params = {"weight": weight * np.float32(step.get("alpha", 1.0))}
@@ -159,6 +160,10 @@ def import_gemm(step: Step) -> View:
             raise Unsupported("a bias that differs from image to image has no row")
         wide = np.broadcast_to(bias.reshape(-1), (weight.shape[0],))
         params["bias"] = wide * np.float32(step.get("beta", 1.0))
+    if not step.lead:
+        made = _multiplied(step, view, params["weight"].T)
+        bias = params.get("bias")
+        return made if bias is None else step.builder.scaled(made, None, bias, step.facts, 1)
     return step.builder.view(_dense(step, view, params))
 
 

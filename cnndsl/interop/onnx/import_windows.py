@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.cell_blocks import to_depth, to_space
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View, onnx_shape
@@ -117,28 +116,16 @@ def import_depth_to_space(step: Step) -> View:
     """A `convtranspose` row whose weight is 1 where a map's cell goes and 0 elsewhere."""
     x, block = _image(step), int(step.get("blocksize", 1))
     maps = step.builder.types[x].maps // block**2
-    op = ConvTranspose(maps, (block, block), (block, block), Padding("valid"), bias=False)
-    params = {"weight": _block_weight(step, maps, block)}
-    return _result(step, step.add(op, x, params=params))
+    op, weight = to_space(maps, block, maps_first=step.get("mode", "DCR") == "CRD")
+    return _result(step, step.add(op, x, params={"weight": weight}))
 
 
 def import_space_to_depth(step: Step) -> View:
     """A `conv` row whose weight is 1 where a cell comes from and 0 elsewhere."""
     x, block = _image(step), int(step.get("blocksize", 1))
     maps = step.builder.types[x].maps
-    op = Conv(maps * block**2, (block, block), (block, block), Padding("valid"), bias=False)
-    params = {"weight": _block_weight(step, maps, block)}
-    return _result(step, step.add(op, x, params=params))
-
-
-def _block_weight(step: Step, maps: int, block: int) -> Array:
-    """`[deep, maps, block, block]`: 1 where a cell of a block of `maps` maps is the deep map."""
-    deep = np.arange(maps * block**2)
-    if step.get("mode", "DCR") == "CRD":
-        order = deep.reshape(maps, block, block)
-    else:
-        order = deep.reshape(block, block, maps).transpose(2, 0, 1)
-    return (order[None] == deep[:, None, None, None]).astype(np.float32)
+    op, weight = to_depth(maps, block, maps_first=step.get("mode", "DCR") == "CRD")
+    return _result(step, step.add(op, x, params={"weight": weight}))
 
 
 def _global(step: Step, op: Any) -> View:

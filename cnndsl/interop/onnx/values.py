@@ -9,7 +9,7 @@ a channel shuffle, say, is found whatever reshapes and transpositions it was wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -89,14 +89,22 @@ def realise(view: View, type_: TensorType) -> tuple[Op, ...] | None:
     in_order = view.places is None
     if in_order and view.type == type_:
         return ()
-    wanted = view.flat
     for ops in _candidates(view.type, type_):
-        cells = _from_onnx(np.arange(view.type.size, dtype=np.float64), view.type)
-        for op in ops:
-            cells = op.evaluate(cells)
-        if np.array_equal(_to_onnx(cells).reshape(-1), wanted):
+        if moves_alike(view, lambda cells, ops=ops: _in_turn(ops, cells)):
             return ops
     return None
+
+
+def moves_alike(view: View, run: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> bool:
+    """Whether what is run on the view's node gives the view's cells in their order."""
+    cells = _from_onnx(np.arange(view.type.size, dtype=np.float64), view.type)
+    return np.array_equal(_to_onnx(run(cells)).reshape(-1), view.flat)
+
+
+def _in_turn(ops: tuple[Op, ...], cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    for op in ops:
+        cells = op.evaluate(cells)
+    return cells
 
 
 def _candidates(old: TensorType, new: TensorType) -> Iterator[tuple[Op, ...]]:
