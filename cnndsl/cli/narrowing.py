@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.cli.expectations import Inputs
-from cnndsl.cli.row_errors import outputs_of, relative_error
+from cnndsl.cli.row_errors import relative_error
 from cnndsl.compiler import Compilation
 from cnndsl.model import Model
 from cnndsl.types import Options
@@ -56,7 +56,7 @@ def narrowing_change(model: Model, inputs: Inputs) -> Change:
     # One by one, whatever the number: the memory of a batch is not needed.
     images = [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
     wanted = _whole([whole(image) for image in images])
-    found = _whole([outputs_of(model, image) for image in images])
+    found = _whole([model.outputs_of(*image) for image in images])
     same, near = (None, None)
     if wanted[0].ndim == 2:
         first = next(iter(model.signature.outputs.values()))

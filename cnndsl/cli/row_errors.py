@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +45,11 @@ class RowError:
 def output_errors(model: Model, inputs: Inputs, expected: Expectation) -> dict[str, float]:
     """The model's own outputs against those that are expected, by name."""
     layout = model.signature.layout
-    found = [channels_last(y, layout) for y in outputs_of(model, inputs)]
+    found = [channels_last(y, layout) for y in model.outputs_of(*inputs)]
     return {
         name: relative_error(y, want.reshape(y.shape))
         for name, y, want in zip(model.outputs, found, expected.outputs, strict=True)
     }
-
-
-def outputs_of(model: Model, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    """A model's outputs as a tuple, also where there is only one."""
-    outputs = model(*inputs)
-    return (outputs,) if len(model.outputs) == 1 else outputs
 
 
 def row_errors(

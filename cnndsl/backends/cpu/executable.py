@@ -66,7 +66,7 @@ class CpuExecutable:
 
     def __call__(self, inputs: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
         """The network's outputs for contiguous batches of one size."""
-        size = inputs[0].shape[0]
+        size = len(inputs[0])
         batch = self._batches.get(size) or self._prepared(size)
         try:
             session = batch.free.pop()
