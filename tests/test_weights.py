@@ -55,6 +55,13 @@ def test_bfloat16_is_read_as_the_upper_half_of_a_float32(tmp_path):
     np.testing.assert_array_equal(read["C1.bias"], values)
 
 
+def test_a_file_of_another_framework_is_told_how_to_be_converted(tmp_path):
+    save_file({"conv1.weight": np.zeros((4, 3, 5, 5), np.float32)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="none of the 1 tensors") as caught:
+        read_weights(tmp_path / "w.safetensors", PARAMS)
+    assert "cnndsl import weights" in str(caught.value)
+
+
 def test_every_mismatch_is_listed_with_its_row():
     given = {
         "C1.weight": np.zeros((5, 5, 3, 4), np.float32),
