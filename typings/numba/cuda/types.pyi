@@ -9,5 +9,5 @@ class UniTuple(BaseTuple):
     def __init__(self, dtype: Type, count: int) -> None: ...
 
 void: Type
-int64: Integer
+int32: Integer
 float32: Float

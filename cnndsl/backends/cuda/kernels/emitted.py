@@ -14,7 +14,7 @@ from numba.cuda.extending import intrinsic
 
 from cnndsl.backends.cuda.shapes.tensor_core import Format, Instruction
 
-FLOAT, I32, I64, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
+FLOAT, I32, VOID = ir.FloatType(), ir.IntType(32), ir.VoidType()
 SHARED = 3  # the address space of shared memory
 
 _ROUNDED = {
@@ -58,13 +58,13 @@ def emitted(results: int) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _operand(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """An argument as emitting functions know it: pointers, lists, 64-bit integers, float32."""
+    """An argument as emitting functions know it: pointers, lists, 32-bit integers, float32."""
     if isinstance(kind, types.Array):
         return context.make_array(kind)(context, builder, value=value).data
     if isinstance(kind, types.BaseTuple):
         return cgutils.unpack_tuple(builder, value)
     if isinstance(kind, types.Integer):
-        return context.cast(builder, value, kind, types.int64)
+        return context.cast(builder, value, kind, types.int32)
     return value
 
 
@@ -83,7 +83,7 @@ class Emitter:
     def load_if(self, memory: Any, start: Any, width: int, valid: Any) -> list[Any]:
         # A place that is surely there is read in its stead, rather than jumped around.
         b = self.builder
-        safe = b.select(valid, start, I64(0))
+        safe = b.select(valid, start, I32(0))
         loaded = self._load(b.gep(memory, [safe]), width)
         return [b.select(valid, number, self.zero()) for number in loaded]
 
@@ -104,7 +104,7 @@ class Emitter:
         return self.builder.call(function, [a, b, c])
 
     def plus(self, a: Any, b: Any) -> Any:
-        return self.builder.add(a, I64(b) if isinstance(b, int) else b)
+        return self.builder.add(a, I32(b) if isinstance(b, int) else b)
 
     def times(self, a: Any, b: Any) -> Any:
         return self.builder.mul(a, b)
@@ -121,7 +121,7 @@ class Emitter:
     def choice(self, number: Any, choices: Sequence[list[Any]]) -> list[Any]:
         chosen = choices[-1]
         for i, other in enumerate(choices[:-1]):
-            here = self.builder.icmp_signed("==", number, I64(i))
+            here = self.builder.icmp_signed("==", number, I32(i))
             pairs = zip(other, chosen, strict=True)
             chosen = [self.builder.select(here, a, b) for a, b in pairs]
         return chosen
@@ -132,12 +132,12 @@ class Emitter:
 
     def case(self, number: Any, cases: Sequence[Callable[[], None]]) -> None:
         for i, write in enumerate(cases):
-            self.when(self.builder.icmp_signed("==", number, I64(i)), write)
+            self.when(self.builder.icmp_signed("==", number, I32(i)), write)
 
     def copy(self, width: int, shared: Any, at: Any, source: Any, start: Any, valid: Any) -> None:
         b, size = self.builder, 4 * width
         target = b.addrspacecast(b.gep(shared, [at]), FLOAT.as_pointer(SHARED))
-        safe = b.gep(source, [b.select(valid, start, I64(0))])
+        safe = b.gep(source, [b.select(valid, start, I32(0))])
         # Quads pass by the first cache: no other block reads the same ones soon.
         cache = "cg" if width == 4 else "ca"
         text = (
@@ -198,7 +198,8 @@ class Emitter:
 
     def _place(self, memory: Any, start: Any, offset: int) -> Any:
         """The pointer to a float."""
-        return self.builder.gep(memory, [self.builder.add(start, I64(offset))])
+        # Two steps: the second one becomes part of the instruction.
+        return self.builder.gep(self.builder.gep(memory, [start]), [I32(offset)])
 
     def _load(self, place: Any, width: int) -> list[Any]:
         b = self.builder
