@@ -220,8 +220,10 @@ def _conv_transpose(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
             down.first * y.row_stride + across.first * y.pixel_stride,
         )
         taps: FloatArray = filters[:, :, list(down.taps)][..., list(across.taps)]
-        if not (down.taps and across.taps):  # none reaches these cells: one of zeros does
+        padding = -down.start, -across.start
+        if not (down.taps and across.taps):  # no tap reaches these cells, so one reads nothing
             taps = np.zeros((*filters.shape[:2], 1, 1), np.float32)
+            padding = down.count, across.count
         _, _, *kernel = taps.shape
         convolution = Convolution(
             1,
@@ -232,7 +234,7 @@ def _conv_transpose(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
             _strides(x),
             strides,
             (kernel[0], kernel[1]),
-            padding=(-down.start, -across.start),
+            padding=padding,
             dilation=(down.dilation, across.dilation),
             groups=op.groups,
         )
