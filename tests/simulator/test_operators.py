@@ -12,7 +12,7 @@ from cnndsl.backends.cuda.simulator import shared_simulator
 
 # Without shrinking: a failing example takes seconds here.
 @pytest.mark.parametrize("row_type", sorted(set(CASES) - set(NOT_COMPUTED)))
-@settings(max_examples=6, phases=[Phase.generate])
+@settings(max_examples=4, phases=[Phase.generate])
 @given(
     data=st.data(),
     function=st.sampled_from(["linear", "linear", "relu", "tanh"]),
