@@ -17,9 +17,14 @@ from cnndsl.passes.drop_identity import DropIdentity
 
 
 def shuffled(graph, seed):
-    """The same graph in another order that is possible as well, and its nodes' new names."""
+    """
+    The same graph in another order that is possible as well, and its nodes' new names.
+
+    Inputs stay in their order: that is what tells them apart.
+    """
     rng = np.random.default_rng(seed)
-    left, ordered = list(graph.nodes), []
+    ordered = list(graph.inputs)
+    left = [node for node in graph.nodes if node not in graph.inputs]
     while left:
         known = {node.name for node in ordered}
         ready = [node for node in left if known.issuperset(node.inputs)]
@@ -34,8 +39,9 @@ def shuffled(graph, seed):
 
 
 def values_of(graph):
-    x = np.random.default_rng(1).standard_normal((2, *graph.inputs[0].op.infer().shape))
-    return evaluate_all(graph, weights_of(graph, 0), x)
+    rng = np.random.default_rng(1)
+    xs = [rng.standard_normal((2, *node.op.infer().shape)) for node in graph.inputs]
+    return evaluate_all(graph, weights_of(graph, 0), xs)
 
 
 @given(graph=graphs(), seed=st.integers(0, 2**32 - 1))
