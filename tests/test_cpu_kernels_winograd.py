@@ -1,5 +1,7 @@
 """The Winograd kernel against the plain convolution, for every size, batch and split of work."""
 
+import platform
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +28,7 @@ from cnndsl.plan.plan import Buffer
 
 MACHINE = Target.host()
 HOST = winograd_tiles(MACHINE)
+AVX512 = replace(MACHINE, lanes=16, registers=32)
 WAYS = (  # taps, outputs of a square and tile
     *[(3, 6, tile) for tile in HOST],
     *[(3, outputs, HOST[0]) for outputs in (2, 3, 4, 5)],
@@ -152,10 +155,25 @@ def test_only_plain_convolutions_of_enough_maps_fit():
     assert not any(WinogradConv.of(shape, MACHINE) for shape in others)
 
 
+def product_loop(tile: Tile, cpu: str | None = None) -> list[str]:
+    """The assembly of the loop that computes a tile of products."""
+    shape = ConvShape((9, 9), 16, 16, (3, 3))
+    call = Problem(shape, 1, way=WinogradConv(shape, 6, tile)).lower()(1)
+    (loop,) = [
+        loop for loop in hot_loops(call.kernel, cpu) if re.search("prefetch|prfm", "".join(loop))
+    ]
+    assert multiplications(loop) == tile.pixels * tile.vectors
+    return loop
+
+
 @pytest.mark.parametrize("tile", HOST)
 def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
-    shape = ConvShape((9, 9), 16, 16, (3, 3))
-    call = Problem(shape, 1, way=WinogradConv(shape, 4, tile)).lower()(1)
-    (loop,) = [loop for loop in hot_loops(call.kernel) if "prefetch" in "".join(loop)]
-    assert multiplications(loop) == tile.pixels * tile.vectors
-    assert not [line for line in loop if "rsp" in line or "[sp" in line]
+    assert not [line for line in product_loop(tile) if "rsp" in line or "[sp" in line]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86-64 assembly")
+@pytest.mark.parametrize("tile", winograd_tiles(AVX512))
+def test_the_inner_loop_keeps_to_the_registers_of_avx512(tile):
+    loop = product_loop(tile, cpu="znver4")
+    assert any("zmm" in line for line in loop)
+    assert not [line for line in loop if "rsp" in line]
