@@ -141,12 +141,16 @@ def _imported(facts: ModelFacts, feeds: Mapping[str, Array]) -> tuple[Imported, 
 
 def _result_types(model: onnx.ModelProto) -> dict[str, str]:
     """What the model says that its outputs hold."""
-    helper = onnx_module("onnx.helper")
-    return {
-        value.name: str(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
-        for value in model.graph.output
-        if value.type.tensor_type.elem_type
-    }
+    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
+    return {name: _type_name(type_) for name, type_ in types.items() if type_}
+
+
+def _type_name(type_: int) -> str:
+    """An element type as NumPy calls it, where that is not as what its numbers are stored."""
+    if type_ == onnx.TensorProto.FLOAT:
+        return "float32"
+    name = str(onnx_module("onnx.helper").tensor_dtype_to_np_dtype(type_))
+    return onnx.TensorProto.DataType.Name(type_).lower() if name == "float32" else name
 
 
 def _computed(imported: Imported, target: str, images: Mapping[str, Array]) -> dict[str, Array]:
