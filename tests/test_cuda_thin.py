@@ -13,13 +13,18 @@ if not SIMULATED:
     pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
 from cuda_gemm import Problem, cells, strides_within
+from cuda_steps import computed, step_of
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
 from cnndsl.backends.cuda.depthwise import DepthwiseLaunch, maps_of_thread
 from cnndsl.backends.cuda.rounding import factors, rounded_words
 from cnndsl.backends.cuda.shapes.conv_depthwise import DepthwiseTile
 from cnndsl.backends.cuda.shapes.dense_vector import VectorTile
+from cnndsl.backends.cuda.simulator import Simulator
 from cnndsl.backends.cuda.vectors import VectorLaunch
+from cnndsl.ops.conv_transpose import ConvTranspose
+from cnndsl.ops.window import Padding
+from cnndsl.types import f32
 
 
 def pairs(low: int, high: int):
@@ -115,3 +120,14 @@ def test_an_image_has_the_same_bits_alone_as_among_others(images):
         alone.x[:] = x
         single = alone.by_vectors(VectorLaunch(alone.convolution, VectorTile(1, 2, 1)))
         np.testing.assert_array_equal(single, y.ravel())
+
+
+def test_cells_that_no_tap_of_a_transposed_convolution_reaches_read_nothing():
+    op = ConvTranspose(2, (1, 2), (2, 3), Padding("explicit", ((0, 0), (0, 0))))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 2, 2, 4), np.float32)
+    x[0, 0, 0, 0] = np.nan
+    params = {p.name: rng.standard_normal(p.shape, np.float32) for p in op.params(f32(2, 2, 4))}
+    y = computed(Simulator(), step_of(op, [x]), [x], params)
+    want = op.evaluate(x.astype(float), **{n: p.astype(float) for n, p in params.items()})
+    np.testing.assert_allclose(y, want, rtol=1e-5, atol=1e-6)

@@ -71,7 +71,8 @@ def choose_vectors(dense: Convolution, gpu: Gpu, form: Form = "float32") -> Vect
     """
     The smallest teams that keep the GPU's memory busy.
 
-    They do not depend on the number of images, so that an image has the same bits in any batch.
+    They do not depend on the number of images, so that an image has the same bits alone as among
+    the few others that such a batch may have.
     """
     images = next((n for n in IMAGES if n >= dense.images), IMAGES[-1])
     vector = 4 if dense.in_maps % 4 == 0 and dense.x.divide_by(4) else 1
