@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnndsl.interop.foreign.layers import Layer, Tensor
 from cnndsl.ir.cost import node_params
 from cnndsl.ir.network import Network
 from cnndsl.ops.batch_norm import BatchNorm
@@ -123,15 +122,6 @@ def tensors_of(layers: dict[str, dict], separator: str = ".") -> dict[str, np.nd
         for layer, tensors in layers.items()
         for role, array in tensors.items()
     }
-
-
-def layer(name: str, **tensors) -> Layer:
-    """A layer by hand."""
-    held = {
-        role: Tensor(f"{name}.{role}", np.asarray(array, np.float32))
-        for role, array in tensors.items()
-    }
-    return Layer(name, held)
 
 
 def shuffled_order(network: Network, seed: int) -> list[str]:
