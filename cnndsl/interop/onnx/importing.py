@@ -232,7 +232,7 @@ class _Import:
         if lost:
             # An input has no row already: that is reported. An unknown operator still is as well.
             if importer is None and facts.op_type not in FOLDABLE:
-                raise without_row(facts)
+                raise without_row(facts, first=False)
             return []
         if constant and facts.op_type in FOLDABLE:
             return list(self._folded(facts, given))

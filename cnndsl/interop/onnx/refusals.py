@@ -15,10 +15,10 @@ _INSTEAD = {
 _FIXES = {op_type: fix for fix, op_types in _INSTEAD.items() for op_type in op_types.split()}
 
 
-def without_row(facts: Facts) -> Unsupported:
-    """The refusal of an operator without a row."""
+def without_row(facts: Facts, *, first: bool = True) -> Unsupported:
+    """The refusal of an operator without a row: the `first`, or one that reads another such one."""
     if facts.op_type in _FIXES:
         return Unsupported("no row computes it", _FIXES[facts.op_type])
-    before = next((name for name in facts.inputs if name), "")
+    before = next((name for name in facts.inputs if name), "") if first else ""
     part = f"onnx.utils.extract_model(..., output_names=[{before!r}]) keeps what stands before it"
     return Unsupported("no row computes it", part if before else "")
