@@ -5,10 +5,11 @@ import re
 import pytest
 
 pytest.importorskip("numba_cuda")
+from cnndsl.backends.cuda.availability import missing_compilers
 from cnndsl.backends.cuda.kernels.device_code import SIMULATED
 
-if SIMULATED:
-    pytest.skip("needs the compiler, not the simulator", allow_module_level=True)
+if SIMULATED or missing_compilers():
+    pytest.skip("needs NVIDIA's compilers: pip install 'cnndsl[cuda]'", allow_module_level=True)
 
 from cnndsl.backends.cuda.compile import kernel_ptx
 from cnndsl.backends.cuda.gpu import ARCHITECTURES, architecture_name, assumed_gpu

@@ -10,6 +10,7 @@ from cnndsl.backends.cuda.gpu import AMPERE, OLDEST, Architecture
 from cnndsl.errors import CnnError, MissingExtra, TargetError
 from cnndsl.types import Precision
 
+_COMPILERS = ("nvvm", "nvrtc")
 SIMULATE = "NUMBA_ENABLE_CUDASIM=1 in the environment runs it as Python, very slowly"
 
 
@@ -25,6 +26,31 @@ def require_packages() -> None:
     if missing:
         raise MissingExtra(
             f"the target cuda needs {' and '.join(missing)}",
+            fixes=["pip install 'cnndsl[cuda]'"],
+        )
+
+
+def missing_compilers() -> list[str]:
+    """Of the libraries that make PTX of a kernel, those that are not installed."""
+    if missing_packages():
+        return list(_COMPILERS)
+    load = import_module("cuda.pathfinder").load_nvidia_dynamic_lib
+    missing: list[str] = []
+    for library in _COMPILERS:
+        try:
+            load(library)
+        except RuntimeError:
+            missing.append(library)
+    return missing
+
+
+def require_compilers() -> None:
+    """Raise `MissingExtra` unless kernels can be compiled."""
+    require_packages()
+    missing = missing_compilers()
+    if missing:
+        raise MissingExtra(
+            f"compiling for a GPU needs NVIDIA's {' and '.join(missing)}",
             fixes=["pip install 'cnndsl[cuda]'"],
         )
 

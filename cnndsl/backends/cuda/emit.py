@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnndsl.backends.cuda.availability import missing_packages, require_packages
+from cnndsl.backends.cuda.availability import missing_compilers, require_compilers
 from cnndsl.backends.cuda.gpu import ARCHITECTURES, Architecture, architecture_name, assumed_gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Argument, Constant, Launch
@@ -59,7 +59,7 @@ def resources(kernel: Kernel, architecture: Architecture) -> MachineCode:
 
 def resource_words(kernel: Kernel) -> list[str]:
     """A kernel's registers and memory for each architecture, a line each, where it can be said."""
-    if missing_packages() or not can_link():
+    if missing_compilers() or not can_link():
         return []
     lines: list[str] = []
     for architecture in ARCHITECTURES:
@@ -101,7 +101,7 @@ def _argument_text(argument: Argument) -> str:
 
 
 def _ptx(kernel: Kernel) -> str:
-    require_packages()
+    require_compilers()
     from cnndsl.backends.cuda.compile import kernel_ptx
 
     lines = [f"// ---- {kernel.name}", *(f"// {line}" for line in resource_words(kernel))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnndsl.backends.cuda.availability import require_compilers
 from cnndsl.backends.cuda.fingerprint import key_of
 from cnndsl.backends.cuda.gpu import Architecture, architecture_name
 from cnndsl.backends.cuda.kernel import Kernel
@@ -20,6 +21,7 @@ def load_code(kernel: Kernel, architecture: Architecture, cache: FileCache) -> b
     if code is None:
         from cnndsl.backends.cuda.compile import kernel_ptx
 
+        require_compilers()
         ptx = kernel_ptx(kernel, architecture)
         code = link(ptx, architecture).cubin if can_link() else ptx.encode() + b"\0"
         cache.put(name, key, code)
