@@ -102,8 +102,8 @@ class Model:
         has none either. Integers and other floats are converted to float32. A network with several
         inputs is called with an array for each, of the same batch size, in the order of their rows
         or by name: `model(left=x, right=y)`. One output is an array; several are a tuple of them,
-        in the order of `outputs`. An array that lies on a GPU is read there: see `on_device`. Raises
-        `InputError`.
+        in the order of `outputs`. An array that lies on a GPU is read there: see `on_device`.
+        Raises `InputError`.
         """
         # The common case first: it costs some comparisons.
         if len(inputs) == 1 and not named:

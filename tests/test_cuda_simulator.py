@@ -14,7 +14,11 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = sorted(
-    [*(HERE / "simulator").glob("test_*.py"), HERE / "test_cuda_gemm.py", HERE / "test_cuda_thin.py"]
+    [
+        *(HERE / "simulator").glob("test_*.py"),
+        HERE / "test_cuda_gemm.py",
+        HERE / "test_cuda_thin.py",
+    ]
 )
 PATIENCE = 300  # seconds, on a busy machine
 
