@@ -152,8 +152,8 @@ def _caller(call: Call, case: Case) -> Callable[[], None]:
     x, y = aligned_floats(case.x * case.batch), aligned_floats(case.y * case.batch)
     x[:] = np.random.default_rng(1).standard_normal(x.size, np.float32)
     scratch, table = aligned_floats(program.scratch), program.table.reshape(-1).copy()
-    table[program.moved["input"]] += x.ctypes.data
-    table[program.moved["output"]] += y.ctypes.data
+    table[[moved.field for moved in program.moved["input"]]] += x.ctypes.data
+    table[[moved.field for moved in program.moved["output"]]] += y.ctypes.data
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(int(table[KERNEL]))
     arguments = table[FIELDS:].ctypes.data, 0, call.units, scratch.ctypes.data
     keep = program, x, y, scratch, table

@@ -26,7 +26,7 @@ from cnndsl.plan.plan import Buffer
 
 FLOATS_IN_CACHE = 1 << 16  # half of a 512 KiB second-level cache: the input of a block of pixels
 MOST_TILES, LEAST_TILES = 64, 8  # tiles of a block of pixels
-UNITS_OF_IMAGE = 16  # work units an image is split into, for threads to share evenly
+MOST_UNITS = 16  # work units that a batch is split into, at the least where there is enough work
 UNIT_MACS = 1 << 18  # the least work of a unit
 MACS_OF_FLOAT = 8  # multiply-adds that take as long as moving a float
 
@@ -147,18 +147,17 @@ def lower_conv_direct(
         "offsets": offsets(shape, x),
         "panels": panels,
         "panel_count": len(panels),
-        "unit_pixels": conv.unit_pixels,
-        "unit_panels": conv.unit_panels,
         **epilogue.fields,
     }
     before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride
-    unit_macs = conv.unit_pixels * conv.unit_panels * conv.tile.width * shape.reduction
 
     def call(batch: int) -> Call:
-        first = start_of(x, batch).moved(-before)
-        fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers)
-        units = conv.work_units(batch)
-        return Call(conv.kernel, fields, units, unit_macs // MACS_OF_FLOAT, conv.scratch_floats)
+        first, units = start_of(x, batch).moved(-before), conv.units(batch)
+        numbers_there = {"unit_pixels": units.pixels, "unit_panels": units.panels, **numbers}
+        fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers_there)
+        unit_macs = units.pixels * units.panels * conv.tile.width * shape.reduction
+        scratch = 2 * (1 + 2 * (units.pixels + conv.tile.pixels))  # tables of pixels, in int64
+        return Call(conv.kernel, fields, units.number, unit_macs // MACS_OF_FLOAT, scratch)
 
     return call
 
@@ -174,6 +173,14 @@ def offsets(shape: ConvShape, x: Buffer) -> NDArray[np.int64]:
     columns = np.arange(kw) * right * x.pixel_stride
     maps = np.arange(shape.group_in)
     return (rows[:, None, None] + columns[:, None] + maps).reshape(-1)
+
+
+class Units(NamedTuple):
+    """A batch cut into blocks of pixels, across images, times ranges of panels."""
+
+    pixels: int
+    panels: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,35 +225,25 @@ class DirectConv:
         ]
         return np.array(table, np.int64)
 
-    def work_units(self, batch: int) -> int:
-        """Units of a batch: blocks of pixels (across images), times ranges of panels."""
-        blocks = ceil(batch * self.shape.pixels / self.unit_pixels)
-        return blocks * ceil(self._panel_count / self.unit_panels)
+    def units(self, batch: int) -> Units:
+        """The units of a batch: as many as threads need to share it, if each has enough work."""
+        pixels, least = batch * self.shape.pixels, LEAST_TILES * self.tile.pixels
+        wanted = min(MOST_UNITS, batch * self.shape.macs // UNIT_MACS)
+        blocks = ceil(pixels / self._most_pixels)
+        ranges = max(1, min(self._panel_count, ceil(wanted / blocks)))
+        blocks = max(blocks, min(ceil(wanted / ranges), pixels // least))
+        unit_pixels = ceil(pixels / blocks / self.tile.pixels) * self.tile.pixels
+        unit_panels = ceil(self._panel_count / ranges)
+        number = ceil(pixels / unit_pixels) * ceil(self._panel_count / unit_panels)
+        return Units(unit_pixels, unit_panels, number)
 
     @property
-    def scratch_floats(self) -> int:
-        """Floats of scratch a thread needs: the tables of the unit's pixels, in int64."""
-        return 2 * (1 + 2 * (self.unit_pixels + self.tile.pixels))
-
-    @property
-    def unit_pixels(self) -> int:
-        """Pixels of a unit: whole tiles, whose input stays in the cache while panels change."""
+    def _most_pixels(self) -> int:
+        """Pixels of a block, whole tiles, whose input stays in the cache while panels change."""
         (down, right), (kh, kw) = self.shape.stride, self.shape.kernel
         fresh = self.shape.in_maps * min(down, kh) * min(right, kw)  # floats that a pixel adds
         fitting = FLOATS_IN_CACHE // fresh // self.tile.pixels
-        most = max(LEAST_TILES, min(fitting, MOST_TILES)) * self.tile.pixels
-        if self.shape.pixels <= most:
-            return most
-        blocks = ceil(self.shape.pixels / most)
-        return ceil(self.shape.pixels / blocks / self.tile.pixels) * self.tile.pixels
-
-    @property
-    def unit_panels(self) -> int:
-        """Panels of a unit: as many as leave enough units of enough work."""
-        blocks = ceil(self.shape.pixels / self.unit_pixels)
-        wanted = min(UNITS_OF_IMAGE, self.shape.macs // UNIT_MACS)
-        ranges = max(1, min(self._panel_count, ceil(wanted / blocks)))
-        return ceil(self._panel_count / ranges)
+        return max(LEAST_TILES, min(fitting, MOST_TILES)) * self.tile.pixels
 
     @property
     def _group_panels(self) -> int:
