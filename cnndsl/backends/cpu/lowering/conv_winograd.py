@@ -147,7 +147,7 @@ class WinogradConv:
     def macs_alike(self) -> float:
         """Multiply-adds of an image, and those that take as long as all else but weights."""
         shape, tile = self.shape, self.tile
-        squares = self._computed(self.unit_squares)
+        squares = self._computed(self.unit_squares(1), 1)
         tiles = self.points * squares // tile.pixels * self.panel_count
         products = tiles * (tile.pixels * tile.width * shape.in_maps / tile.efficiency + TILE)
         transforms = self.squares * (shape.in_maps + shape.out_maps) * TRANSFORM
@@ -199,24 +199,25 @@ class WinogradConv:
         """Panels of output maps."""
         return ceil(self.shape.out_maps / self.tile.width)
 
-    @property
-    def unit_squares(self) -> int:
+    def unit_squares(self, batch: int) -> int:
         """Squares of a unit: whole tiles, and so many that two threads waste least."""
         step = self.tile.pixels
         most = MOST_SQUARES // step * step
+        if batch * self.squares <= most:
+            return most
         choices = range(most, MOST_SQUARES // 2 - 1, -step)
-        return most if self.squares <= most else min(choices, key=self._computed)
+        return min(choices, key=lambda unit: self._computed(unit, batch))
 
-    def _computed(self, unit_squares: int) -> int:
-        """Squares that two threads compute of an image in units of so many."""
-        step = self.tile.pixels
-        if self.squares <= unit_squares:
-            return ceil(self.squares / step) * step
-        return 2 * ceil(self.squares / (2 * unit_squares)) * unit_squares
+    def _computed(self, unit_squares: int, batch: int) -> int:
+        """Squares that two threads compute of a batch in units of so many."""
+        step, squares = self.tile.pixels, batch * self.squares
+        if squares <= unit_squares:
+            return ceil(squares / step) * step
+        return 2 * ceil(squares / (2 * unit_squares)) * unit_squares
 
     def strips(self, batch: int) -> int:
         """Strips of squares, through all images of a batch."""
-        return ceil(batch * self.squares / self.unit_squares)
+        return ceil(batch * self.squares / self.unit_squares(batch))
 
     def unit_panels(self, batch: int) -> int:
         """
@@ -236,7 +237,7 @@ class WinogradConv:
 
     def scratch_floats(self, batch: int) -> int:
         """Floats of scratch a thread needs: inputs and products at the points, and tables."""
-        squares, tile, points = self.unit_squares, self.tile, self.points
+        squares, tile, points = self.unit_squares(batch), self.tile, self.points
         points_in = points * (squares * self.shape.in_maps + PAD)
         points_out = points * (squares * self.unit_panels(batch) * tile.width + PAD)
         return points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
@@ -267,7 +268,6 @@ def lower_conv_winograd(
         "weights": conv.transform_weights(weight),
         "bias": conv.pack_bias(bias),
         "panel_count": conv.panel_count,
-        "unit_squares": conv.unit_squares,
         "out_maps": shape.out_maps,
         **epilogue.fields,
     }
@@ -275,11 +275,22 @@ def lower_conv_winograd(
 
     def call(batch: int) -> Call:
         first, unit_panels = start_of(x, batch).moved(-before), conv.unit_panels(batch)
+        unit_squares = conv.unit_squares(batch)
         fields = ConvWinogradFields(
-            batch=batch, x=first, unit_panels=unit_panels, **target(y, batch), **numbers
+            batch=batch,
+            x=first,
+            unit_squares=unit_squares,
+            unit_panels=unit_panels,
+            **target(y, batch),
+            **numbers,
         )
-        unit_squares = min(conv.unit_squares, batch * conv.squares)
-        unit_macs = conv.points * unit_squares * shape.in_maps * unit_panels * conv.tile.width
+        unit_macs = (
+            conv.points
+            * min(unit_squares, batch * conv.squares)
+            * shape.in_maps
+            * unit_panels
+            * conv.tile.width
+        )
         units, scratch = conv.work_units(batch), conv.scratch_floats(batch)
         return Call(conv.kernel, fields, units, unit_macs // MACS_OF_FLOAT, scratch)
 
