@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnndsl.api import parse
+from cnndsl.interop.foreign.layers import ForeignWeights, layers_of
 from cnndsl.ir.cost import node_params
 from cnndsl.ir.network import Network
 from cnndsl.ops.batch_norm import BatchNorm
@@ -148,3 +150,35 @@ def shuffled_order(network: Network, seed: int) -> list[str]:
             if not waiting[reader.name]:
                 ready.append(reader)
     return names
+
+
+HEADER = "cnn 1\nlayer type maps size kernel padding norm activation from\n"
+
+
+def table(rows):
+    return parse(text=HEADER + rows)
+
+
+def foreign(arrays, layout="pytorch", listed=None):
+    found = layers_of("their.file", arrays)
+    listed = found.listed if listed is None else listed
+    return ForeignWeights(found.origin, found.layers, listed, layout, found.unused)
+
+
+TWO_BRANCHES = """\
+In input 4 8
+a conv 4 ? 3x3 1
+b conv 4 ? 3x3 1 - - In
+out add ? ? - - - - a,b
+"""
+
+
+def branches(first, second):
+    filters = np.random.default_rng(0).standard_normal((2, 4, 4, 3, 3)).astype(np.float32)
+    arrays = {
+        f"{first}.weight": filters[0],
+        f"{first}.bias": np.zeros(4),
+        f"{second}.weight": filters[1],
+        f"{second}.bias": np.ones(4),
+    }
+    return foreign(arrays, listed=True)

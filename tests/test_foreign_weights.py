@@ -1,14 +1,17 @@
 """Other frameworks' weights find their rows, or are refused: they are never put elsewhere."""
 
-import contextlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from foreign_files import (
+    TWO_BRANCHES,
+    branches,
+    foreign,
     keras_layers,
     random_weights,
     shuffled_order,
+    table,
     tensors_of,
     torch_layers,
 )
@@ -19,22 +22,11 @@ from strategies import networks
 from cnndsl.api import parse
 from cnndsl.errors import WeightsError
 from cnndsl.interop.foreign.converting import convert_weights
-from cnndsl.interop.foreign.layers import ForeignWeights, layers_of
+from cnndsl.interop.foreign.layers import ForeignWeights
 from cnndsl.interop.foreign.pairs import Pairs, parse_pairs
 
-HEADER = "cnn 1\nlayer type maps size kernel padding norm activation from\n"
 SMALL_ZOO = ["lenet5_1998", "fashion_mnist", "squeezenet1_1", "resnet18", "mobilenet_v2", "nin"]
 BRANCHED_ZOO = ["resnet50", "inception_v3", "googlenet", "densenet121", "efficientnet_b0"]
-
-
-def table(rows):
-    return parse(text=HEADER + rows)
-
-
-def foreign(arrays, layout="pytorch", listed=None):
-    found = layers_of("their.file", arrays)
-    listed = found.listed if listed is None else listed
-    return ForeignWeights(found.origin, found.layers, listed, layout, found.unused)
 
 
 def assert_same(converted, weights):
@@ -202,25 +194,6 @@ def test_sorted_names_find_their_rows(name):
     assert_same(convert_weights(foreign(arrays, listed=False), network), weights)
 
 
-TWO_BRANCHES = """\
-In input 4 8
-a conv 4 ? 3x3 1
-b conv 4 ? 3x3 1 - - In
-out add ? ? - - - - a,b
-"""
-
-
-def branches(first, second):
-    filters = np.random.default_rng(0).standard_normal((2, 4, 4, 3, 3)).astype(np.float32)
-    arrays = {
-        f"{first}.weight": filters[0],
-        f"{first}.bias": np.zeros(4),
-        f"{second}.weight": filters[1],
-        f"{second}.bias": np.ones(4),
-    }
-    return foreign(arrays, listed=True)
-
-
 def test_branches_that_look_alike_are_refused():
     with pytest.raises(WeightsError, match="a could be left or right") as caught:
         convert_weights(branches("left", "right"), table(TWO_BRANCHES))
@@ -357,45 +330,3 @@ def test_weights_of_any_network_come_back_or_are_refused(network, layout):
         assert found.code == "E403"
     else:
         assert_same(found, weights)
-
-
-# ---- pairs
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("a", "line 1 of the map is neither"),
-        ("a =", "line 1 of the map is neither"),
-        ("a = x\na = y", "line 2 of the map pairs a again"),
-    ],
-)
-def test_a_line_that_is_no_pair_is_refused(line, message):
-    with pytest.raises(WeightsError, match=message):
-        parse_pairs(line)
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("c = left", "'c', which the table does not have"),
-        ("a = middle", "'middle', which the file does not have"),
-        ("- = middle", "leaves out 'middle', which the file does not have"),
-    ],
-)
-def test_a_pair_of_what_is_not_there_is_refused(line, message):
-    with pytest.raises(WeightsError, match=message):
-        convert_weights(branches("left", "right"), table(TWO_BRANCHES), parse_pairs(line))
-
-
-def test_a_pair_that_does_not_fit_is_refused():
-    network = table("In input 3 8\nC1 conv 4 ? 3x3\nC2 conv 5 ? 3x3\n")
-    arrays = tensors_of(torch_layers(network, random_weights(network)))
-    with pytest.raises(WeightsError, match=r"C2 .* does not fit C1"):
-        convert_weights(foreign(arrays), network, parse_pairs("C1 = C2"))
-
-
-@given(st.text(max_size=80))
-def test_any_text_is_pairs_or_a_planned_error(text):
-    with contextlib.suppress(WeightsError):
-        parse_pairs(text)

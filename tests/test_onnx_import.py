@@ -12,6 +12,7 @@ pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper
 from onnx_calls import relative_error, run_onnx
+from onnx_models import imported, model_of, node, normal, types_of
 
 from cnndsl.backends.reference.evaluate import evaluate
 from cnndsl.errors import CnnError
@@ -26,35 +27,6 @@ from cnndsl.ir.graph import Graph
 from cnndsl.source import Source
 
 pytestmark = pytest.mark.peers
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def normal(*shape, seed=0):
-    return rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def model_of(nodes, shape, constants=None, opset=17, outputs=("y",)):
-    """A model of nodes, from `x` of that shape to `y`."""
-    graph = helper.make_graph(
-        nodes,
-        "test",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(np.asarray(a), n) for n, a in (constants or {}).items()],
-    )
-    opsets = [helper.make_opsetid("", opset)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
-
-
-def node(op_type, inputs, output="y", **attributes):
-    return helper.make_node(op_type, inputs.split(), output.split(), **attributes)
-
-
-def imported(model):
-    return import_model(model_facts(model, None, "test"))
 
 
 def outputs_of(found, x):
@@ -76,10 +48,6 @@ def assert_same(model, *shape, close=2e-5):
     found = imported(model)
     assert relative_error(outputs_of(found, x), expected) < close
     return found
-
-
-def types_of(found):
-    return [n.op.row_type for n in found.graph.nodes[1:]]
 
 
 # ---- whole networks
@@ -342,82 +310,3 @@ def test_functions_with_other_numbers_are_scaled_ones(op_type, attributes):
 def test_a_cast_to_other_numbers_is_refused():
     with pytest.raises(CnnError, match="other numbers than floats"):
         imported(model_of([node("Cast", "x", to=TensorProto.INT32)], [1, 3]))
-
-
-# ---- what is refused
-
-
-def test_all_that_has_no_row_is_listed_at_once():
-    nodes = [
-        node("Conv", "x w", "a"),
-        helper.make_node("Einsum", ["a"], ["b"], name="first", equation="abcd->abcd"),
-        node("Relu", "b", "c"),
-        helper.make_node("NonZero", ["c"], ["d"], name="second"),
-        helper.make_node("Transpose", ["a"], ["y"], name="third", perm=[1, 0, 2, 3]),
-    ]
-    with pytest.raises(CnnError) as caught:
-        imported(model_of(nodes, [1, 3, 4, 5], {"w": normal(3, 3, 1, 1)}))
-    messages = [d.message for d in caught.value.diagnostics]
-    assert [m.split(":")[0] for m in messages] == [
-        "Einsum 'first'",
-        "NonZero 'second'",
-        "Transpose 'third'",
-    ]
-    assert "output_names=['a']" in caught.value.diagnostics[0].fixes[0].message
-
-
-def test_a_quantized_model_is_asked_for_as_it_was_before():
-    with pytest.raises(CnnError) as caught:
-        imported(model_of([node("QuantizeLinear", "x s")], [1, 3], {"s": np.float32(0.1)}))
-    assert "before it was quantized" in caught.value.diagnostics[0].fixes[0].message
-
-
-def test_an_open_height_is_refused():
-    with pytest.raises(CnnError, match="only the batch may be open"):
-        imported(model_of([node("Relu", "x")], ["n", 3, "h", "w"]))
-
-
-def test_an_opset_that_is_not_known_is_refused():
-    with pytest.raises(CnnError, match="opset 1000, and the installed onnx"):
-        imported(model_of([node("Relu", "x")], [1, 3, 4, 5], opset=1000))
-
-
-def test_an_opset_before_seven_is_converted():
-    nodes = [node("BatchNormalization", "x s b m v", is_test=1, consumed_inputs=[0] * 5)]
-    constants = {name: normal(3, seed=i) ** 2 for i, name in enumerate("sbmv")}
-    found = imported(model_of(nodes, [1, 3, 4, 5], constants, opset=5))
-    assert types_of(found) == ["batchnorm"]
-
-
-def test_a_huge_constant_is_refused_before_it_is_made():
-    nodes = [node("ConstantOfShape", "s", "c"), node("Add", "x c", "y")]
-    with pytest.raises(CnnError, match="too large"):
-        imported(model_of(nodes, [1, 3, 4, 5], {"s": np.array([1 << 40])}))
-
-
-def external(tmp_path, location):
-    tensor = numpy_helper.from_array(normal(4, 3, 1, 1), "w")
-    data = tensor.raw_data
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", "4"), ("length", str(len(data)))):
-        tensor.external_data.add(key=key, value=value)
-    model = model_of([node("Conv", "x w")], [1, 3, 4, 5])
-    model.graph.initializer.append(tensor)
-    (tmp_path / "inside").mkdir()
-    for folder in (tmp_path, tmp_path / "inside"):
-        (folder / "w.bin").write_bytes(b"skip" + data)
-    return model, tmp_path / "inside"
-
-
-def test_weights_in_a_file_beside_the_model_are_read(tmp_path):
-    model, folder = external(tmp_path, "w.bin")
-    found = import_model(model_facts(model, folder, "test"))
-    np.testing.assert_array_equal(next(iter(found.weights.values())), normal(4, 3, 1, 1))
-
-
-@pytest.mark.parametrize("location", ["../w.bin", "/etc/passwd", "a/../../w.bin"])
-def test_weights_outside_the_models_folder_are_refused(tmp_path, location):
-    model, folder = external(tmp_path, location)
-    with pytest.raises(CnnError, match="outside the model's folder"):
-        model_facts(model, folder, "test")

@@ -3,8 +3,8 @@ Read safetensors files in place, and write them whole.
 
 The safetensors package cannot hand NumPy a view of a file, nor choose where tensors lie in it. A
 large network's weights are best left where they are, mapped into memory, aligned and shared between
-processes. The format: 8 bytes little-endian length, a JSON header of that length, blanks at its end allowed, then
-the tensors' bytes without gaps; https://huggingface.co/docs/safetensors.
+processes. The format: 8 bytes little-endian length, a JSON header of that length, blanks at its end
+allowed, then the tensors' bytes without gaps; https://huggingface.co/docs/safetensors.
 """
 
 from __future__ import annotations
