@@ -7,10 +7,13 @@ from graphs import graph_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cnndsl
+from cnndsl.compiler import Compilation
 from cnndsl.ir.node import Folded
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.conv import Conv
-from cnndsl.plan.arena import Lifetime, assign_offsets
+from cnndsl.plan import build
+from cnndsl.plan.arena import Lifetime, assign_offsets, most_at_once
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
 from cnndsl.plan.strategy import Choice
@@ -56,10 +59,23 @@ def test_values_alive_together_never_overlap(values):
         for other_begin, other_end, other in spans[i + 1 :]:
             together = one.first <= other.last and other.first <= one.last
             assert not (together and begin < other_end and other_begin < end)
-    busiest = max(
-        (sum(v.size for v in values if v.first <= t <= v.last) for t in range(20)), default=0
-    )
-    assert arena >= busiest
+    lines = [-(-v.size // 16) * 16 for v in values]
+    alive = [
+        sum(n for n, v in zip(lines, values, strict=True) if v.first <= t <= v.last)
+        for t in range(20)
+    ]
+    assert most_at_once(values) == max(alive)
+    assert max(alive) <= arena <= sum(lines)
+
+
+@pytest.mark.parametrize("spec", ["resnet50", "unet", "resnext50", "se_resnet50", "densenet121"])
+def test_real_networks_waste_little_of_their_arena(spec):
+    """At most a sixteenth more than what is alive at once."""
+    lives: list[list[Lifetime]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "assign_offsets", lambda v: (lives.append(v), assign_offsets(v))[1])
+        plan = Compilation(cnndsl.parse(spec)).plan
+    assert most_at_once(lives[0]) <= plan.arena <= most_at_once(lives[0]) * 17 / 16
 
 
 def test_a_padded_convolution_gets_a_zeroed_halo():
