@@ -113,14 +113,18 @@ def test_show_prints_sizes_costs_totals_and_the_peak(cli, small):
     assert outcome.status == 0
     assert lines[0] == "Small"
     assert lines[4].split()[:5] == ["C1", "conv", "24x24x4", "104", "57,600"]
-    assert "5,874 parameters" in lines[-1]
-    assert "activations 12.1 KiB at their peak" in lines[-1]
+    assert "5,874 parameters" in lines[-2]
+    assert "activations 12.1 KiB at their peak" in lines[-2]
+    # C1's and S2's output; the input is the caller's.
+    assert lines[-1] == "arena on the target cpu: 11.2 KiB an image"
+    assert "arena" not in cli("show", small, "--target", "reference").out
 
 
 def test_show_writes_the_same_for_programs(cli, small):
     shown = json.loads(cli("show", small, "--json").out)
     assert shown["params"] == sum(row["params"] for row in shown["rows"]) == 5_874
     assert shown["peak_activation_bytes"] == 4 * (28 * 28 + 24 * 24 * 4)
+    assert (shown["target"], shown["arena_bytes"]) == ("cpu", 4 * (24 * 24 * 4 + 12 * 12 * 4))
     assert shown["rows"][1]["shape"] == [24, 24, 4]
     assert shown["diagnostics"] == []
 

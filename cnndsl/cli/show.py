@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Any
 
+from cnndsl.backends.protocol import Backend
 from cnndsl.cli.arguments import (
     STDIN,
     add_format,
@@ -17,9 +19,14 @@ from cnndsl.cli.arguments import (
 from cnndsl.cli.findings import as_json
 from cnndsl.cli.specs import load_spec
 from cnndsl.cli.terminal import Terminal
+from cnndsl.compiler import Compilation
+from cnndsl.errors import TargetError
+from cnndsl.ir.cost import FLOAT
 from cnndsl.ir.draw import draw_svg
 from cnndsl.ir.network import Network
 from cnndsl.ir.summary import HEADINGS, NUMBERS, Summary
+from cnndsl.limits import format_bytes
+from cnndsl.targets import TARGETS
 
 EPILOG = """\
 examples:
@@ -27,12 +34,17 @@ examples:
   cnndsl show alexnet.cnn --svg alexnet.svg
   cnndsl show alexnet --json
 
-Memory is a row's output for one image, in float32; the peak is what lives at once."""
+Memory is a row's output for one image, in float32; the peak is what lives at once. The arena is
+what a target lays all of it into, the zeros around images included, and allocates for each image of
+a batch: inputs and outputs are the caller's."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `show` takes."""
     add_spec(parser)
+    parser.add_argument(
+        "--target", choices=TARGETS, default="cpu", help="whose arena to say (default: cpu)"
+    )
     parser.add_argument(
         "--svg", metavar="FILE", help="draw the graph into a file instead, - for standard output"
     )
@@ -50,10 +62,22 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     elif args.svg is not None:
         write_file(Path(args.svg), draw_svg(network))
     elif args.format == "json":
-        terminal.json(_as_json(network))
+        terminal.json(_as_json(network, args.target))
     else:
         _print(network.summary(), terminal)
+        arena = _arena_bytes(network, args.target)
+        if arena is not None:
+            terminal.say(f"arena on the target {args.target}: {format_bytes(arena)} an image")
     return 0
+
+
+def _arena_bytes(network: Network, target: str) -> int | None:
+    """What a target allocates for an image, if it plans its memory and can run all rows."""
+    compilation = Compilation(network, target)
+    if isinstance(compilation.backend, Backend):
+        with contextlib.suppress(TargetError):
+            return compilation.plan.arena * FLOAT
+    return None
 
 
 def _print(summary: Summary, terminal: Terminal) -> None:
@@ -66,7 +90,7 @@ def _print(summary: Summary, terminal: Terminal) -> None:
         terminal.say(line)
 
 
-def _as_json(network: Network) -> dict[str, Any]:
+def _as_json(network: Network, target: str) -> dict[str, Any]:
     summary = network.summary()
     return {
         "name": summary.name,
@@ -75,6 +99,8 @@ def _as_json(network: Network) -> dict[str, Any]:
         "macs": summary.macs,
         "weight_bytes": summary.weight_bytes,
         "peak_activation_bytes": summary.peak_bytes,
+        "target": target,
+        "arena_bytes": _arena_bytes(network, target),
         "inputs": list(network.signature.inputs),
         "outputs": list(network.outputs),
         "rows": [
