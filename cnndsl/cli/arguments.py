@@ -133,3 +133,5 @@ def write_file(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise FileError(f"{str(path)!r} is no path of a file: {error}") from None

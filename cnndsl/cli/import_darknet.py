@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from cnndsl.cli.arguments import write_file
+from cnndsl.cli.imported import write_imported
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import CnnError
 from cnndsl.exchange import from_darknet
@@ -16,14 +15,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.weights is not None and args.output is None:
         raise CnnError("weights are written beside the table", fixes=["-o FILE.cnn"])
     found = from_darknet(args.file, args.weights, name=args.name)
-    text = found.network.source.text
     if args.output is None:
-        terminal.write(text)
+        terminal.write(found.network.source.text)
         return 0
-    table = Path(args.output)
-    write_file(table, text)
-    if args.weights is not None:
-        weights = table.with_suffix(".safetensors")
-        found.save_weights(weights)
-        terminal.note(f"note: the weights are in {weights}")
+    write_imported(found, args.output, terminal)
     return 0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from cnndsl.cli.arguments import write_file
+from cnndsl.cli.imported import write_imported
 from cnndsl.cli.terminal import Terminal
 from cnndsl.exchange import from_onnx
 
@@ -13,14 +12,9 @@ from cnndsl.exchange import from_onnx
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Read the model and write it."""
     found = from_onnx(args.file, name=args.name)
-    text = found.network.source.text
     if args.output is None:
-        terminal.write(text)
+        terminal.write(found.network.source.text)
         terminal.note("note: the weights are written with -o FILE.cnn only, beside the table")
         return 0
-    table = Path(args.output)
-    weights = table.with_suffix(".safetensors")
-    found.save_weights(weights)
-    write_file(table, text)
-    terminal.note(f"note: the weights are in {weights}")
+    write_imported(found, args.output, terminal)
     return 0

@@ -28,6 +28,8 @@ _DTYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u
 _OTHER_DTYPES = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2")
 _LARGEST_HEADER = 100_000_000
 _LENGTH_BYTES = 8
+_MOST_CELLS = 2**60
+"""NumPy counts bytes in 63 bits, also where a side is 0."""
 
 CACHE_LINE = 64
 """Bytes; where a tensor of whole lines begins."""
@@ -120,6 +122,8 @@ def _tensor(
     counts = (*shape, begin, end)
     if not all(type(count) is int and count >= 0 for count in counts):
         raise refuse(f"the entry of {name!r} has numbers that are no sizes")
+    if prod(max(side, 1) for side in shape) >= _MOST_CELLS:
+        raise refuse(f"{name!r} has a shape that no array has")
     if not begin <= end <= len(body):
         raise refuse(f"it is truncated: {name!r} lies beyond its end")
     if dtype in _DTYPES:
@@ -140,6 +144,11 @@ def save_safetensors(
     """
     contiguous = {name: np.ascontiguousarray(array, "<f4") for name, array in arrays.items()}
     ordered = sorted(contiguous.items(), key=lambda item: item[1].nbytes % CACHE_LINE != 0)
+    if not path.name or "\0" in path.name:
+        raise FileError(f"{str(path)!r} is no path of a file")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # Renaming the draft would put a file in the place of a device or a pipe.
+        raise FileError(f"cannot write {path}: it is no plain file")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:

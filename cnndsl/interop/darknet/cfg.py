@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from cnndsl.errors import CnnError, Diagnostic
 from cnndsl.source import Source, Span
 
+_SHOWN = 40
+"""Characters of an option that an error repeats."""
+
 
 class DarknetError(CnnError):
     """A Darknet file that cannot be read, or what no row can say of it."""
@@ -46,6 +49,13 @@ class Section:
         except ValueError:
             raise self._refuse(name, "a whole number") from None
 
+    def positive(self, name: str, missing: int) -> int:
+        """A whole number from 1 on, or `missing`."""
+        number = self.integer(name, missing)
+        if number < 1:
+            raise self._refuse(name, "a whole number from 1 on")
+        return number
+
     def number(self, name: str, missing: float) -> float:
         """A number, or `missing`."""
         text = self.text(name, "")
@@ -83,7 +93,7 @@ class Section:
     def _refuse(self, name: str, wanted: str) -> DarknetError:
         option = self.options[name]
         return DarknetError(
-            f"[{self.kind}]: {name}={option.text} is not {wanted}", span=option.span
+            f"[{self.kind}]: {name}={option.text[:_SHOWN]} is not {wanted}", span=option.span
         )
 
 
@@ -99,7 +109,8 @@ def parse_cfg(source: Source) -> list[Section]:
     findings: list[Diagnostic] = []
     start = 0
     for line in source.text.split("\n"):
-        words = line.partition("#")[0].partition(";")[0].strip()
+        # Some editors begin a file with a byte order mark.
+        words = line.partition("#")[0].partition(";")[0].strip().removeprefix("\ufeff")
         begin = start + len(line) - len(line.lstrip())
         span = Span(source, begin, begin + max(1, len(words)))
         start += len(line) + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cnndsl.errors import CnnError
 from cnndsl.interop.darknet.builder import Builder, Slot
 from cnndsl.interop.darknet.cfg import Section
 from cnndsl.ops.activation import Activation
@@ -54,7 +55,10 @@ def network_input(section: Section) -> Builder:
         raise section.error("height, width and channels must be given")
     builder = Builder()
     op = Input(maps, size, range=(0.0, 1.0), fit="pad")
-    builder.results.append(builder.add(op, (), "In"))
+    try:
+        builder.results.append(builder.add(op, (), "In"))
+    except CnnError as error:
+        raise section.error(error.diagnostics[0].message) from None
     return builder
 
 
@@ -67,17 +71,17 @@ def convolutional(section: Section, builder: Builder) -> str:
     for name in ("binary", "xnor", "deform", "antialiasing"):
         if section.integer(name, 0):
             raise section.error(f"no row has {name}")
-    size, stride = section.integer("size", 1), section.integer("stride", 1)
+    size, stride = section.positive("size", 1), section.positive("stride", 1)
     padding = size // 2 if section.integer("pad", 0) else section.integer("padding", 0)
-    dilation, normalized = section.integer("dilation", 1), section.integer("batch_normalize", 0)
+    dilation, normalized = section.positive("dilation", 1), section.integer("batch_normalize", 0)
     section.text("padding", "")
     op = Conv(
-        section.integer("filters", 1),
+        section.positive("filters", 1),
         (size, size),
-        (section.integer("stride_y", stride), section.integer("stride_x", stride)),
+        (section.positive("stride_y", stride), section.positive("stride_x", stride)),
         _padding(padding, padding),
         (dilation, dilation),
-        section.integer("groups", 1),
+        section.positive("groups", 1),
         not normalized,
     )
     name = builder.add(op, (builder.last,), "conv")
@@ -89,7 +93,7 @@ def convolutional(section: Section, builder: Builder) -> str:
 def connected(section: Section, builder: Builder) -> str:
     """A `dense` row; an image is flattened map by map."""
     normalized = section.integer("batch_normalize", 0)
-    op = Dense(section.integer("output", 1), bias=not normalized, flatten="chw")
+    op = Dense(section.positive("output", 1), bias=not normalized, flatten="chw")
     name = builder.add(op, (_vector(builder.last, builder),), "fc")
     result = _normalized(name, builder) if normalized else name
     _take_slots(name, result, builder, weight_last=False)
@@ -106,8 +110,8 @@ def max_pool(section: Section, builder: Builder) -> str:
     for name in ("maxpool_depth", "antialiasing"):
         if section.integer(name, 0):
             raise section.error(f"no row has {name}")
-    stride = section.integer("stride", 1)
-    size = section.integer("size", stride)
+    stride = section.positive("stride", 1)
+    size = section.positive("size", stride)
     total = section.integer("padding", size - 1)
     plain = MaxPool((size, size), (stride, stride))
     padded = replace(plain, padding=_padding(total // 2, total - total // 2))
@@ -185,7 +189,7 @@ def reorg(section: Section, builder: Builder) -> str:
     times the size, takes every `stride`th row and column of that, and calls the result an image of
     `stride^2` times the maps and the size divided by it.
     """
-    stride = section.integer("stride", 1)
+    stride = section.positive("stride", 1)
     for name in ("reverse", "flatten", "extra"):
         if section.integer(name, 0):
             raise section.error(f"no row has {name}")

@@ -47,7 +47,14 @@ def read_stream(path: Path, slots: Sequence[Slot]) -> dict[str, FloatArray]:
     for slot in slots:
         count = prod(slot.shape)
         array = numbers[begin : begin + count].reshape(slot.shape)
-        arrays[slot.name] = _under_the_root(array) if slot.recipe == "variance" else array
+        if slot.recipe == "variance":
+            if (array < 0).any():
+                raise _unreadable(
+                    path,
+                    f"the variances of {slot.node} would be below 0: the .cfg is another network's",
+                )
+            array = _under_the_root(array)
+        arrays[slot.name] = array
         begin += count
     return arrays
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from cnndsl.errors import MissingExtra
+from cnndsl.interop.foreign.archives import UNREADABLE, require_unpackable
 from cnndsl.interop.foreign.layers import (
     FloatArray,
     ForeignWeights,
@@ -55,12 +57,15 @@ def read_keras(path: Path) -> ForeignWeights:
             with h5py.File(path, "r") as file:
                 return _layers(path, file, None)
         with zipfile.ZipFile(path) as archive:
+            require_unpackable(path, archive)
             config = json.loads(archive.read("config.json"))
             content = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(content, "r") as file:
             return _layers(path, file, _described(config))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
+    except UNREADABLE as error:
+        # HDF5's own texts are long, and name places in its code.
+        number = error.errno if isinstance(error, OSError) else None
+        reason = None if number is None else os.strerror(number)
         raise unreadable(path, reason or "it is no file of Keras's, or it is damaged") from None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnndsl.interop.foreign.archives import UNREADABLE, require_unpackable
 from cnndsl.interop.foreign.layers import FloatArray, ForeignWeights, layers_of, unreadable
 
 
@@ -19,17 +19,22 @@ def read_npz(path: Path) -> ForeignWeights:
         if isinstance(file, np.ndarray):
             raise unreadable(path, "it holds one array, and no names")
         with file:
-            arrays: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            require_unpackable(path, file.zip)
+            members: dict[str, Any] = {name: file[name] for name in file.files}
+    except UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise unreadable(path, reason or "it is no npz file, or it holds objects") from None
+    # NumPy hands out the bytes of what is no array.
+    arrays: dict[str, NDArray[Any]] = {
+        name: member for name, member in members.items() if isinstance(member, np.ndarray)
+    }
     floats: dict[str, FloatArray] = {
         name: array.astype(np.float32, copy=False)
         for name, array in arrays.items()
         if array.dtype.kind == "f"
     }
     found = layers_of(str(path), floats)
-    others = tuple(name for name in arrays if name not in floats)
+    others = tuple(name for name in members if name not in floats)
     return ForeignWeights(
         found.origin, found.layers, found.listed, found.layout, others + found.unused
     )

@@ -46,8 +46,10 @@ def read_pairs(path: Path) -> Pairs:
     """A file of pairs. Raises `FileError` and, for a line that is none, `WeightsError`."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    except (OSError, ValueError) as error:
+        # A path with a null character is a ValueError, as is a text that is not UTF-8.
+        not_utf8 = isinstance(error, UnicodeDecodeError)
+        reason = "it is not UTF-8" if not_utf8 else getattr(error, "strerror", None) or str(error)
         raise FileError(f"{path} cannot be read: {reason}") from None
     return parse_pairs(text)
 

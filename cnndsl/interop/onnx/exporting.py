@@ -117,6 +117,8 @@ def write_onnx(network: Network, weights: Mapping[str, Array], path: Path) -> No
         path.write_bytes(content)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise FileError(f"{str(path)!r} is no path of a file: {error}") from None
 
 
 def export_onnx(network: Network, weights: Mapping[str, Array]) -> Any:

@@ -12,7 +12,7 @@ from cnndsl.interop.onnx.package import onnx_module
 from cnndsl.interop.onnx.reading import Array, Facts
 
 LARGEST = 2**28
-"""Elements of a folded constant: a gigabyte of float32."""
+"""Elements of all folded constants together: a gigabyte of float32."""
 
 _FOLDABLE = """
 Abs Add And Cast CastLike Ceil Concat ConstantOfShape Div Equal Exp Expand Flatten Floor Gather
@@ -23,16 +23,20 @@ FOLDABLE = frozenset(_FOLDABLE.split())
 
 
 class TooLarge(Exception):
-    """A constant that would have more elements than `LARGEST`."""
+    """A constant that would have more elements than are left."""
 
 
-def fold(node: Facts, inputs: Sequence[Array | None], opset: int) -> list[Array]:
+def fold(
+    node: Facts, inputs: Sequence[Array | None], opset: int, left: int = LARGEST
+) -> list[Array]:
     """
     The outputs of a node of `FOLDABLE` whose inputs are known; None stands for one left out.
 
+    `left` is how many elements they may have.
+
     Raises `TooLarge`, and what NumPy raises where the node is malformed.
     """
-    if _elements(node, inputs) > LARGEST:
+    if _elements(node, inputs) > left:
         raise TooLarge
     if node.op_type == "ConstantOfShape" and inputs[0] is not None:
         value = np.asarray(node.attributes.get("value", np.zeros(1, np.float32))).reshape(-1)[0]

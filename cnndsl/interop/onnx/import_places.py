@@ -13,6 +13,7 @@ from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View, as_image
+from cnndsl.limits import Limits
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.pad import Pad
 from cnndsl.ops.resize import Resize
@@ -224,6 +225,9 @@ def import_resize(step: Step) -> View:
     if mode is None:
         raise Unsupported(f"mode={step.get('mode')} has no row")
     size = _new_size(step, view)
+    if max(size) > Limits().dimension:
+        # Before its places are counted, one by one.
+        raise Unsupported(f"{size[0]}x{size[1]} is larger than the limit")
     image = as_image(view.shape)
     op = _shortest(mode, size, _sampling(step, mode, size), image)
     made = step.builder.view(step.add(op, step.builder.image(view)))

@@ -21,7 +21,7 @@ from cnndsl.interop.onnx import import_functions as functions
 from cnndsl.interop.onnx import import_places as places
 from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
-from cnndsl.interop.onnx.folding import FOLDABLE, TooLarge, fold
+from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
 from cnndsl.interop.onnx.refusals import without_row
 from cnndsl.interop.onnx.step import Known, Step
@@ -98,6 +98,9 @@ IMPORTERS: Mapping[str, Importer] = {
 }
 """What each operator of ONNX becomes."""
 
+_OF_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What inputs and attributes raise that are of another number, type or length than ONNX defines."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -150,6 +153,7 @@ class _Import:
         self.problems: list[Diagnostic] = []
         self.lead: tuple[int, ...] = ()
         self.inputs: dict[str, str] = {}
+        self.folded = 0
 
     def run(self) -> Imported:
         self._read_inputs()
@@ -240,18 +244,26 @@ class _Import:
             raise without_row(facts)
         read = frozenset(self.uses)
         step = Step(facts, given, self.builder, self.model.opset, self.lead, read)
-        result = importer(step)
+        try:
+            result = importer(step)
+        except _OF_MALFORMED as error:
+            # Importers take a node as ONNX defines it; a file can say anything.
+            raise Unsupported(f"it is not as ONNX defines it: {error}") from None
         return [*result] if isinstance(result, list) else [result]
 
     def _folded(self, facts: Facts, given: list[Known | None]) -> list[Array]:
         arrays = [None if isinstance(value, View) else value for value in given]
         try:
-            return fold(facts, arrays, self.model.opset)
+            found = fold(facts, arrays, self.model.opset, LARGEST - self.folded)
         except TooLarge:
-            raise Unsupported("it makes a constant that is too large") from None
+            raise Unsupported(
+                "it makes a constant that is too large, or the constants before it already are"
+            ) from None
         except Exception as error:
             # The reference implementation raises whatever NumPy does.
             raise Unsupported(f"it cannot be computed: {error}") from None
+        self.folded += sum(array.size for array in found)
+        return found
 
     def _given(self, name: str) -> Known | None:
         value = self.known.get(name)

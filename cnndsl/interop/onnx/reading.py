@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError, FileError
 from cnndsl.interop.onnx.package import onnx_module
+from cnndsl.limits import Limits
 
 Array = NDArray[Any]
 OLDEST_OPSET, OLDEST_IR = 7, 3
@@ -89,7 +90,7 @@ def model_facts(model: Any, folder: Path | None, name: str) -> ModelFacts:
     if opset < OLDEST_OPSET:
         model, opset = _converted(model, opset), OLDEST_OPSET
     if model.functions:
-        model = onnx_module("onnx.inliner").inline_local_functions(model)
+        model = _without_functions(model)
     graph = model.graph
     constants = {tensor.name: tensor_array(tensor, folder) for tensor in graph.initializer}
     return ModelFacts(
@@ -100,6 +101,15 @@ def model_facts(model: Any, folder: Path | None, name: str) -> ModelFacts:
         {v.name: _shape(v) for v in graph.input if v.name not in constants},
         tuple(value.name for value in graph.output),
     )
+
+
+def _without_functions(model: Any) -> Any:
+    """The model with its functions written out where they are called."""
+    try:
+        return onnx_module("onnx.inliner").inline_local_functions(model)
+    except Exception as error:
+        # The inliner raises whatever its C++ does.
+        raise OnnxError(f"the model's functions cannot be written out: {error}") from None
 
 
 def tensor_array(tensor: Any, folder: Path | None) -> Array:
@@ -195,18 +205,29 @@ def _with_data(tensor: Any, folder: Path | None) -> Any:
     if folder is None or not location:
         raise OnnxError(f"the tensor {tensor.name!r} lies in another file, which is not given")
     root = folder.resolve()
-    file = (root / location).resolve()
+    try:
+        file = (root / location).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        # A loop of links, or a text that is no path.
+        raise FileError(f"cannot read {location!r} beside the model: {error}") from None
     if not file.is_relative_to(root):
         raise OnnxError(
             f"the tensor {tensor.name!r} names a file outside the model's folder: {location!r}"
         )
     try:
+        if not file.is_file():
+            raise FileError(f"cannot read {location!r} beside the model: there is no such file")
+        offset, size = int(entries.get("offset", "0")), file.stat().st_size
+        length = int(entries.get("length", size - offset))
+        if not (0 <= offset <= offset + length <= size and length <= Limits().memory):
+            raise FileError(
+                f"cannot read {location!r} beside the model: it has no {length} bytes at {offset}"
+            )
         with file.open("rb") as stream:
-            stream.seek(int(entries.get("offset", "0")))
-            length = int(entries["length"]) if "length" in entries else -1
+            stream.seek(offset)
             content = stream.read(length)
     except (OSError, ValueError) as error:
-        raise FileError(f"cannot read {location} beside the model: {error}") from None
+        raise FileError(f"cannot read {location!r} beside the model: {error}") from None
     filled = onnx.TensorProto()
     filled.CopyFrom(tensor)
     filled.ClearField("external_data")
