@@ -79,11 +79,12 @@ def test_the_machine_is_as_the_compiler_sees_it(cli, folder):
 
 def test_people_are_told_the_same(cli, folder):
     said = cli("doctor").out
-    assert f"versions     cnndsl {cnndsl.__version__}, python " in said
-    assert f"\ncache        {folder}, can be written\n" in said
+    lines = dict(line.split(maxsplit=1) for line in said.splitlines())
+    assert lines["versions"].startswith(f"cnndsl {cnndsl.__version__}, python ")
+    assert lines["cache"] == f"{folder}, can be written"
     assert "0 entries, 0 B: 0 kernels, 0 of GPUs, 0 plans" in said
     assert "lenet5 needs " in said
-    assert "\ngpu          " in said
+    assert "gpu" in lines
 
 
 def test_what_a_gpu_lacks_is_told_with_what_would_help(cli, folder, monkeypatch):
