@@ -1,6 +1,10 @@
 """Small ONNX models that a test makes, and what they become."""
 
 import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+
 from onnx import TensorProto, helper, numpy_helper
 
 from cnndsl.interop.onnx.importing import import_model
