@@ -140,7 +140,9 @@ def test_the_inner_loops_keep_their_vectors_in_registers(kept):
     loops = hot_loops(Problem(10, 10, 2, kept).call().kernel)
     assert len(loops) >= 3
     for loop in loops:
-        assert not [line for line in loop if "rsp" in line or "[sp" in line]
+        # Where the loop ends may be on the stack: LLVM 20 compares with it there, at no cost.
+        vectors = [line for line in loop if "mm" in line or not line.lstrip().startswith("cmp")]
+        assert not [line for line in vectors if "rsp" in line or "[sp" in line]
 
 
 # ---- what is kept
