@@ -30,7 +30,7 @@ _VERBS = {
     "verify": ("verify", "compare a compiled network with the float64 reference, row by row"),
     "diff": ("diff", "compare two networks: rows, costs, and which weights still load"),
     "doctor": ("doctor", "print versions, what the compiler sees, and what the cache holds"),
-    "import": ("imports", "write a .cnn table from a pasted one, or from an ONNX model"),
+    "import": ("imports", "read tables, models and weights that other tools have written"),
     "export": ("export", "write an ONNX model of a network with its weights"),
 }
 
