@@ -55,6 +55,28 @@ def test_bfloat16_is_read_as_the_upper_half_of_a_float32(tmp_path):
     np.testing.assert_array_equal(read["C1.bias"], values)
 
 
+@pytest.mark.parametrize(
+    ("spans", "size", "reason"),
+    [
+        ({"a": (0, 8), "b": (4, 12)}, 12, "'b' shares bytes with another tensor"),
+        ({"a": (0, 8), "b": (0, 8)}, 8, "'b' shares bytes with another tensor"),
+        ({"a": (0, 8), "b": (12, 20)}, 20, "'b' follows unused bytes"),
+        ({"a": (4, 12)}, 12, "'a' follows unused bytes"),
+        ({"a": (0, 8)}, 11, "3 bytes at its end belong to no tensor"),
+    ],
+)
+def test_bytes_belong_to_one_tensor_each(tmp_path, spans, size, reason):
+    entries = {
+        name: {"dtype": "F32", "shape": [2], "data_offsets": list(span)}
+        for name, span in spans.items()
+    }
+    text = json.dumps(entries).encode()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
+    with pytest.raises(WeightsError, match=reason):
+        read_weights(path, PARAMS)
+
+
 def test_a_file_of_another_framework_is_told_how_to_be_converted(tmp_path):
     save_file({"conv1.weight": np.zeros((4, 3, 5, 5), np.float32)}, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match="none of the 1 tensors") as caught:

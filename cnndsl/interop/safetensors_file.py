@@ -91,6 +91,7 @@ def open_safetensors(path: Path, refuse: Callable[[str], CnnError]) -> Safetenso
         raise refuse("its metadata is malformed")
     body = mapped[8 + length :]
     tensors = {name: _tensor(name, entry, body, refuse) for name, entry in header.items()}
+    _check_cover(header, len(body), refuse)
     return SafetensorsFile(tensors, metadata)
 
 
@@ -132,6 +133,18 @@ def _tensor(
     elif dtype not in _OTHER_DTYPES:
         raise refuse(f"{name!r} has the unknown element type {dtype!r}")
     return StoredTensor(dtype, shape, body[begin:end])
+
+
+def _check_cover(header: Mapping[str, Any], size: int, refuse: Callable[[str], CnnError]) -> None:
+    """Refuse tensors that share bytes, and bytes that are no tensor's: the format has neither."""
+    place = 0
+    for (begin, end), name in sorted((e["data_offsets"], name) for name, e in header.items()):
+        if begin != place:
+            what = "shares bytes with another tensor" if begin < place else "follows unused bytes"
+            raise refuse(f"{name!r} {what}")
+        place = end
+    if place != size:
+        raise refuse(f"{size - place:,} bytes at its end belong to no tensor")
 
 
 def save_safetensors(
