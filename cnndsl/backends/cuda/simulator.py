@@ -20,6 +20,7 @@ from cnndsl.backends.cuda.driver import Memory
 from cnndsl.backends.cuda.gpu import SIMULATED_GPU, Gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Extent
+from cnndsl.errors import TargetError
 
 _MEMORY_BYTES = 1 << 32
 
@@ -74,7 +75,9 @@ class Simulator:
 
     def borrow(self, address: int) -> _Memory:
         """There is no memory but the host's."""
-        raise NotImplementedError("the simulator has no device memory")
+        raise TargetError(
+            "the simulator has no device memory", code="E702", fixes=["pass NumPy arrays"]
+        )
 
     def pinned(self, count: int) -> NDArray[np.float32]:
         """Plain memory."""
