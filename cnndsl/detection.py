@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import InputError
-from cnndsl.ops.attributes import Pair
+from cnndsl.ops.kinds import Pair
 from cnndsl.pictures import ReadsPictures, placement
 
 Array = NDArray[np.float64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cnndsl.errors import InputError
 from cnndsl.ir.signature import Signature
-from cnndsl.ops.attributes import Pair
 from cnndsl.ops.input import Input
+from cnndsl.ops.kinds import Pair
 
 FloatArray = NDArray[np.float32]
 

@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 from op_cases import functions, parts
 
 from cnndsl.errors import CnnError, ValueRefused
-from cnndsl.ops.attributes import (
+from cnndsl.ops.attributes import attributes_of
+from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.connections import MOST_LINKS, ConnectionsKind
+from cnndsl.ops.function_kind import FunctionKind
+from cnndsl.ops.kinds import (
     LARGEST_COUNT,
     Choice,
     Count,
@@ -17,12 +21,8 @@ from cnndsl.ops.attributes import (
     Range,
     Step,
     Text,
-    attributes_of,
     parse_count,
 )
-from cnndsl.ops.batch_norm import BatchNorm
-from cnndsl.ops.connections import MOST_LINKS, ConnectionsKind
-from cnndsl.ops.function_kind import FunctionKind
 from cnndsl.ops.norm_kind import NormKind
 from cnndsl.ops.pad import SidesKind
 from cnndsl.ops.registry import OPERATORS

@@ -10,11 +10,11 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.ops.attributes import Pair
 from cnndsl.ops.base import Op
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.depthwise import Depthwise
+from cnndsl.ops.kinds import Pair
 from cnndsl.ops.separable import Separable
 
 FloatArray = NDArray[np.float32]

@@ -13,9 +13,10 @@ from cnndsl.frontend.syntax import RowLine, Word
 from cnndsl.frontend.typed_row import Given, TypedRow, row_span
 from cnndsl.frontend.values import Values, read_values
 from cnndsl.ops.activation import Activation
-from cnndsl.ops.attributes import Attribute, attributes_of, shown
+from cnndsl.ops.attributes import Attribute, attributes_of
 from cnndsl.ops.base import Op
 from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.kinds import shown
 from cnndsl.source import Span
 
 _LONGEST_NAME = 40

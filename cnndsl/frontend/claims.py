@@ -7,7 +7,7 @@ from typing import Any
 from cnndsl.frontend.nodes import Outcome
 from cnndsl.frontend.syntax import NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
-from cnndsl.ops.attributes import Extent, Pair
+from cnndsl.ops.kinds import Extent, Pair
 from cnndsl.types import TensorType, f32
 
 

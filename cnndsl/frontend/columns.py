@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeAlias
 
 from cnndsl.frontend.row_types import Block, RowType
 from cnndsl.ops.activation import Activation
-from cnndsl.ops.attributes import Attribute, Count, Extent, Kind, Text, attributes_of, parse_count
+from cnndsl.ops.attributes import Attribute, attributes_of
 from cnndsl.ops.base import Op
 from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.kinds import Count, Extent, Kind, Text, parse_count
 from cnndsl.ops.norm_kind import NormKind
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.rescalable import Rescalable

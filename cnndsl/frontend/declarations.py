@@ -19,7 +19,7 @@ from cnndsl.frontend.sections import Section, Sections, split
 from cnndsl.frontend.suggest import closest
 from cnndsl.frontend.syntax import BlockLine, Document, KeywordLine, ParameterWord, Word
 from cnndsl.limits import Limits
-from cnndsl.ops.attributes import Kind, Text, shown
+from cnndsl.ops.kinds import Kind, Text, shown
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Source
 

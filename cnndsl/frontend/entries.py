@@ -12,7 +12,7 @@ from cnndsl.frontend.row_types import Block, Column, RowType, type_name
 from cnndsl.frontend.shifted import Expected, find_shift
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, RowLine, Word
-from cnndsl.ops.attributes import shown
+from cnndsl.ops.kinds import shown
 from cnndsl.source import Span
 
 

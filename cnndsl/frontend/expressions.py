@@ -12,7 +12,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from cnndsl.errors import ValueRefused
-from cnndsl.ops.attributes import LARGEST_COUNT, parse_count, shown
+from cnndsl.ops.kinds import LARGEST_COUNT, parse_count, shown
 from cnndsl.resources import resource
 
 LarkTree: TypeAlias = "Tree[Token]"

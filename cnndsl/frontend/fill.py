@@ -16,7 +16,7 @@ from cnndsl.frontend.row_types import Column, RowType
 from cnndsl.frontend.syntax import NOT_APPLICABLE
 from cnndsl.frontend.typed_row import TypedRow
 from cnndsl.limits import Limits
-from cnndsl.ops.attributes import Flag
+from cnndsl.ops.kinds import Flag
 from cnndsl.source import Source, Span
 
 

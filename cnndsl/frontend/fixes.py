@@ -13,7 +13,8 @@ from cnndsl.frontend.columns import Names
 from cnndsl.frontend.edits import set_value
 from cnndsl.frontend.nearby import distance, nearby
 from cnndsl.frontend.typed_row import TypedRow
-from cnndsl.ops.attributes import Attribute, Pair, attributes_of
+from cnndsl.ops.attributes import Attribute, attributes_of
+from cnndsl.ops.kinds import Pair
 from cnndsl.source import Span
 
 _MOST_FIXES = 4

@@ -21,7 +21,7 @@ from cnndsl.frontend.syntax import (
     TableRow,
     Word,
 )
-from cnndsl.ops.attributes import shown
+from cnndsl.ops.kinds import shown
 from cnndsl.source import Source, Span
 
 VERSION = "1"

@@ -9,7 +9,7 @@ from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.suggest import did_you_mean
 from cnndsl.frontend.syntax import RowLine, TableRow, Word
-from cnndsl.ops.attributes import shown
+from cnndsl.ops.kinds import shown
 from cnndsl.source import Span
 
 INPUT = "in"

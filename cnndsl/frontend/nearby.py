@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from cnndsl.errors import CnnError
-from cnndsl.ops.attributes import Attribute, Choice, Count, Extent, Flag, Pair
+from cnndsl.ops.attributes import Attribute
 from cnndsl.ops.base import Op
+from cnndsl.ops.kinds import Choice, Count, Extent, Flag, Pair
 from cnndsl.ops.window import Padding, PaddingKind, Sides, Window
 from cnndsl.types import TensorType
 

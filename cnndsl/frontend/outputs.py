@@ -10,7 +10,7 @@ from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.suggest import did_you_mean
 from cnndsl.frontend.syntax import KeywordLine, Line, Word
 from cnndsl.frontend.typed_row import TypedRow
-from cnndsl.ops.attributes import shown
+from cnndsl.ops.kinds import shown
 from cnndsl.source import Span
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from cnndsl.frontend.columns import Slot, slot_of
 from cnndsl.frontend.row_types import Column, RowTypes
 from cnndsl.frontend.syntax import RowLine, TableRow, Word
-from cnndsl.ops.attributes import Kind
+from cnndsl.ops.kinds import Kind
 
 
 def parameter_kinds(

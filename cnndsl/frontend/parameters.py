@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cnndsl.frontend.written import WrittenRow
-from cnndsl.ops.attributes import parse_count
+from cnndsl.ops.kinds import parse_count
 
 _MOST, _MOST_WORDS = 6, 3
 """Parameters of a block, and those of them that are no numbers of maps: more hide what it is."""

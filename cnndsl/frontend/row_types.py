@@ -9,8 +9,8 @@ from typing import TypeAlias
 from cnndsl.errors import Fix
 from cnndsl.frontend.suggest import TYPE_NAMES, did_you_mean
 from cnndsl.frontend.syntax import BlockLine, TableRow, Word
-from cnndsl.ops.attributes import Kind
 from cnndsl.ops.base import Op
+from cnndsl.ops.kinds import Kind
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Span
 

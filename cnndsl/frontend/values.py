@@ -12,7 +12,7 @@ from cnndsl.frontend.row_types import Block, RowType
 from cnndsl.frontend.suggest import VALUES, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, Word
 from cnndsl.frontend.typed_row import Given
-from cnndsl.ops.attributes import parse_count
+from cnndsl.ops.kinds import parse_count
 
 
 @dataclass(frozen=True, slots=True)

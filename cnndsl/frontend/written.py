@@ -9,11 +9,12 @@ from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
-from cnndsl.ops.attributes import Number, attributes_of
+from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.flatten import Flatten
+from cnndsl.ops.kinds import Number
 from cnndsl.ops.norm_kind import NormKind
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.ops.separable import Separable

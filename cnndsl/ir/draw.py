@@ -8,11 +8,11 @@ from unicodedata import east_asian_width
 from cnndsl.ir.layout import Layout, Point, Sizes, lay_out
 from cnndsl.ir.network import Network, RowFacts
 from cnndsl.ops.activation import Activation
-from cnndsl.ops.attributes import Step
 from cnndsl.ops.base import Op
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.input import Input
+from cnndsl.ops.kinds import Step
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.text import format_op
 

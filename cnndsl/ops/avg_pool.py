@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnndsl.errors import ConventionError, Fix
-from cnndsl.ops.attributes import Choice, Pair, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array
+from cnndsl.ops.kinds import Choice, Pair
 from cnndsl.ops.pool import Pool
 from cnndsl.types import TensorType
 

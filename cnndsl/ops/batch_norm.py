@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnndsl.ops.attributes import Flag, Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op, Param
+from cnndsl.ops.kinds import Flag, Number
 from cnndsl.ops.normalization import EPSILON, EPSILON_DOC, affine, affine_params, affine_words
 from cnndsl.types import TensorType
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Choice, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Choice
 from cnndsl.types import TensorType, f32
 
 _AXES = {"height": 0, "width": 1, "maps": 2}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.ops.attributes import Kind, parse_count, shown
+from cnndsl.ops.kinds import Kind, parse_count, shown
 
 Connections = tuple[tuple[int, ...], ...]
 """For each output map the input maps it reads, increasing. Empty: every map reads all."""

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Count, Extent, Flag, Pair, Step, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
 from cnndsl.ops.connections import (
     Connections,
@@ -16,6 +16,7 @@ from cnndsl.ops.connections import (
     connection_mask,
     count_links,
 )
+from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.ops.window import Padding, PaddingKind, Window
 from cnndsl.types import TensorType, f32

@@ -8,8 +8,9 @@ from math import prod
 import numpy as np
 
 from cnndsl.errors import ConventionError, Fix, ShapeError
-from cnndsl.ops.attributes import Count, Extent, Flag, Pair, Step, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
+from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.ops.window import Padding, PaddingKind, Sides, Window
 from cnndsl.types import TensorType, f32

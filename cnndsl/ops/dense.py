@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnndsl.ops.attributes import Count, Flag, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
 from cnndsl.ops.flatten import ORDER
+from cnndsl.ops.kinds import Count, Flag
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.types import TensorType, f32
 

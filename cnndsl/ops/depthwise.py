@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnndsl.ops.attributes import Count, Extent, Flag, Pair, Step, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.ops.window import Padding, PaddingKind, Window
 from cnndsl.types import TensorType

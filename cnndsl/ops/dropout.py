@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnndsl.ops.attributes import Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Number
 from cnndsl.types import TensorType
 
 

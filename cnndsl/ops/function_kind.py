@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from cnndsl.errors import ValueRefused
-from cnndsl.ops.attributes import Kind, Number, shown
 from cnndsl.ops.functions import FUNCTIONS
+from cnndsl.ops.kinds import Kind, Number, shown
 
 _ALSO = {
     "none": "linear",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Choice, Count, Extent, Numbers, Pair, Range, Text, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Choice, Count, Extent, Numbers, Pair, Range, Text
 from cnndsl.types import Layout, TensorType, f32, in_layout
 
 

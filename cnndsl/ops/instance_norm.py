@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnndsl.ops.attributes import Flag, Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op, Param
+from cnndsl.ops.kinds import Flag, Number
 from cnndsl.ops.normalization import (
     EPSILON,
     EPSILON_DOC,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.errors import ConventionError, Fix
-from cnndsl.ops.attributes import Choice, Flag, Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op, Param
+from cnndsl.ops.kinds import Choice, Flag, Number
 from cnndsl.ops.normalization import (
     EPSILON,
     EPSILON_DOC,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnndsl.ops.attributes import Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array
+from cnndsl.ops.kinds import Number
 from cnndsl.ops.pool import Pool
 from cnndsl.types import TensorType
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnndsl.errors import ConventionError, Fix
-from cnndsl.ops.attributes import Choice, Count, Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Choice, Count, Number
 from cnndsl.types import TensorType
 
 

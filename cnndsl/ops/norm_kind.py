@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from cnndsl.errors import ValueRefused
-from cnndsl.ops.attributes import Kind, Number
 from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.kinds import Kind, Number
 from cnndsl.ops.normalization import EPSILON, EPSILON_DOC
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnndsl.ops.attributes import Number
 from cnndsl.ops.base import Array, Param
+from cnndsl.ops.kinds import Number
 
 EPSILON = Number(above=0.0)
 EPSILON_DOC = "added to the variance: 1e-5 in PyTorch and ONNX, 1e-3 in Keras"

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Choice, Kind, Number, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Choice, Kind, Number
 from cnndsl.ops.window import Padding, PaddingKind, Sides
 from cnndsl.types import TensorType, f32
 

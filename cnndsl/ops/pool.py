@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Choice, Extent, Pair, Step, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Op
+from cnndsl.ops.kinds import Choice, Extent, Pair, Step
 from cnndsl.ops.window import Padding, PaddingKind, Window
 from cnndsl.types import TensorType, f32
 

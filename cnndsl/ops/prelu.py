@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnndsl.ops.attributes import Choice, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op, Param
+from cnndsl.ops.kinds import Choice
 from cnndsl.types import TensorType
 
 

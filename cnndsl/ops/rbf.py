@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnndsl.ops.attributes import Choice, Count, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op, Param
 from cnndsl.ops.flatten import ORDER
+from cnndsl.ops.kinds import Choice, Count
 from cnndsl.types import TensorType, f32
 
 

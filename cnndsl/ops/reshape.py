@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import prod
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import LARGEST_COUNT, Kind, attribute, parse_count
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
 from cnndsl.ops.flatten import ORDER, order_words
+from cnndsl.ops.kinds import LARGEST_COUNT, Kind, parse_count
 from cnndsl.types import TensorType, f32
 
 Shape = tuple[int, ...]

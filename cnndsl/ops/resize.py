@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnndsl.errors import ConventionError, Fix, ShapeError
-from cnndsl.ops.attributes import Choice, Extent, Pair, Step, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Choice, Extent, Pair, Step
 from cnndsl.ops.sampling import COORDINATES, ROUNDINGS, Sampling
 from cnndsl.types import TensorType, f32
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cnndsl.ops.attributes import Count, Extent, Flag, Pair, Step, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op, Param
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.depthwise import Depthwise
+from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
 from cnndsl.ops.window import Padding, PaddingKind
 from cnndsl.types import TensorType
 

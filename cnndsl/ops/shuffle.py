@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Count, attribute
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Count
 from cnndsl.types import TensorType
 
 

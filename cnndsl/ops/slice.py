@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnndsl.errors import ShapeError
-from cnndsl.ops.attributes import Kind, attribute, parse_count
+from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
+from cnndsl.ops.kinds import Kind, parse_count
 from cnndsl.types import TensorType, f32
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from shlex import quote, split
 
 from cnndsl.errors import ValueRefused
-from cnndsl.ops.attributes import attributes_of, shown
+from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
+from cnndsl.ops.kinds import shown
 from cnndsl.ops.registry import OPERATORS
 
 

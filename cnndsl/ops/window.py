@@ -17,8 +17,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from cnndsl.errors import ConventionError, Fix, ShapeError
-from cnndsl.ops.attributes import Kind, Pair, Step, parse_count
 from cnndsl.ops.base import Array
+from cnndsl.ops.kinds import Kind, Pair, Step, parse_count
 
 Sides = tuple[Pair, Pair]
 """((top, bottom), (left, right))"""

@@ -13,15 +13,8 @@ from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.grid import Cell
 from cnndsl.frontend.tables.layers import Layer, row_name
 from cnndsl.frontend.tables.vocabulary import parse_function
-from cnndsl.ops.attributes import (
-    Attribute,
-    Count,
-    Extent,
-    Kind,
-    Number,
-    attributes_of,
-    parse_count,
-)
+from cnndsl.ops.attributes import Attribute, attributes_of
+from cnndsl.ops.kinds import Count, Extent, Kind, Number, parse_count
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.window import PaddingKind
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnndsl.frontend.format import format_text
 from cnndsl.frontend.tables.rows import PastedRow
-from cnndsl.ops.attributes import Extent, Number
+from cnndsl.ops.kinds import Extent, Number
 from cnndsl.source import Source
 
 _COLUMNS = (

@@ -16,8 +16,8 @@ from cnndsl.interop.foreign.pairs import Pairs
 from cnndsl.interop.foreign.units import Unit, units_of
 from cnndsl.interop.weights import take_weights
 from cnndsl.ir.network import Network
-from cnndsl.ops.attributes import Number
 from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.kinds import Number
 
 
 @dataclass(frozen=True)
