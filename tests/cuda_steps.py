@@ -26,7 +26,7 @@ def step_of(op: Op, operands: list[np.ndarray], epilogue: tuple[Op, ...] = ()) -
     end = 0
     for name, x in zip((*names, "y"), (*types, op.infer(*types)), strict=True):
         buffers.append(Buffer(name, x.shape, "arena", end))
-        end += x.size + GUARD
+        end += -(-x.size // 4) * 4 + GUARD  # as in a plan, values start at multiples of 16 bytes
     return Step(choice.kernel, "y", "R", op, tuple(buffers[:-1]), buffers[-1], epilogue)
 
 

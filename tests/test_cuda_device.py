@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import textwrap
+import threading
 from enum import Enum
 from types import SimpleNamespace
 
@@ -153,11 +154,32 @@ def test_what_nobody_holds_any_more_is_given_back(gpu, api):
     assert handles[0] in freed["cuMemFree"]
 
 
+def test_what_goes_while_a_graph_is_recorded_is_given_back_behind_it(gpu, api):
+    stream, others = gpu.stream(), [gpu.allocate(4), gpu.allocate(4)]
+    api.calls.clear()
+
+    def work():
+        freeing = threading.Thread(target=others.pop)  # another thread does not record
+        freeing.start()
+        freeing.join()
+        others.clear()
+        gc.collect()
+        gpu.launch(stream, 7, ((1, 1, 1), (1, 1, 1)), (), ())
+
+    gpu.record(stream, work)
+    names = api.names()
+    assert names.count("cuMemFree") == 2
+    assert names[:2] == ["cuStreamBeginCapture", "cuMemFree"]
+    assert names.index("cuMemFree", 2) > names.index("cuStreamEndCapture")
+
+
 def test_an_array_is_uploaded_whole(gpu, api):
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     memory = gpu.upload(array)
     assert api.calls[0] == ("cuMemAlloc", 24)
     assert api.calls[1][0::3] == ("cuMemcpyHtoD", 24)
+    # Of memory that is not pinned the copy is only staged when the call returns.
+    assert api.calls[2:] == [("cuStreamSynchronize", 0)]
     assert memory.at(2) == memory.address + 8
 
 

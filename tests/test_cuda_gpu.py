@@ -127,4 +127,4 @@ def test_memory_that_is_not_there_is_refused_by_the_plan(device):
     too_many = before // (4 * 227 * 227 * 3)
     with pytest.raises(CnnError, match="of free memory, and a batch of"):
         model._executable._session(model._executable.program(min(too_many, 60000)))
-    assert device.free_bytes() == before
+    assert device.free_bytes() >= before  # what idle batch sizes held is given up

@@ -1,9 +1,11 @@
 """Launches: grids and blocks that a GPU takes, addresses inside their memory, enough threads."""
 
 from math import prod
+from typing import get_type_hints
 
 import numpy as np
 import pytest
+from cuda_steps import step_of
 from graph_strategies import graphs, weights_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,8 @@ from cnndsl.backends.cuda.gpu import (
     assumed_gpu,
 )
 from cnndsl.backends.cuda.launch import Address, lanes_for, over_cells
-from cnndsl.backends.cuda.program import LARGEST_COUNT, largest_batch, make_program
+from cnndsl.backends.cuda.lowering.lower import lower_step
+from cnndsl.backends.cuda.program import LARGEST_COUNT, Program, largest_batch, make_program
 from cnndsl.compiler import Compilation
 from cnndsl.ir.node import Node
 from cnndsl.passes.pipeline import optimised
@@ -40,6 +43,9 @@ def check_launches(program):
         assert min(launch.block) >= 1
         assert launch.threads <= LARGEST_BLOCK
         assert launch.scratch <= program.scratch
+        # The driver is told a number's type by its value; the kernel's is the field's.
+        kinds = get_type_hints(type(launch.shape)).values()
+        assert all(type(n) is kind for n, kind in zip(launch.shape, kinds, strict=True))
         assert all(abs(n) <= LARGEST_COUNT for n in launch.shape if isinstance(n, int))
         for argument in launch.arguments:
             if isinstance(argument, Address):
@@ -47,6 +53,8 @@ def check_launches(program):
                 sizes = {"input": program.inputs, "output": program.outputs}
                 size = sizes[place][port] if place in sizes else floats[place]
                 assert 0 <= argument.offset < size
+            else:
+                assert argument.array.dtype in (np.float32, np.int32)
 
 
 @given(graph=graphs(), batch=st.sampled_from([1, 2, 3, 17, 128, 1000]), gpu=gpus)
@@ -91,6 +99,17 @@ def test_every_operator_has_a_kernel(row_type, data):
     op, types = data.draw(CASES[row_type])
     node = Node("y", op, tuple(f"x{i}" for i in range(len(types))), "R")
     assert CudaBackend().choose(node, types).kernel
+    operands = [np.zeros((1, *t.shape), np.float32) for t in types]
+    step = step_of(op, operands)
+    if step.kernel == "view":
+        return
+    params = {p.name: np.ones(p.shape, np.float32) for p in op.params(*types)}
+    arena = step.y.offset + prod(step.y.shape)
+    launches = [
+        launch for work in lower_step(step, params, assumed_gpu((9, 0))) for launch in work(3)
+    ]
+    scratch = max(launch.scratch for launch in launches)
+    check_launches(Program(3, tuple(launches), (), (), 3 * arena, scratch))
 
 
 def test_batches_that_kernels_cannot_count_are_split():

@@ -10,6 +10,7 @@ import pytest
 from graphs import graph_of
 
 import cnndsl
+from cnndsl.backends.cuda import arrays
 from cnndsl.backends.cuda import executable as executables
 from cnndsl.backends.cuda.arrays import stream_handle
 from cnndsl.backends.cuda.backend import CudaBackend, lower_plan
@@ -280,6 +281,24 @@ def test_a_stream_waits_for_the_one_that_writes_the_input(run, driver):
     run.on_device([Tensor((1, 4, 5, 3))], [Tensor((1, 3, 4, 3), 4096)], 9)
     assert driver.done[:2] == [("mark", "theirs5"), ("wait for", "theirs9", "event of theirs5")]
     assert driver.done[2][:2] == ("replay", "theirs9")
+
+
+@pytest.mark.parametrize(("stream", "asked"), [(None, 1), (0, 1), (9, 9)])
+def test_what_gives_itself_by_dlpack_lets_the_reading_stream_wait(monkeypatch, stream, asked):
+    seen = []
+
+    def from_dlpack(x, reader):
+        seen.append(reader)
+        return SimpleNamespace(shape=x.shape, dtype=np.float32, strides=None, ptr=1024)
+
+    module = SimpleNamespace(StridedMemoryView=SimpleNamespace(from_dlpack=from_dlpack))
+    monkeypatch.setattr(arrays, "import_module", lambda name: module)
+    driver = FakeDriver()
+    run = CudaExecutable(PLAN, lower_plan(PLAN, WEIGHTS, GPU), driver)
+    driver.done.clear()
+    run.on_device([SimpleNamespace(shape=(1, 4, 5, 3))], [], stream)
+    assert seen == [asked]
+    assert driver.done[0][:2] == ("replay", f"theirs{stream or 0}")
 
 
 def test_a_new_output_tells_where_it_lies(run):

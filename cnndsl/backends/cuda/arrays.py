@@ -50,14 +50,17 @@ class DeviceArray:
         }
 
 
-def device_array(x: Any, called: str) -> DeviceArray:
+def device_array(x: Any, called: str, reader: int = 0) -> DeviceArray:
     """
     Where an array of somebody else's lies.
+
+    `reader` is the handle of the stream that reads or writes it, 0 for the default one: what gives
+    itself by DLPack lets that one wait for its own work.
 
     Raises `InputError` for another element type, gaps, or an address that kernels cannot read from.
     """
     if not hasattr(x, "__cuda_array_interface__"):
-        return _checked(_from_dlpack(x, called), called)
+        return _checked(_from_dlpack(x, called, reader), called)
     facts: dict[str, Any] = x.__cuda_array_interface__
     shape = tuple(facts["shape"])
     if facts["typestr"] != _FLOAT32:
@@ -92,9 +95,10 @@ def stream_handle(stream: Any) -> int:
     raise InputError(f"{type(stream).__name__} is no stream", fixes=["its handle, as an integer"])
 
 
-def _from_dlpack(x: Any, called: str) -> DeviceArray:
-    # Reads the capsule and takes it, so that its owner knows; numba-cuda brings this package.
-    view = import_module("cuda.core.utils").StridedMemoryView.from_dlpack(x, -1)
+def _from_dlpack(x: Any, called: str, reader: int) -> DeviceArray:
+    # Reads the capsule and takes it, so that its owner knows; numba-cuda brings this package. The
+    # protocol has 1 for the default stream, as above.
+    view = import_module("cuda.core.utils").StridedMemoryView.from_dlpack(x, reader or 1)
     shape = tuple(view.shape)
     if view.dtype != np.float32:
         raise InputError(
@@ -104,7 +108,7 @@ def _from_dlpack(x: Any, called: str) -> DeviceArray:
     # Here strides count elements.
     if view.strides is not None and tuple(4 * n for n in view.strides) != _dense_strides(shape):
         raise InputError(f"{called} on the device has gaps or another order of axes")
-    return DeviceArray(view.ptr, shape, 0, view)
+    return DeviceArray(view.ptr, shape, reader, view)
 
 
 def _checked(array: DeviceArray, called: str) -> DeviceArray:

@@ -43,6 +43,16 @@ class Handle:
     value: Any
 
 
+class _Postponed(threading.local):
+    """
+    What a thread that records has to forget, None while it does not record.
+
+    Garbage may be collected in the middle of a recording, and freeing memory there would spoil it.
+    """
+
+    calls: list[tuple[str, tuple[Any, ...]]] | None = None
+
+
 class Device:
     """
     The first GPU that the process sees, in its primary context: other libraries use that one too.
@@ -58,6 +68,7 @@ class Device:
         self._cache = cache
         self._lock = threading.Lock()
         self._functions: dict[Kernel, Any] = {}
+        self._postponed = _Postponed()
         (device,) = self._call("cuDeviceGet", 0)
         self._ordinal = device
         (self._context,) = self._call("cuDevicePrimaryCtxRetain", device)
@@ -96,6 +107,9 @@ class Device:
         given = np.ascontiguousarray(array)
         memory = self.allocate(given.size)
         self._here("cuMemcpyHtoD", memory.address, given.ctypes.data, given.nbytes)
+        # From memory that is not pinned the call returns once the data is staged, and our streams
+        # wait for no other ("API synchronization behavior" of the driver's manual).
+        self._here("cuStreamSynchronize", self._api.CUstream(0))
         return memory
 
     def borrow(self, address: int) -> DeviceMemory:
@@ -157,10 +171,12 @@ class Device:
         # Only this thread is held to what a recording allows: others allocate meanwhile.
         mode = self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         self._here("cuStreamBeginCapture", stream.value, mode)
+        self._postponed.calls = []
         try:
             work()
         finally:
             (graph,) = self._here("cuStreamEndCapture", stream.value)
+            self._forget_the_postponed()
         (executable,) = self._here("cuGraphInstantiate", graph, 0)
         self._here("cuGraphDestroy", graph)
         return self._held(executable, "cuGraphExecDestroy")
@@ -234,9 +250,17 @@ class Device:
         weakref.finalize(owner, self._forget, name, *arguments).atexit = False
 
     def _forget(self, name: str, *arguments: Any) -> None:
+        if self._postponed.calls is not None:
+            self._postponed.calls.append((name, arguments))
+            return
         # Whoever collects garbage cannot handle an error, and the context may be gone with it.
         self._api.cuCtxSetCurrent(self._context)
         getattr(self._api, name)(*arguments)
+
+    def _forget_the_postponed(self) -> None:
+        calls, self._postponed.calls = self._postponed.calls or [], None
+        for name, arguments in calls:
+            self._forget(name, *arguments)
 
     def _describe(self, device: Any) -> Gpu:
         attributes = self._api.CUdevice_attribute

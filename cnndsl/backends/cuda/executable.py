@@ -102,16 +102,17 @@ class CudaExecutable:
         `outputs` are arrays to write to; without any they are new. Without a stream it is that of
         the first input, or the device's default one. Raises `InputError` and `TargetError`.
         """
-        x = [device_array(array, "an input") for array in inputs]
+        reader = 0 if stream is None else stream_handle(stream)
+        x = [device_array(array, "an input", reader) for array in inputs]
         batch = self._common_batch(x, [buffer.array_shape for buffer in self._plan.inputs])
-        handle = x[0].stream if stream is None else stream_handle(stream)
+        handle = x[0].stream if stream is None else reader
         theirs = self._driver.foreign_stream(handle)
         for array in x:
             if array.stream not in (0, handle):
                 written = self._driver.mark(self._driver.foreign_stream(array.stream))
                 self._driver.wait_for(theirs, written)
         shapes = [(batch, *shape) for shape in self._outputs]
-        y = [device_array(array, "an output") for array in outputs]
+        y = [device_array(array, "an output", handle) for array in outputs]
         if y and [array.shape for array in y] != shapes:
             raise InputError(
                 f"the outputs' shapes are {[array.shape for array in y]}, and the network writes "

@@ -12,7 +12,10 @@ from cnndsl.backends.cuda.kernel import Kernel
 
 _FORMAT = b"cnndsl cuda kernels 1"
 # Whatever a kernel passes on its way to machine code.
-_PACKAGES = ("numba-cuda", "numba", "llvmlite", "nvidia-nvvm", "nvidia-nvjitlink")
+_PACKAGES = (
+    *("numba-cuda", "numba", "llvmlite", "nvidia-nvvm", "nvidia-nvjitlink"),
+    *("nvidia-cuda-nvcc-cu12", "nvidia-nvjitlink-cu12"),  # the last two, by CUDA 12's names
+)
 
 
 @cache

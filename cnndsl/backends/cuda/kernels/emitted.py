@@ -17,6 +17,9 @@ from cnndsl.backends.cuda.shapes.tensor_core import Format, Instruction
 FLOAT, I32, VOID = ir.FloatType(), ir.IntType(32), ir.VoidType()
 SHARED = 3  # the address space of shared memory
 
+_TOGETHER = ("convergent",)
+"""Of instructions of whole warps: the optimiser may not move them to where fewer lanes arrive."""
+
 _ROUNDED = {
     "tf32": "cvt.rna.tf32.f32 $0, $1;",
     "float16": "{ .reg .b16 low, high; cvt.rn.f16.f32 low, $1; cvt.rn.f16.f32 high, $2; "
@@ -184,7 +187,7 @@ class Emitter:
         ]
         kind = ir.FunctionType(ir.LiteralStructType([FLOAT] * 4), [*words, *[FLOAT] * 4])
         assembly = ir.InlineAsm(kind, f"{name} {', '.join(groups)};", constraints, side_effect=True)
-        result = self.builder.call(assembly, [*left, *right, *sums])
+        result = self.builder.call(assembly, [*left, *right, *sums], attrs=_TOGETHER)
         return [self.builder.extract_value(result, i) for i in range(4)]
 
     def warp_sum(self, number: Any) -> Any:
@@ -193,7 +196,8 @@ class Emitter:
         for distance in (16, 8, 4, 2, 1):
             text = f"shfl.sync.bfly.b32 $0, $1, {distance}, 31, -1;"
             assembly = ir.InlineAsm(kind, text, "=f,f", side_effect=True)
-            number = self.builder.fadd(number, self.builder.call(assembly, [number]))
+            other = self.builder.call(assembly, [number], attrs=_TOGETHER)
+            number = self.builder.fadd(number, other)
         return number
 
     def _place(self, memory: Any, start: Any, offset: int) -> Any:
