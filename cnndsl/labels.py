@@ -36,7 +36,11 @@ def read_labels(network: Network) -> tuple[str, ...] | None:
 
 def _lines(folder: Path, name: str) -> tuple[str, ...]:
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a text that is no path
+        raise FileError(f"{name} is no file in the table's folder") from None
+    if not inside:
         raise FileError(f"{name} is outside the table's folder")
     try:
         if path.stat().st_size > _LARGEST:

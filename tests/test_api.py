@@ -216,6 +216,9 @@ def test_labels_must_lie_beside_the_table_and_be_as_many_as_classes(tmp_path):
         compiled("two.txt")
     with pytest.raises(cnndsl.CnnError, match="outside the table's folder"):
         compiled("../outside.txt")
+    (spec.parent / "loop").symlink_to("loop")
+    with pytest.raises(cnndsl.CnnError, match="loop"):
+        compiled("loop")
     with pytest.raises(cnndsl.CnnError, match="row In, column labels: cannot read") as caught:
         compiled("none.txt")
     assert caught.value.span is not None

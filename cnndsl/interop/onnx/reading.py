@@ -207,8 +207,11 @@ def _with_data(tensor: Any, folder: Path | None) -> Any:
     root = folder.resolve()
     try:
         file = (root / location).resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        # A loop of links, or a text that is no path.
+    except RuntimeError:  # a loop of links; later Pythons leave it as it is
+        raise FileError(
+            f"cannot read {location!r} beside the model: there is no such file"
+        ) from None
+    except (OSError, ValueError) as error:  # a text that is no path
         raise FileError(f"cannot read {location!r} beside the model: {error}") from None
     if not file.is_relative_to(root):
         raise OnnxError(
