@@ -4,8 +4,10 @@ Read safetensors files in place, and write them whole.
 The safetensors package copies each tensor into memory of its own (of 256 MiB of weights in 0.2 s,
 where a view of the mapped file takes 0.3 ms and no memory), and packs tensors where they fall. A
 large network's weights are best left where they are, mapped, aligned and shared between processes.
-The tests hold both readings of a file to each other. The format: 8 bytes little-endian length, a JSON header of that length, blanks at its end
-allowed, then the tensors' bytes without gaps; https://huggingface.co/docs/safetensors.
+The tests hold both readings of a file to each other.
+
+The format: 8 bytes little-endian length, a JSON header of that length, blanks at its end allowed,
+then the tensors' bytes without gaps; https://huggingface.co/docs/safetensors.
 """
 
 from __future__ import annotations
