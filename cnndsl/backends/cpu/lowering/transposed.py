@@ -99,6 +99,7 @@ def _part(y: Buffer, down: AxisClass, across: AxisClass, stride: Pair) -> Buffer
         (down.count, across.count, y.image[2]),
         y.place,
         y.offset,
+        port=y.port,
         rows_apart=stride[0] * y.row_stride,
         pixels_apart=stride[1] * y.pixel_stride,
         images_apart=y.image_stride,
