@@ -5,19 +5,21 @@ import struct
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cpu_network import NETWORK, executable, images
+from cpu_program_driver import NATIVE
 
 from cnndsl.backends.cpu import compile as kernel_compiler
 from cnndsl.backends.cpu import session as session_module
-from cnndsl.backends.cpu.addresses import Table, address, object_layout
+from cnndsl.backends.cpu.addresses import Table, object_layout
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
-from cnndsl.backends.cpu.helpers import Helpers, Job
+from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.library import Library, shared_library
 from cnndsl.backends.cpu.lowering.call import Call
@@ -25,7 +27,7 @@ from cnndsl.backends.cpu.lowering.copy import lower_copy
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.lrn import lower_lrn
 from cnndsl.backends.cpu.program import assemble
-from cnndsl.backends.cpu.program_layout import CACHE_LINE, COUNTER_BYTES, GRAIN
+from cnndsl.backends.cpu.program_layout import ALONE, AWAKE, CACHE_LINE, GRAIN, OFFERED, RECORD
 from cnndsl.backends.cpu.session import Session
 from cnndsl.cache import CacheWarning, FileCache
 from cnndsl.errors import TargetError
@@ -38,7 +40,7 @@ pytestmark = pytest.mark.cache
 
 KERNEL = Kernel("copy", "permute")  # one that compiles fast
 EVERY_KERNEL = [
-    Kernel("executor", "run"),
+    *(Kernel("executor", name) for name in ("run", "watch")),
     *(Kernel("activations", "activation", (name,)) for name in ("tanh", "mish", "gelu_erf")),
     *(Kernel("combine", name, (0, 1)) for name in ("add", "multiply")),
     *(Kernel("copy", name) for name in ("copy", "permute", "zero_halo")),
@@ -202,98 +204,108 @@ def long_program() -> list[Call]:
     return [step(BATCH) for step in steps]
 
 
-class Postponed(Helpers):
-    """Helpers that never come by themselves: their jobs are kept."""
+class Called(Helpers):
+    """Helpers that have desks, and come to them only when a test calls them."""
 
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.jobs: list[Job] = []
-
-    def offer(self, job: Job) -> None:
-        self.jobs.append(job)
+    def wake(self, count: int, watch: Callable[..., None]) -> None:
+        pass
 
 
 class FineGrained:
-    """A session whose threads draw single units, so that they meet as often as they can."""
+    """A program whose threads draw single units, so that they meet as often as they can."""
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, helpers: int = 0) -> None:
         program = assemble(long_program(), BATCH * 6000, shared_library())
-        program.table[:, GRAIN] = 1
-        self.steps = len(program.table)
-        self.helpers = Postponed()
-        self.session = Session(program, threads, self.helpers)
+        program.table[:, GRAIN], program.table[:, ALONE] = 1, 0
+        self.helpers = Called(helpers)
+        self.desks = [
+            (ctypes.c_int64 * 2).from_address(self.helpers.desks + i * CACHE_LINE)
+            for i in range(helpers)
+        ]
+        self.session = Session(program, 1 + helpers, self.helpers)
+        self.watch = NATIVE(program.watch)
         rng = np.random.default_rng(0)
         self.x = rng.standard_normal((BATCH, 13, 9, 7), np.float32)
         self.y = np.full(self.x.shape, np.nan, np.float32)
 
     def run(self) -> np.ndarray:
-        """A run by this thread alone: the helpers' jobs are left over."""
+        """A run with those helpers that are watching."""
+        self.y[:] = np.nan
         self.session.run((self.x,), (self.y,))
         return self.y.copy()
 
-    def run_by_helpers(self) -> np.ndarray:
-        """A run by the helpers of the last one alone, all starting at once."""
-        self.y[:] = np.nan
-        counters = np.zeros((self.steps * COUNTER_BYTES + CACHE_LINE) // 8, np.int64)
-        state = -(-address(counters) // CACHE_LINE) * CACHE_LINE
-        gate = threading.Barrier(len(self.helpers.jobs))
+    def run_with_helpers(self) -> np.ndarray:
+        """A run that all helpers may join, each from a thread of the test's own."""
+        gate = threading.Barrier(1 + len(self.desks))
 
-        def help_out(job: Job) -> None:
-            record, *nowhere, _ = job.arguments
+        def help_out(number: int) -> None:
             gate.wait()
-            job.run(record, *nowhere, state)
+            self.watch(self.helpers.desks + number * CACHE_LINE, 0, 0, 0)
 
-        with ThreadPoolExecutor(len(self.helpers.jobs)) as pool:
-            list(pool.map(help_out, self.helpers.jobs))
-        return self.y.copy()
+        with ThreadPoolExecutor(len(self.desks)) as pool:
+            watching = [pool.submit(help_out, number) for number in range(len(self.desks))]
+            gate.wait()
+            runs = [self.run() for _ in range(10)]
+            for helper in watching:
+                helper.result()
+        for desk in self.desks:
+            assert list(desk) == [0, 0]
+        for y in runs[1:]:
+            np.testing.assert_array_equal(y, runs[0])
+        return runs[0]
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_any_number_of_threads_gives_the_same_bits(threads):
+@pytest.mark.parametrize("helpers", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same_bits(helpers):
     alone = FineGrained().run()
     assert np.isfinite(alone).all()
-    together = FineGrained(1 + threads)
+    together = FineGrained(helpers)
     np.testing.assert_array_equal(together.run(), alone)
-    for _ in range(20):
-        np.testing.assert_array_equal(together.run_by_helpers(), alone)
+    for _ in range(5):
+        np.testing.assert_array_equal(together.run_with_helpers(), alone)
+
+
+def test_a_caller_takes_back_what_no_helper_has_taken_up():
+    network = FineGrained(3)
+    network.run()
+    assert [desk[OFFERED] for desk in network.desks] == [0, 0, 0]
+
+
+def test_a_desk_that_another_caller_uses_is_left_alone():
+    network = FineGrained(2)
+    expected = network.run()
+    network.desks[0][OFFERED] = others = 1 << 20
+    np.testing.assert_array_equal(network.run(), expected)
+    assert [desk[OFFERED] for desk in network.desks] == [others, 0]
 
 
 def test_a_helper_that_comes_late_does_nothing():
-    network = FineGrained(3)
-    network.run()
-    network.x = -network.x
+    network = FineGrained(1)
     expected = network.run()
-    for job in network.helpers.jobs:  # of both runs
-        job.run(*job.arguments)
+    network.x = -network.x
+    network.desks[0][OFFERED] = int(network.session._invitations[0, RECORD])
+    network.watch(network.helpers.desks, 0, 0, 0)
     np.testing.assert_array_equal(network.y, expected)
+    assert list(network.desks[0]) == [0, 0]
 
 
-def test_a_run_tells_watching_helpers_that_there_is_a_job():
-    network = FineGrained(2)
-    offers = ctypes.c_int64.from_address(network.helpers.offers)
-    for runs in range(1, 4):
-        network.run()
-        assert offers.value == runs
-    alone = FineGrained(1)
-    alone.run()
-    assert ctypes.c_int64.from_address(alone.helpers.offers).value == 0
+def test_helpers_are_woken_once_and_go_back_to_sleep():
+    woken: list[int] = []
+    rung = threading.Semaphore(0)
 
+    def watch(desk: int, *_: int) -> None:
+        woken.append(desk)
+        rung.release()
 
-def test_a_helper_that_nobody_needs_watches_no_longer_than_a_while():
-    network = FineGrained(2)
-    network.run()
-    (job,) = network.helpers.jobs
-    job.run(*job.arguments)  # returns
-
-
-def test_helpers_take_part_and_go_back_to_sleep():
-    done = threading.Semaphore(0)
     helpers = Helpers(2)
     for _ in range(3):
         for _ in range(2):
-            helpers.offer(Job(lambda amount: done.release(amount), (1,), None))
+            helpers.wake(2, watch)
         for _ in range(2):
-            assert done.acquire(timeout=60)
+            assert rung.acquire(timeout=60)
+        for number in range(2):
+            ctypes.c_int64.from_address(helpers.desks + number * CACHE_LINE + 8 * AWAKE).value = 0
+    assert sorted(woken) == [helpers.desks] * 3 + [helpers.desks + CACHE_LINE] * 3
 
 
 # ---- executables

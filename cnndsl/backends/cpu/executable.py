@@ -15,9 +15,8 @@ from cnndsl.backends.cpu.program import Program, assemble
 from cnndsl.backends.cpu.session import Session
 from cnndsl.plan.plan import Plan
 
-# Below this much work, in floats read or written, sharing it costs more than it saves: LeNet-5 on
-# two threads took a seventh longer for one image, and a fifth less time for four.
-LEAST_SHARED_FLOATS = 250_000
+# Below this much work, in floats read or written, sharing it costs more than it saves.
+LEAST_SHARED_FLOATS = 30_000
 # Batch sizes whose memory is kept for the next call.
 BATCH_SIZES_KEPT = 4
 

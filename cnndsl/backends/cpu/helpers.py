@@ -2,73 +2,64 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from queue import SimpleQueue
-from typing import Any
 
 from cnndsl.backends.cpu.addresses import WORD, address, aligned_words
-from cnndsl.backends.cpu.program_layout import CACHE_LINE
+from cnndsl.backends.cpu.program_layout import AWAKE, CACHE_LINE
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """
-    A run to take part in: `run(*arguments)`, a native function that releases the GIL.
-
-    `memory` holds what the arguments are addresses of.
-    """
-
-    run: Callable[..., None]
-    arguments: tuple[Any, ...]
-    memory: Any
+_DESK_WORDS = CACHE_LINE // WORD
 
 
 class Helpers:
     """
-    Up to `limit` daemon threads, started when they are first wanted, asleep when there are no jobs.
+    Up to `limit` daemon threads, started when they are first wanted, asleep when there are no runs.
 
-    Nobody waits for a helper: a job that is taken late, or after its run is over, does nothing.
-
-    To fall asleep and be woken takes longer than many a network: so a helper's native code watches
-    the counter at the address `offers` for a while when it is done, and comes for the next job as
-    soon as that is raised. Whoever offers raises it in native code too, when the interpreter is
-    free for the helper.
+    To fall asleep and be woken takes longer than many a network. So a helper that is done watches
+    its desk for a while, in native code: a caller leaves a record there and takes it back if the
+    helper has not taken it up when the run is over. Nobody waits for a helper to come, and where
+    it is awake, neither of the two needs the interpreter.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._line = aligned_words(CACHE_LINE // WORD)
-        self._line[:] = 0
-        self.offers = address(self._line)
+        self.limit = limit
+        self._memory = aligned_words(limit * _DESK_WORDS)
+        self.desks = address(self._memory)
+        """The address of the helpers' desks."""
+        places = range(self.desks, self.desks + limit * CACHE_LINE, CACHE_LINE)
+        self._awake = [ctypes.c_int64.from_address(place + AWAKE * WORD) for place in places]
         self._reset()
         if hasattr(os, "register_at_fork"):  # not on Windows
             os.register_at_fork(after_in_child=self._reset)
 
-    def offer(self, job: Job) -> None:
-        """Have a helper join a run, unless all have enough to do already."""
-        if self._jobs.qsize() >= self._limit:
-            return
-        if self._started < self._limit:
-            self._start_one()
-        self._jobs.put(job)
+    def wake(self, count: int, watch: Callable[..., None]) -> None:
+        """Have the first `count` helpers watch their desks, with the native function `watch`."""
+        for number, awake in enumerate(self._awake[:count]):
+            if not awake.value:
+                self._wake_one(number, watch)
 
-    def _start_one(self) -> None:
-        with self._starting:
-            if self._started < self._limit:
-                self._started += 1
-                threading.Thread(
-                    target=_serve, args=(self._jobs,), name="cnndsl helper", daemon=True
-                ).start()
+    def _wake_one(self, number: int, watch: Callable[..., None]) -> None:
+        with self._waking:
+            if self._awake[number].value:
+                return
+            self._awake[number].value = 1
+            bell = self._bells.get(number)
+            if bell is None:
+                bell = self._bells[number] = SimpleQueue()
+                arguments = bell, self.desks + number * CACHE_LINE
+                name = "cnndsl helper"
+                threading.Thread(target=_serve, args=arguments, name=name, daemon=True).start()
+            bell.put(watch)
 
     def _reset(self) -> None:
         """Forget all threads: a forked child has none of its parent's."""
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
-        self._started = 0
-        self._starting = threading.Lock()
+        self._memory[:] = 0
+        self._bells: dict[int, SimpleQueue[Callable[..., None]]] = {}
+        self._waking = threading.Lock()
 
 
 @cache
@@ -84,11 +75,6 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _serve(jobs: SimpleQueue[Job]) -> None:
+def _serve(bell: SimpleQueue[Callable[..., None]], desk: int) -> None:
     while True:
-        _do(jobs.get())
-
-
-def _do(job: Job) -> None:
-    """Do a job, and let go of its memory before waiting for the next."""
-    job.run(*job.arguments)
+        bell.get()(desk, 0, 0, 0)

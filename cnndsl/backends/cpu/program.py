@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.kernel import Kernel, encode
 from cnndsl.backends.cpu.library import Library
 from cnndsl.backends.cpu.lowering.call import Address, Call
-from cnndsl.backends.cpu.program_layout import FIELDS, GRAIN, KERNEL, MAX_FIELDS, ROW_WORDS, UNITS
+from cnndsl.backends.cpu.program_layout import (
+    ALONE,
+    FIELDS,
+    GRAIN,
+    KERNEL,
+    MAX_FIELDS,
+    ROW_WORDS,
+    UNITS,
+)
 from cnndsl.plan.plan import Place
 
-EXECUTOR = Kernel("executor", "run")
+EXECUTOR, WATCH = Kernel("executor", "run"), Kernel("executor", "watch")
 _FLOAT = 4  # bytes
 
 
@@ -34,7 +42,8 @@ class Program:
     Fields that lie in the arena or in a caller's array hold their offsets in bytes; `moved` names
     them, as places in the flattened table with the array's port, by what they are offsets into.
     `arena` and `scratch` (a thread) are sizes in floats, `work` is about how many floats a run
-    reads and writes. `kept` are the arrays whose addresses are in the table.
+    reads and writes. `executor` and `watch` are the addresses of the functions that callers and
+    helpers run. `kept` are the arrays whose addresses are in the table.
     """
 
     table: NDArray[np.int64]
@@ -43,12 +52,13 @@ class Program:
     scratch: int
     work: int
     executor: int
+    watch: int
     kept: tuple[Any, ...]
 
 
 def kernels_of(calls: Sequence[Call]) -> list[Kernel]:
     """The kernels that run these calls, each once."""
-    kernels = [EXECUTOR, *(call.kernel for call in calls)]
+    kernels = [EXECUTOR, WATCH, *(call.kernel for call in calls)]
     kernels += [field for call in calls for field in call.fields if isinstance(field, Kernel)]
     return list(dict.fromkeys(kernels))
 
@@ -77,4 +87,9 @@ def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
                 row[number] = encode(field)
     scratch = max((call.scratch_floats for call in calls), default=0)
     work = sum(call.units * call.unit_floats for call in calls)
-    return Program(table, moved, arena, scratch, work, addresses[EXECUTOR], tuple(kept))
+    for step in reversed(range(len(calls))):
+        if calls[step].too_small_to_share:
+            following = table[step + 1, ALONE] if step + 1 < len(calls) else 0
+            table[step, ALONE] = 1 + following
+    functions = addresses[EXECUTOR], addresses[WATCH]
+    return Program(table, moved, arena, scratch, work, *functions, tuple(kept))

@@ -38,6 +38,21 @@ def raise_counter(code: Code, address: Value, amount: Value) -> Value:
     return code.builder.atomic_rmw("add", pointer, amount, "acq_rel")
 
 
+@emits(SCALAR, result="int64")
+def exchange(code: Code, address: Value, expected: Value, value: Value) -> Value:
+    """Make the counter at `address` `value` if it is `expected`; its value before."""
+    pointer = code.builder.inttoptr(address, I64.as_pointer())
+    both = code.builder.cmpxchg(pointer, expected, value, "acq_rel", "acquire")
+    return code.builder.extract_value(both, 0)
+
+
+@emits(SCALAR)
+def write_counter(code: Code, address: Value, value: Value) -> None:
+    """Set the counter at `address`, publishing what was written before."""
+    pointer = code.builder.inttoptr(address, I64.as_pointer())
+    code.builder.store_atomic(value, pointer, "release", 8)
+
+
 @emits(SCALAR)
 def pause(code: Code) -> None:
     """Tell the core that this is a waiting loop."""

@@ -94,7 +94,7 @@ class _Unit:
     @staticmethod
     def of(code: Code, f: Any, scratch: Int, output_block: Int, image_block: Int) -> "_Unit":
         """The unit of a block of outputs and a block of images."""
-        output, image = output_block * UNIT_OUTPUTS, image_block * UNIT_IMAGES
+        output, image = output_block * f.unit_outputs, image_block * UNIT_IMAGES
         x = _Rows(code, f.x, f.x_image, f.batch).after(image)
         weights = _Rows(code, f.weights, f.inputs, f.outputs).after(output)
         y = f.y + (image * f.y_image + output) * _FLOAT
@@ -108,7 +108,7 @@ class _Unit:
     @property
     def outputs(self) -> Int:
         """The number of outputs."""
-        return self.weights.count.min(UNIT_OUTPUTS)
+        return self.weights.count.min(self.f.unit_outputs)
 
     @property
     def whole(self) -> Int:
@@ -119,8 +119,10 @@ class _Unit:
         """Begin all sums with 0."""
         code = self.code
         zero, sums = code.vector(0.0), code.pointer(self.sums)
-        with code.each(0, self.images * (UNIT_OUTPUTS * code.lanes), code.lanes) as i:
-            code.store(zero, sums, i)
+        with code.each(0, self.images) as image:
+            first = image * (UNIT_OUTPUTS * code.lanes)
+            with code.each(0, self.outputs) as output:
+                code.store(zero, sums, first + output * code.lanes)
 
     def stream(self, tile: _Tile) -> None:
         """Add up one image: the weights stream past, each used once."""
@@ -183,7 +185,8 @@ class _Unit:
             return _add(code, images, weights, k, sums)
 
         places = self._places(tile, image, output)
-        sums = code.loop(start, stop, code.lanes, [code.load(place) for place in places], add)
+        before = [code.load(place) for place in places]
+        sums = code.loop(start, stop, code.lanes, before, add)
         for total, place in zip(sums, places, strict=True):
             code.store(total, place)
 

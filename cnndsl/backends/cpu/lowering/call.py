@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.plan.plan import Buffer, Place
 
-# Threads draw work in chunks of about this many floats read or written, some microseconds of work.
-CHUNK_FLOATS = 16384
+# Threads draw work in chunks of about this many floats read or written: from one to some
+# microseconds of work, and of a short step few chunks.
+LEAST_CHUNK_FLOATS, MOST_CHUNK_FLOATS = 2048, 16384
+CHUNKS = 8  # of a step whose work units are small
+LEAST_SHARED_FLOATS = 4096  # of a step: a microsecond's work
 
 
 class Address(NamedTuple):
@@ -60,7 +63,14 @@ class Call:
     @property
     def grain(self) -> int:
         """Units that a thread draws at a time."""
-        return max(1, CHUNK_FLOATS // max(1, self.unit_floats))
+        part = self.units * self.unit_floats // CHUNKS
+        chunk = min(max(part, LEAST_CHUNK_FLOATS), MOST_CHUNK_FLOATS)
+        return max(1, chunk // max(1, self.unit_floats))
+
+    @property
+    def too_small_to_share(self) -> bool:
+        """Whether one thread does all of it sooner than two that have to meet afterwards."""
+        return self.units * self.unit_floats < LEAST_SHARED_FLOATS or self.units == 1
 
 
 Lowered = Callable[[int], Call]

@@ -27,7 +27,7 @@ from cnndsl.plan.plan import Buffer
 FLOATS_IN_CACHE = 1 << 16  # half of a 512 KiB second-level cache: the input of a block of pixels
 MOST_TILES, LEAST_TILES = 64, 8  # tiles of a block of pixels
 MOST_UNITS = 16  # work units that a batch is split into, at the least where there is enough work
-UNIT_MACS = 1 << 18  # the least work of a unit
+UNIT_MACS = 1 << 16  # the least work of a unit
 MACS_OF_FLOAT = 8  # multiply-adds that take as long as moving a float
 
 

@@ -24,9 +24,11 @@ from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
-UNIT_OUTPUTS = 96  # outputs of a unit: whole tiles and whole vectors on every machine
+UNIT_OUTPUTS = 96  # most outputs of a unit: whole tiles and whole vectors on every machine
+LEAST_OUTPUTS = 24  # of a unit: whole tiles and whole vectors too, with one image or several
 UNIT_IMAGES = 32  # images of a unit, which share its passing through the weights
 CACHED_IMAGES = 16  # images whose inputs lie in the nearest cache together: whole tiles
+LARGE_WEIGHTS = 1 << 17  # from this many on, whole units are few of many even of one image
 DEPTH = 320  # inputs of an image that lie there; 16 * 320 floats and passing weights fill 32 KiB
 
 
@@ -41,6 +43,7 @@ class DenseFields(NamedTuple):
     batch: Any
     inputs: Any
     outputs: Any
+    unit_outputs: Any
     x: Any
     x_image: Any
     weights: Any
@@ -101,12 +104,29 @@ def lower_dense(
     scratch = UNIT_IMAGES * UNIT_OUTPUTS * tile.lanes + CACHED_IMAGES * DEPTH
 
     def call(batch: int) -> Call:
-        fields = DenseFields(batch=batch, x=start_of(x, batch), y=start_of(y, batch), **numbers)
-        return Call(kernel, fields, work_units(outputs, batch), UNIT_OUTPUTS * inputs, scratch)
+        units = Units.of(outputs, inputs, batch)
+        places = {"x": start_of(x, batch), "y": start_of(y, batch)}
+        fields = DenseFields(batch=batch, unit_outputs=units.outputs, **places, **numbers)
+        return Call(kernel, fields, units.number, units.outputs * inputs, scratch)
 
     return call
 
 
-def work_units(outputs: int, batch: int) -> int:
-    """Units of a batch: blocks of outputs times blocks of images."""
-    return ceil(outputs / UNIT_OUTPUTS) * ceil(batch / UNIT_IMAGES)
+class Units(NamedTuple):
+    """A layer cut into blocks of outputs, times blocks of images."""
+
+    outputs: int
+    number: int
+
+    @staticmethod
+    def of(outputs: int, inputs: int, batch: int) -> Units:
+        """
+        The units of a batch.
+
+        Several images want as many outputs as share a block of inputs. One image does not, and
+        small units let threads that share a small layer end at the same time.
+        """
+        each = UNIT_OUTPUTS
+        if batch == 1 and outputs * inputs < LARGE_WEIGHTS:
+            each = LEAST_OUTPUTS
+        return Units(each, ceil(outputs / each) * ceil(batch / UNIT_IMAGES))

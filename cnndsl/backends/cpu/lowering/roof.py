@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import CHUNK_FLOATS, Call
+from cnndsl.backends.cpu.lowering.call import MOST_CHUNK_FLOATS, Call
 from cnndsl.backends.cpu.target import Target
 
 MULTIPLY_ADD = Kernel("roof", "multiply_add")
@@ -43,7 +43,9 @@ class ReadFields(NamedTuple):
 
 def multiply_add_call(units: int, turns: int) -> Call:
     """Multiply-adds on values that stay in registers."""
-    return Call(MULTIPLY_ADD, MultiplyAddFields(turns, 0.5), units, CHUNK_FLOATS, _SCRATCH_FLOATS)
+    return Call(
+        MULTIPLY_ADD, MultiplyAddFields(turns, 0.5), units, MOST_CHUNK_FLOATS, _SCRATCH_FLOATS
+    )
 
 
 def read_call(memory: NDArray[np.float32]) -> Call:
