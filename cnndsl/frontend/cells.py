@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cnndsl.errors import Edit, Fix
@@ -31,13 +32,14 @@ def read_row(
     types: RowTypes,
     findings: Findings,
     prefix: str = "",
+    parameters: Sequence[str] = (),
 ) -> TypedRow:
     """
     One row, as far as it can be read. What is wrong with it goes to `findings`.
 
-    Of a row in a block, `prefix` is what its address begins with.
+    Of a row in a block, `prefix` is what its address begins with, and `parameters` are the block's.
     """
-    report = RowReport(prefix + line.name.text[:_LONGEST_NAME], findings)
+    report = RowReport(prefix + line.name.text[:_LONGEST_NAME], findings, parameters)
     if not line.cells and re.search("[,;]", line.name.text):
         fix = "`cnndsl import table` reads CSV and writes a .cnn text"
         findings.error("E106", "this is a row of a CSV table", line.name.span, fixes=[fix])

@@ -176,14 +176,18 @@ def check_expression(
     try:
         names = parse_expression(word.text).parameters
     except ValueRefused as error:
-        findings.error(error.code, error.diagnostics[0].message, word.span, row)
+        name = word.text.strip("${}")
+        meant = [Fix(f"did you mean ${name}?", (Edit(word.span, f"${name}"),))]
+        fixes = meant if name in known else []
+        findings.error(error.code, error.diagnostics[0].message, word.span, row, fixes=fixes)
         return False
     unknown = next((name for name in names if name not in known), None)
     if unknown is None:
         return True
     there = f"its parameters are {', '.join(known)}" if known else "it has none"
     best = closest(unknown, known)
-    fixes = [f"did you mean ${best}?"] if best else []
+    replaced = word.text.replace(f"${unknown}", f"${best}")
+    fixes = [Fix(f"did you mean ${best}?", (Edit(word.span, replaced),))] if best else []
     message = f"the block has no parameter {shown(unknown)}: {there}"
     findings.error("E116", message, word.span, row, fixes=fixes)
     return False

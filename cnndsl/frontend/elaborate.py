@@ -72,7 +72,8 @@ def check_document(
     report_failures(table, findings)
     if not outline.rows:
         end = document.lines[-1].span
-        findings.error("E114", "the table has no rows", end)
+        fixes = ["a row of type input, with the image's maps and size, and rows that read it"]
+        findings.error("E114", "the table has no rows", end, fixes=fixes)
     findings.raise_errors()
     warn_of_unread(table.rows, outputs, findings)
     return CheckedDocument(outline, table, outputs.rows, declared.self_contained)

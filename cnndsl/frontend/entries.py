@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.columns import Slot, option_names, slot_of, types_with
@@ -40,10 +40,15 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class RowReport:
-    """Where the errors of one row go."""
+    """
+    Where the errors of one row go.
+
+    Of a row in a block that is read as it stands, `parameters` are the block's.
+    """
 
     row: str
     findings: Findings
+    parameters: Sequence[str] = ()
 
     def error(
         self,
@@ -61,7 +66,9 @@ def find_entries(
     line: RowLine, row_type: RowType | None, columns: tuple[Column, ...], report: RowReport
 ) -> Entries:
     """The cells behind the type, then the options, that say something of this row."""
-    cells, options = _cells(line, row_type, columns, report), _options(line, row_type, report)
+    line = _joined(line, report)
+    cells = _cells(line, row_type, columns, report)
+    options = _options(line, row_type, [entry.slot for entry in cells], report)
     unread = any(
         column.name is None and not word.is_dash
         for word, column in zip(line.cells[1:], columns, strict=False)
@@ -94,13 +101,33 @@ def _cells(
     return entries
 
 
+def _joined(line: RowLine, report: RowReport) -> RowLine:
+    """The row with `20 x 20` as one cell, which it was meant to be."""
+    cells = list(line.cells)
+    for i in range(len(cells) - 3, 0, -1):
+        height, sign, width = cells[i : i + 3]
+        if sign.text in ("x", "X", "×") and height.text.isdecimal() and width.text.isdecimal():
+            span = Span(sign.span.source, height.span.start, width.span.end)
+            word = Word(f"{height.text}x{width.text}", span)
+            fix = Fix(f"write {word.text}", (Edit(span, word.text),))
+            report.error(
+                "E108", f"{shown(span.text)} is one value, and has blanks", span, None, [fix]
+            )
+            cells[i : i + 3] = [word]
+    return replace(line, cells=tuple(cells)) if len(cells) < len(line.cells) else line
+
+
 def _too_many(line: RowLine, columns: tuple[Column, ...], report: RowReport) -> None:
     extra = line.cells[1 + len(columns) :]
+    start, source = extra[0].span.start, extra[0].span.source
+    fixes: list[Fix | str] = ["a column in the header, or an option key=value"]
+    if extra[0].text.startswith("//"):
+        fixes = [Fix("`#` begins a comment", (Edit(Span(source, start, start + 2), "#"),))]
     report.error(
         "E112",
         f"{len(line.cells) + 1} cells, and the header has {len(columns) + 2} columns",
-        Span(extra[0].span.source, extra[0].span.start, extra[-1].span.end),
-        fixes=["a column in the header, or an option key=value"],
+        Span(source, start, extra[-1].span.end),
+        fixes=fixes,
     )
 
 
@@ -115,7 +142,10 @@ def _not_applicable(row_type: RowType, column: Column, word: Word, report: RowRe
     )
 
 
-def _options(line: RowLine, row_type: RowType | None, report: RowReport) -> list[Entry]:
+def _options(
+    line: RowLine, row_type: RowType | None, taken: Collection[Slot], report: RowReport
+) -> list[Entry]:
+    """The options. One that is misspelt cannot have been meant to be what is `taken`."""
     entries: list[Entry] = []
     for option in line.options:
         if report.findings.full:
@@ -125,7 +155,10 @@ def _options(line: RowLine, row_type: RowType | None, report: RowReport) -> list
         if slot is not None:
             entries.append(Entry(slot, option.value, key.text))
         elif row_type is not None:
-            names = list(option_names(row_type))
+            free = (
+                n for n in option_names(row_type) if slot_of(row_type, n, column=False) not in taken
+            )
+            names = list(free)
             said = f"{type_name(row_type)} has no option {shown(key.text)}"
             report.error(
                 "E105",

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias, cast
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
 
-from cnndsl.errors import LimitError
+from cnndsl.errors import Edit, Fix, LimitError
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.syntax import (
     NOT_APPLICABLE,
@@ -52,7 +52,8 @@ _USAGES = {
     "outputs": "the network's results are named as `outputs row, other_row`",
 }
 _BYTE_ORDER_MARK = "\ufeff"
-_DASHES = frozenset("-–—−")
+# Hyphens, dashes and minus signs, as word processors and PDFs have them.
+_DASHES = frozenset("-‐‑‒–—―−﹘﹣－")
 _BLANKS = " \t\u00a0\u3000"
 
 
@@ -166,12 +167,7 @@ def _line(span: Span, tree: LarkTree, findings: Findings) -> Line | None:
         elif not options:
             cells.append(words[0])
         else:
-            findings.error(
-                "E100",
-                f"the cell {words[0].text!r} stands behind an option",
-                words[0].span,
-                fixes=["cells stand in the columns, options as key=value behind them"],
-            )
+            _refuse_behind(options[-1].value, words[0], findings)
             return None
     kind = str(statement.data)
     if kind == "options":
@@ -181,6 +177,16 @@ def _line(span: Span, tree: LarkTree, findings: Findings) -> Line | None:
     if kind == "row":
         return RowLine(span, _word(span, first), tuple(cells), tuple(options), comment)
     return KeywordLine(span, _KEYWORDS[kind], _word(span, first), tuple(cells), comment)
+
+
+def _refuse_behind(value: Word, cell: Word, findings: Findings) -> None:
+    """A cell behind an option: often the rest of a list that was written with blanks."""
+    fix = Fix("cells stand in the columns, options as key=value behind them")
+    if value.text.endswith(",") or cell.text.startswith(","):
+        gap = Span(cell.span.source, value.span.end, cell.span.start)
+        fix = Fix(f"{value.text}{cell.text} without a blank", (Edit(gap, ""),))
+    message = f"the cell {cell.text!r} stands behind an option"
+    findings.error("E100", message, cell.span, fixes=[fix])
 
 
 def _block(span: Span, statement: LarkTree, comment: Word | None) -> BlockLine:

@@ -9,7 +9,9 @@ from typing import TypeAlias
 from cnndsl.errors import Fix
 from cnndsl.frontend.suggest import TYPE_NAMES, did_you_mean
 from cnndsl.frontend.syntax import BlockLine, TableRow, Word
+from cnndsl.frontend.vocabulary import ROW_TYPES
 from cnndsl.ops.base import Op
+from cnndsl.ops.functions import FUNCTIONS
 from cnndsl.ops.kinds import Kind
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Span
@@ -112,8 +114,12 @@ class RowTypes:
         """What a word that is no type was probably meant to be, or else what there is."""
         above = [block.name for block in self.blocks.values() if self._above(block)]
         known = [*above, *OPERATORS]
+        called = ROW_TYPES.find(word.text)
+        if called is None and word.text.lower() in FUNCTIONS:
+            return [f"activation {word.text.lower()} in the row above, or activation as the type"]
+        synonyms = TYPE_NAMES if called is None else {word.text.lower(): called}
         shown = ", ".join([*above[:_MOST_NAMED], *OPERATORS])
-        return [*did_you_mean(word, known, TYPE_NAMES)] or [f"one of {shown}"]
+        return [*did_you_mean(word, known, synonyms)] or [f"one of {shown}"]
 
     def _above(self, block: Block) -> bool:
         return not self.own or block.place < self.count

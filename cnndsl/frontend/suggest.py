@@ -13,28 +13,8 @@ from cnndsl.frontend.syntax import Word
 _LONGEST = 40
 _MOST = 500
 
-TYPE_NAMES: Mapping[str, str] = {
-    "convolution": "conv",
-    "conv2d": "conv",
-    "pool": "maxpool",
-    "pooling": "maxpool",
-    "maxpooling": "maxpool",
-    "maxpool2d": "maxpool",
-    "avgpooling": "avgpool",
-    "averagepool": "avgpool",
-    "gap": "globalavgpool",
-    "norm": "lrn",
-    "fc": "dense",
-    "linear": "dense",
-    "fullyconnected": "dense",
-    "ip": "dense",
-    "relu": "activation",
-    "tanh": "activation",
-    "scaled_tanh": "activation",
-    "sigmoid": "activation",
-    "softmax": "activation",
-}
-"""Row types as other tools call them."""
+TYPE_NAMES: Mapping[str, str] = {"pool": "maxpool", "pooling": "maxpool", "ip": "dense"}
+"""Row types as other tools call them, where a table that is pasted in is not read so."""
 
 COLUMN_NAMES: Mapping[str, str] = {
     "filters": "maps",

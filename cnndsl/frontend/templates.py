@@ -33,7 +33,7 @@ def check_block(block: Block, findings: Findings) -> None:
             return
         if isinstance(line, RowLine):
             pending = _pending(line, block, findings)
-            row = read_row(pending, block.columns, block.types, findings)
+            row = read_row(pending, block.columns, block.types, findings, parameters=parameters)
             _check_row(row, names, parameters, findings)
         names.declare(line, line.name.text if isinstance(line, RowLine) else "", findings)
 

@@ -12,7 +12,7 @@ from cnndsl.frontend.row_types import Block, RowType
 from cnndsl.frontend.suggest import VALUES, did_you_mean
 from cnndsl.frontend.syntax import NOT_APPLICABLE, Word
 from cnndsl.frontend.typed_row import Given
-from cnndsl.ops.kinds import parse_count
+from cnndsl.ops.kinds import Kind, parse_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,28 @@ def _value(entry: Entry, report: RowReport) -> Given | None:
     try:
         return Given(word, entry.column, slot.kind.parse(word.text))
     except ValueRefused as error:
-        fixes = did_you_mean(word, slot.kind.choices(), VALUES)
         message = error.diagnostics[0].message
-        report.error(error.code, message, word.span, entry.column, fixes)
+        report.error(error.code, message, word.span, entry.column, _meant(word, slot.kind, report))
         return None
+
+
+def _meant(word: Word, kind: Kind, report: RowReport) -> list[Fix]:
+    """What a word that cannot be read was probably meant to be."""
+    name = word.text.strip("${}")
+    if name in report.parameters:
+        texts = [f"${name}"]
+    else:
+        texts = [text for text in kind.meant(word.text) if _can_be(text, kind)]
+    fixes = [Fix(f"did you mean {text}?", (Edit(word.span, text),)) for text in texts]
+    return fixes or did_you_mean(word, kind.choices(), VALUES)
+
+
+def _can_be(text: str, kind: Kind) -> bool:
+    try:
+        kind.parse(text)
+    except ValueRefused:
+        return False
+    return True
 
 
 def _means_nothing(entry: Entry, word: Word) -> bool:

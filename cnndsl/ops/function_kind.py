@@ -29,6 +29,12 @@ _AMBIGUOUS = {
     "gelu": "gelu_erf is the default of PyTorch, ONNX and Keras, gelu_tanh that of JAX: which one?",
 }
 
+# What a name without its numbers was meant to be, in the words of PyTorch, Darknet and TensorFlow.
+_USUAL = {
+    "leaky_relu": ("leaky_relu(0.01)", "leaky_relu(0.1)", "leaky_relu(0.2)", "leaky_relu(0.3)"),
+    "hard_sigmoid": ("hard_sigmoid(1/6,0.5)", "hard_sigmoid(0.2,0.5)"),
+}
+
 
 class FunctionKind(Kind):
     """
@@ -58,6 +64,12 @@ class FunctionKind(Kind):
             raise self.refuse(text)
         written = [] if match[2] is None else match[2].split(",")
         return format_call(name, _complete(name, [_number(part) for part in written]))
+
+    def meant(self, text: str) -> Sequence[str]:
+        word = text.partition("(")[0].lower()
+        if word in _AMBIGUOUS:
+            return [name for name in FUNCTIONS if name.startswith(word)]
+        return _USUAL.get(_ALSO.get(word, word), ())
 
     def choices(self) -> Sequence[str]:
         return [name for name, f in FUNCTIONS.items() if not f.required]

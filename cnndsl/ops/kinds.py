@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ Pair = tuple[int, int]
 
 # Python integers have no limit; a table's numbers do, so that arithmetic on them stays cheap.
 LARGEST_COUNT = 10**9
+
+_DIGITS = re.compile("[0-9]+")
 
 # A refused text is shown up to here: a line of a message, not a page.
 LONGEST_SHOWN = 60
@@ -44,10 +47,19 @@ class Kind(ABC):
         """The words that may be said, where they can be listed."""
         return ()
 
+    def meant(self, text: str) -> Sequence[str]:
+        """
+        What a refused text was probably meant to be, the likeliest first.
+
+        Whoever offers one tries it first: not each need be a value.
+        """
+        return ()
+
     def refuse(self, text: str, reason: str = "") -> ValueRefused:
-        """The error for a text that is none of the values."""
-        why = f" ({reason})" if reason else ""
-        return ValueRefused(f"{shown(text)} is not {self.expects}{why}")
+        """The error for a text that is none of the values, or for one of them by `reason`."""
+        if reason:
+            return ValueRefused(f"{shown(text)} will not do: {reason}")
+        return ValueRefused(f"{shown(text)} is not {self.expects}")
 
 
 def shown(text: str) -> str:
@@ -58,6 +70,17 @@ def shown(text: str) -> str:
     ("'same'", True)
     """
     return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")
+
+
+def numbers_in(text: str) -> list[str]:
+    """
+    The numbers in a text of anything else, in plain digits.
+
+    >>> numbers_in("(5, 5)"), numbers_in("24px"), numbers_in("５✕５"), numbers_in("-1.0")
+    (['5', '5'], ['24'], ['5', '5'], ['-1.0'])
+    """
+    plain = unicodedata.normalize("NFKC", text[:LONGEST_SHOWN])
+    return re.findall(r"-?[0-9]+(?:\.[0-9]+)?", plain)
 
 
 def parse_count(text: str) -> int | None:
@@ -84,11 +107,15 @@ class Count(Kind):
 
     def parse(self, text: str) -> int:
         value = parse_count(text)
-        if value is None:
+        if value is None and not _DIGITS.fullmatch(text):
             raise self.refuse(text)
-        if not self.least <= value <= LARGEST_COUNT:
+        if value is None or not self.least <= value <= LARGEST_COUNT:
             raise self.refuse(text, f"it must lie in {self.least}..{LARGEST_COUNT}")
         return value
+
+    def meant(self, text: str) -> Sequence[str]:
+        numbers = numbers_in(text)
+        return [numbers[0].removesuffix(".0")] if len(numbers) == 1 else ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +143,10 @@ class Extent(Kind):
         if not all(self.least <= side <= LARGEST_COUNT for side in (height, width)):
             raise self.refuse(text, f"each side must lie in {self.least}..{LARGEST_COUNT}")
         return height, width
+
+    def meant(self, text: str) -> Sequence[str]:
+        numbers = [number.removesuffix(".0") for number in numbers_in(text)]
+        return ["x".join(numbers)] if len(numbers) in (1, 2) and "/" not in text else ()
 
     def format(self, value: Pair) -> str:
         return f"{value[0]}x{value[1]}"
@@ -156,6 +187,12 @@ class Number(Kind):
         if not self.least <= value < self.below:
             raise self.refuse(text, f"it must lie in {self.least:g} <= value < {self.below:g}")
         return value
+
+    def meant(self, text: str) -> Sequence[str]:
+        numbers = numbers_in(text)
+        if len(numbers) != 1:
+            return ()
+        return [f"{float(numbers[0]) / 100:g}" if text.endswith("%") else numbers[0]]
 
     def format(self, value: float) -> str:
         return repr(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from cnndsl.errors import ValueRefused
 from cnndsl.ops.batch_norm import BatchNorm
@@ -29,6 +30,18 @@ class NormKind(Kind):
         if not match[1]:
             raise ValueRefused(f"write batch(epsilon): epsilon is {EPSILON_DOC}")
         return BatchNorm(EPSILON.parse(match[1]))
+
+    def meant(self, text: str) -> Sequence[str]:
+        """
+        With the epsilon that is written, or else those of PyTorch and of Keras.
+
+        >>> NormKind().meant("BatchNorm(1e-3)"), NormKind().meant("bn")
+        (['batch(1e-3)'], ['batch(1e-5)', 'batch(1e-3)'])
+        """
+        name, _, epsilon = text.removesuffix(")").partition("(")
+        if not re.fullmatch("bn|batch.*", name, re.IGNORECASE):
+            return ()
+        return [f"batch({number})" for number in ([epsilon] if epsilon else ["1e-5", "1e-3"])]
 
     def format(self, value: BatchNorm) -> str:
         return f"batch({Number().format(value.epsilon)})"

@@ -10,7 +10,7 @@ from cnndsl.errors import LimitError, ValueRefused
 from cnndsl.frontend.tables.cleaning import says_nothing
 from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.grid import Cell, Grid
-from cnndsl.frontend.tables.vocabulary import (
+from cnndsl.frontend.vocabulary import (
     COLUMNS,
     ROW_NAMES,
     ROW_TYPES,

@@ -12,7 +12,7 @@ from cnndsl.frontend.tables.cleaning import extent_text, fraction_text, number_t
 from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.grid import Cell
 from cnndsl.frontend.tables.layers import Layer, row_name
-from cnndsl.frontend.tables.vocabulary import parse_function
+from cnndsl.frontend.vocabulary import parse_function
 from cnndsl.ops.attributes import Attribute, attributes_of
 from cnndsl.ops.kinds import Count, Extent, Kind, Number, parse_count
 from cnndsl.ops.registry import OPERATORS
