@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from cnndsl.backends.choosing import Considered, Placed, Tuned
 from cnndsl.backends.cpu.executable import CpuExecutable
 from cnndsl.backends.cpu.fingerprint import fingerprint
-from cnndsl.backends.cpu.helpers import shared_helpers
+from cnndsl.backends.cpu.helpers import processors, shared_helpers
 from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.lowering.call import Field, Lowered
 from cnndsl.backends.cpu.program import kernels_of
@@ -127,18 +128,27 @@ def _lowered(request: Request) -> list[list[Lowered]]:
     """
     Each step's kernel calls, in order.
 
-    Weights that a step has packed into an order of its own need no memory beside that.
+    NumPy, which packs the weights, lets several threads do so side by side.
     """
-    steps: list[list[Lowered]] = []
-    for step in request.plan.steps:
-        steps.append(lower_step(step, _params(step, request.weights)))
-        fields: list[Field] = [field for lowered in steps[-1] for field in lowered(1).fields]
-        used = [field for field in fields if isinstance(field, np.ndarray)]
-        for name in _param_names(step):
-            array = request.weights[name]
-            if not any(np.may_share_memory(array, other) for other in used):
-                release(array)
-    return steps
+    steps, threads = request.plan.steps, min(request.threads, processors())
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(partial(_lowered_step, weights=request.weights), steps))
+
+
+def _lowered_step(step: Step, weights: Weights) -> list[Lowered]:
+    """
+    A step's kernel calls.
+
+    Weights that it has packed into an order of its own need no memory beside that.
+    """
+    calls = lower_step(step, _params(step, weights))
+    fields: list[Field] = [field for lowered in calls for field in lowered(1).fields]
+    used = [field for field in fields if isinstance(field, np.ndarray)]
+    for name in _param_names(step):
+        array = weights[name]
+        if not any(np.may_share_memory(array, other) for other in used):
+            release(array)
+    return calls
 
 
 def _param_names(step: Step) -> Iterable[str]:

@@ -33,7 +33,7 @@ from cnndsl.plan.plan import Buffer, Halo
 SIDES = tuple(PAIRS)  # the numbers of points a side that there are squares for
 PAD = 16  # floats between points: none two of them fall on the same lines of the cache
 MOST_SQUARES = 30  # of a unit: more leave the second-level cache, fewer read weights more often
-COLUMNS = 1 << 9  # weights transformed at a time: too few for BLAS to start threads over them
+PART_MACS = 1 << 17  # of weights transformed at a time: too few for BLAS to start threads
 # In multiply-adds that take as long, as measured on Zen 3 with AVX2:
 TILE = 800  # to begin a tile and to write it
 TRANSFORM = 8  # a map's way to a point, or back
@@ -178,13 +178,16 @@ class WinogradConv:
         padded = np.zeros((panels * width, in_maps, r * r), np.float32)
         padded[:out_maps] = weight.reshape(out_maps, in_maps, r * r)
         taps = padded.reshape(panels, width, in_maps, r * r).transpose(3, 0, 2, 1)
-        taps = np.ascontiguousarray(taps).reshape(r * r, -1)
+        taps = np.ascontiguousarray(taps, np.float64).reshape(r * r, -1)
         matrix = weight_matrix(self.side, r)
         both = np.einsum("ai,bj->abij", matrix, matrix).reshape(self.points, r * r)
         values = np.empty((self.points, taps.shape[1]), np.float32)
-        for start in range(0, taps.shape[1], COLUMNS):
-            part = slice(start, start + COLUMNS)
-            values[:, part] = both @ taps[:, part]  # rounded once
+        columns = PART_MACS // both.size
+        room = np.empty((self.points, columns))
+        for start in range(0, taps.shape[1], columns):
+            part = taps[:, start : start + columns]
+            exact = np.matmul(both, part, out=room[:, : part.shape[1]])
+            values[:, start : start + columns] = exact  # rounded once
         return values.reshape(self.points, panels, in_maps, width)
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
