@@ -46,7 +46,9 @@ def disagreement(y: FloatArray, ours: FloatArray, *, classifies: bool) -> float:
     return float(np.abs(a - b).max()) / largest if largest else math.inf
 
 
-def interleaved(calls: Mapping[str, Call], seconds: float) -> dict[str, list[float]]:
+def interleaved(
+    calls: Mapping[str, Call], seconds: float, least_rounds: int = LEAST_ROUNDS
+) -> dict[str, list[float]]:
     """
     Call everyone in turns until each has had about so many seconds: a call's seconds, by round.
 
@@ -57,7 +59,7 @@ def interleaved(calls: Mapping[str, Call], seconds: float) -> dict[str, list[flo
     names = list(calls)
     rounds: dict[str, list[float]] = {name: [] for name in names}
     end = perf_counter() + seconds * len(names)
-    while len(rounds[names[0]]) < LEAST_ROUNDS or perf_counter() < end:
+    while len(rounds[names[0]]) < least_rounds or perf_counter() < end:
         for name in names:
             sleep(PAUSE_SECONDS)
             rounds[name].append(burst(calls[name]))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import Case, FloatArray, Problem, open_problem
-from benchmarks.contest import ALLOWED, Call, disagreement, interleaved
+from benchmarks.contest import ALLOWED, LEAST_ROUNDS, Call, disagreement, interleaved
 from benchmarks.figures import Quartiles, Ratio, best_ratio, medians_of_runs
 from benchmarks.peers import Exports, Peer
 from cnndsl.api import compile
@@ -102,6 +102,7 @@ def run_case(
     peers: Sequence[Peer],
     seconds: float,
     note: Note,
+    least_rounds: int = LEAST_ROUNDS,
 ) -> Result:
     """Measure one case. Peers that fail or disagree are noted and left out."""
     images = problem.images(case.batch)
@@ -125,7 +126,7 @@ def run_case(
             reason = f"its output is {difference:.1e} from ours; allowed are {ALLOWED:.0e}"
             result.refused[peer.name] = reason
             note(f"{describe(case)}: {peer.name} is not timed: {reason}")
-    result.rounds.update(interleaved(calls, seconds))
+    result.rounds.update(interleaved(calls, seconds, least_rounds))
     return result
 
 

@@ -9,7 +9,6 @@ are put into PyTorch's order, so that nothing is transposed while it runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -17,8 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmarks.torch_modules import Deal, HardSigmoid, Join, LastMaps, Part, Product, Sum
 from cnndsl.errors import TargetError
 from cnndsl.ir.cost import node_params
+from cnndsl.ir.graph import Graph
+from cnndsl.ir.infer import infer_types
 from cnndsl.ir.network import Network
 from cnndsl.ir.node import Node
 from cnndsl.ops.activation import Activation
@@ -28,6 +30,7 @@ from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.dropout import Dropout
@@ -37,7 +40,10 @@ from cnndsl.ops.input import Input
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.shuffle import Shuffle
+from cnndsl.ops.slice import Slice
 from cnndsl.ops.window import Window
+from cnndsl.passes.split_separable import SplitSeparable
 from cnndsl.types import TensorType
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -49,11 +55,12 @@ class Converted(nn.Module):
 
     def __init__(self, network: Network, weights: Weights) -> None:
         super().__init__()
-        convert = _Converter(network, weights)
-        nodes = [node for node in network.ir.nodes if not isinstance(node.op, Input)]
+        graph = SplitSeparable().run(network.ir)
+        convert = _Converter(graph, weights)
+        nodes = [node for node in graph.nodes if not isinstance(node.op, Input)]
         self.layers = nn.ModuleDict({_key(node.name): convert(node) for node in nodes})
         self.inputs = {node.name: node.inputs for node in nodes}
-        self.entry, self.exit = network.ir.inputs[0].name, network.ir.outputs[0]
+        self.entry, self.exit = graph.inputs[0].name, graph.outputs[0]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The network's output."""
@@ -68,32 +75,6 @@ def to_torch(network: Network, weights: Weights) -> nn.Module:
     return Converted(network, weights).eval()
 
 
-class Sum(nn.Module):
-    def forward(self, *operands: torch.Tensor) -> torch.Tensor:
-        return reduce(torch.add, operands)
-
-
-class Product(nn.Module):
-    def forward(self, *operands: torch.Tensor) -> torch.Tensor:
-        rank = max(x.dim() for x in operands)
-        images = [x if x.dim() == rank else x[:, :, None, None] for x in operands]
-        return reduce(torch.mul, images)
-
-
-class Join(nn.Module):
-    def __init__(self, axis: int) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def forward(self, *operands: torch.Tensor) -> torch.Tensor:
-        return torch.cat(operands, self.axis)
-
-
-class LastMaps(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 2, 3, 1)
-
-
 _ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
@@ -102,6 +83,7 @@ _ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
     "silu": nn.SiLU,
+    "hard_sigmoid": HardSigmoid,
     "hard_swish": nn.Hardswish,
     "linear": nn.Identity,
     "softmax": lambda: nn.Softmax(1),
@@ -112,10 +94,10 @@ _ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 class _Converter:
     """From a node to a module, knowing its network."""
 
-    def __init__(self, network: Network, weights: Weights) -> None:
-        self.types = network.types
-        self.readers = network.ir.readers()
-        self.nodes = {node.name: node for node in network.ir.nodes}
+    def __init__(self, graph: Graph, weights: Weights) -> None:
+        self.types = infer_types(graph)
+        self.readers = graph.readers()
+        self.nodes = {node.name: node for node in graph.nodes}
         self.weights = weights
 
     def __call__(self, node: Node) -> nn.Module:
@@ -131,6 +113,12 @@ class _Converter:
             case Depthwise() as op:
                 conv = op.as_conv(x.maps)
                 return _padded(op.window, x, 0.0, lambda sides: self._conv(node, conv, x, sides))
+            case ConvTranspose() as op:
+                return self._conv_transpose(node, op, x)
+            case Shuffle() as op:
+                return Deal(op.groups)
+            case Slice() as op if x.is_image:
+                return Part(op.places(x))
             case BatchNorm() as op:
                 return self._batch_norm(node, op, x)
             case Dense() as op:
@@ -164,6 +152,24 @@ class _Converter:
     def _conv(self, node: Node, op: Conv, x: TensorType, padding: tuple[int, int]) -> nn.Module:
         module = nn.Conv2d(
             x.maps, op.maps, op.kernel, op.stride, padding, op.dilation, op.groups, op.bias
+        )
+        return self._filled(module, node)
+
+    def _conv_transpose(self, node: Node, op: ConvTranspose, x: TensorType) -> nn.Module:
+        (top, bottom), (left, right) = op.cuts()
+        rest = top - bottom, left - right
+        if min(top, left, *rest) < 0:
+            raise _refusal(op)
+        module = nn.ConvTranspose2d(
+            x.maps,
+            op.maps,
+            op.kernel,
+            op.stride,
+            (top, left),
+            rest,
+            op.groups,
+            op.bias,
+            op.dilation,
         )
         return self._filled(module, node)
 

@@ -47,6 +47,13 @@ ROWS = {
     "a factor a map": "G globalavgpool ? ?\nM mul ? ? from=In,G",
     "a factor a map, of a vector": "G globalavgpool ? ?\nD dense 3\nM mul ? ? from=In,D",
     "maps side by side": "C conv 2 ? kernel=1\nJ concat ? ? from=C,In axis=maps",
+    "depthwise separable": "S separable 5 ? kernel=3 stride=2 padding=1 multiplier=2",
+    "transposed": "T convtranspose 4 ? kernel=4x3 stride=2 padding=1x0 output_padding=1",
+    "transposed, in groups": "T convtranspose 3 ? kernel=2 stride=2 groups=3 bias=no",
+    "maps dealt out": "C conv 6 ? kernel=1\nD shuffle ? ? groups=3",
+    "a part": "P slice ? ? row_range=1:-2 column_range=::2 map_range=1:",
+    "gates": "A activation ? ? activation=hard_sigmoid(0.2,0.5)",
+    "gates of PyTorch": "A activation ? ? activation=hard_sigmoid(1/6,0.5)",
     "functions": "A activation ? ? activation=leaky_relu(0.1)\nB activation ? ? activation=tanh",
     "softmax of maps": "A activation ? ? activation=softmax",
 }

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import zoo
+from benchmarks.zoo_times import Time
 from cnndsl.api import parse
 from cnndsl.resources import shipped_specs
 
@@ -33,3 +35,17 @@ def test_no_error_on_the_page_is_more_than_rounding():
     errors = [row[i] for row in listed().values() for i in (5, 8) if row[i]]
     assert errors
     assert all(float(error) < 1e-4 for error in errors)
+
+
+def test_a_part_of_the_table_is_written_and_the_rest_stays(tmp_path, monkeypatch, capsys):
+    page = tmp_path / "zoo.md"
+    page.write_text(PAGE.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(zoo, "PAGE", page)
+    monkeypatch.setattr(zoo, "measure_times", lambda spec, seconds: Time(seconds, "ncnn", 12.5))
+    before = zoo.listed(page.read_text("utf-8"))
+    zoo.main(["--times", "--nets", "nin,vgg11", "--seconds", "2", "--write"])
+    after = zoo.listed(page.read_text("utf-8"))
+    times = ["2.00 ms", "12.5 ms", "ncnn"]
+    changed = {spec: (before[spec][0], times) for spec in ("nin", "vgg11")}
+    assert after == before | changed
+    assert capsys.readouterr().out.count("\n") == len(after) + 2
