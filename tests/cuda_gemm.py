@@ -3,9 +3,9 @@
 from functools import cache
 
 import numpy as np
+from cuda_sanitizer import sanitized
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cnndsl.backends.cuda.compile import simulated
 from cnndsl.backends.cuda.convolution import Convolution, Pair, Strides
 from cnndsl.backends.cuda.depthwise import DepthwiseLaunch
 from cnndsl.backends.cuda.kernel import Kernel
@@ -124,5 +124,5 @@ class Problem:
 
 @cache
 def simulate(name: str, *parameters):
-    """A kernel for the simulator."""
-    return simulated(Kernel(name, f"{name}_kernel", parameters))
+    """A kernel for the simulator, under watch."""
+    return sanitized(Kernel(name, f"{name}_kernel", parameters))

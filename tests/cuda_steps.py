@@ -3,6 +3,7 @@
 from math import prod
 
 import numpy as np
+from cuda_memory import UNTOUCHED
 
 from cnndsl.backends.cuda.driver import Driver
 from cnndsl.backends.cuda.launch import Constant, Region
@@ -14,7 +15,6 @@ from cnndsl.plan.plan import Buffer, Step
 from cnndsl.types import f32
 
 GUARD = 8  # floats behind each value
-UNTOUCHED = np.float32(1.5e33)
 
 
 def step_of(op: Op, operands: list[np.ndarray], epilogue: tuple[Op, ...] = ()) -> Step:

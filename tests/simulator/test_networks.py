@@ -1,5 +1,7 @@
 """Whole networks in the simulator, through the API and as random graphs, against the reference."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from cuda_checks import check_graph
@@ -7,9 +9,27 @@ from graph_strategies import graphs
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("numba_cuda")
+from cnndsl.backends.cuda.kernels.device_code import SIMULATED
+
+if not SIMULATED:
+    pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
+
+from cuda_sanitizer import Sanitizer
+
 import cnndsl
+from cnndsl.backends.cuda import backend as backends
 from cnndsl.backends.cuda import executable as executables
 from cnndsl.compiler import Compilation
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _sanitizer():
+    """All kernels run under watch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends, "shared_simulator", cache(Sanitizer))
+        yield
+
 
 TABLE = """\
 cnn 1

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from op_cases import CASES
 from test_cpu_operators import NOT_COMPUTED
 
-from cnndsl.backends.cuda.simulator import shared_simulator
+pytest.importorskip("numba_cuda")
+from cnndsl.backends.cuda.kernels.device_code import SIMULATED
+
+if not SIMULATED:
+    pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
+
+from cuda_sanitizer import Sanitizer
 
 
 # Without shrinking: a failing example takes seconds here.
@@ -20,4 +26,4 @@ from cnndsl.backends.cuda.simulator import shared_simulator
 )
 def test_a_kernel_computes_what_the_operator_says(row_type, data, function, seed):
     op, types = data.draw(CASES[row_type])
-    check_operator(shared_simulator(), op, types, function, seed)
+    check_operator(Sanitizer(), op, types, function, seed)
