@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from cnndsl.ir.network import Network
 from cnndsl.labels import read_labels
 from cnndsl.limits import Limits
 from cnndsl.model import Model
+from cnndsl.ops.kinds import shown
 from cnndsl.resources import resource, shipped_specs
 from cnndsl.source import Source
-from cnndsl.targets import thread_count
+from cnndsl.targets import thread_count, whole_number
 from cnndsl.types import DenseWeights, Numerics, Options, Precision
 
 PathLike = str | os.PathLike[str]
@@ -55,12 +57,25 @@ def parse(
 def find_spec(path: PathLike) -> Path:
     """The file of a spec given by path or by a shipped one's bare name. Raises `FileError`."""
     found = _shipped_or_path(path, ".cnn", resource("specs"))
-    if not found.exists():
-        raise FileError(
-            f"there is no file {os.fspath(path)!r}",
-            notes=[f"shipped specs, by name: {', '.join(shipped_specs())}"],
-        )
-    return found
+    try:
+        if found.exists():
+            return found
+    except (OSError, ValueError):
+        pass  # too long to be a path, or with a zero in it
+    raise _no_spec(os.fspath(path))
+
+
+def _no_spec(name: str) -> FileError:
+    message = f"there is no file {shown(name)}"
+    if "\n" in name:
+        return FileError(message, fixes=["cnndsl.parse(text=...) reads a text"])
+    shipped = shipped_specs()
+    near = get_close_matches(name, shipped, 1)
+    return FileError(
+        message,
+        notes=[f"shipped specs, by name: {', '.join(shipped)}"],
+        fixes=[f"did you mean {near[0]}?"] if near else [],
+    )
 
 
 def compile(
@@ -120,7 +135,7 @@ def _weights(
                 f"{network.name} needs weights: {len(params)} tensors, {network.params:,} numbers",
                 fixes=["weights=FILE or a mapping of names to arrays", "seed=0 draws random ones"],
             )
-        return seeded_weights(params, seed or 0)
+        return seeded_weights(params, whole_number("seed", seed or 0, least=0))
     if seed is not None:
         raise CnnError("weights and seed exclude each other")
     if isinstance(weights, Mapping):

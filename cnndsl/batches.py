@@ -94,8 +94,11 @@ def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:
     except ValueError:
         raise InputError(f"{called} is ragged: its images differ in shape") from None
     if array.dtype.kind not in "fiub":
+        is_text = array.dtype.kind in "US"
         raise InputError(
-            f"{called} holds {array.dtype}, and the network reads float32", code="E602"
+            f"{called} holds {array.dtype}, and the network reads float32",
+            code="E602",
+            fixes=["read a picture's file first, into an array of uint8"] if is_text else [],
         )
     if array.dtype == np.uint8 and (op.range or op.mean or op.std):
         raise InputError(
@@ -129,6 +132,8 @@ def _shape_fixes(found: tuple[int, ...], wanted: tuple[int, ...], op: Input) -> 
         return [
             "x[..., None] adds the axis of maps" if op.layout == "nhwc" else "x[..., None, :, :]"
         ]
+    if op.fit is not None and len(found) > 2:
+        return ["cnndsl.preprocess(pictures, model) fits pictures of any size, uint8 [h, w, c]"]
     return []
 
 

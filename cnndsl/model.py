@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -49,7 +50,7 @@ class Model:
         self._network = network
         self.signature = signature
         """The input rows' operators and the outputs' types, by name."""
-        self.weights = weights
+        self.weights: Mapping[str, FloatArray] = MappingProxyType(weights)
         """Each row's parameters, `C1.weight`, `C1.bias`, ..., as read-only float32 arrays."""
         self.labels = labels
         """The classes' names, where the input row names a file of them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from difflib import get_close_matches
+from operator import index
+from typing import SupportsIndex
 
 from cnndsl.backends.protocol import Backend, Interpreter
 from cnndsl.errors import CnnError, TargetError
@@ -81,16 +83,21 @@ def _refuse_combination(options: Options) -> None:
         )
 
 
+def whole_number(name: str, value: object, *, least: int) -> int:
+    """An argument as an int, of NumPy's types too. Raises `CnnError` where it is none."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
+        raise CnnError(f"{name} is a whole number of at least {least}, not {value!r}")
+    return index(value)
+
+
 def thread_count(threads: int | None) -> int:
     """
     The threads that one call may use: `threads`, or where it is None, all processors.
 
-    Raises `CnnError` for less than one.
+    Raises `CnnError` for anything but a positive whole number.
     """
     if threads is not None:
-        if threads < 1:
-            raise CnnError(f"threads must be at least 1, not {threads}")
-        return threads
+        return whole_number("threads", threads, least=1)
     if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere a process cannot be told
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -229,3 +229,40 @@ def test_a_foreign_file_is_not_loaded(tmp_path):
     (tmp_path / "m.cnnm").write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(ArtifactError):
         cnndsl.load(tmp_path / "m.cnnm")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message", "fix"),
+    [
+        (lambda: cnndsl.parse("lennet5"), "there is no file 'lennet5'", "did you mean lenet5?"),
+        (
+            lambda: cnndsl.compile("cnn 1\nlayer type\n", seed=0),
+            "there is no file 'cnn 1",
+            "cnndsl.parse(text=...) reads a text",
+        ),
+        (
+            lambda: cnndsl.compile("lenet5", seed=-1),
+            "seed is a whole number of at least 0, not -1",
+            None,
+        ),
+        (
+            lambda: cnndsl.compile("lenet5", seed=0, threads="2"),
+            "threads is a whole number of at least 1, not '2'",
+            None,
+        ),
+    ],
+)
+def test_a_mistaken_call_is_told_what_was_meant(mistake, message, fix):
+    with pytest.raises(cnndsl.CnnError) as caught:
+        mistake()
+    (found,) = caught.value.diagnostics
+    assert message in found.message
+    assert [mend.message for mend in found.fixes] == ([fix] if fix else [])
+
+
+def test_weights_of_a_model_cannot_be_set():
+    model = cnndsl.compile("lenet5", seed=0)
+    with pytest.raises(TypeError):
+        model.weights["C1.weight"] = np.zeros((6, 1, 5, 5), np.float32)
+    with pytest.raises(ValueError, match="read-only"):
+        model.weights["C1.weight"][0] = 0

@@ -187,3 +187,23 @@ def test_no_byte_changed_in_the_header_escapes_as_another_exception(tmp_path_fac
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(WeightsError, match="No such file"):
         read_weights(tmp_path / "none.safetensors", PARAMS)
+
+
+def test_a_tensor_is_said_to_be_misnamed_only_if_no_row_wants_it_and_it_fits():
+    weights = dict(seeded_weights(PARAMS, 1))
+    weights["C1.w"] = weights.pop("C1.weight")
+    del weights["C1.bias"]
+    with pytest.raises(WeightsError) as caught:
+        take_weights(weights, PARAMS)
+    fixes = {
+        d.message.partition(":")[0]: [f.message for f in d.fixes] for d in caught.value.diagnostics
+    }
+    assert fixes["C1.weight"] == ["rename 'C1.w', which no row expects"]
+    assert fixes["C1.bias"] == []
+
+
+def test_numbers_beyond_float32_are_refused():
+    weights = dict(seeded_weights(PARAMS, 1)) | {"C1.bias": np.array([1e300, 0, np.inf, 1])}
+    with pytest.raises(WeightsError) as caught:
+        take_weights(weights, PARAMS)
+    assert messages(caught.value) == ["C1.bias: it has numbers that are too large for float32"]

@@ -60,8 +60,12 @@ def take_weights(arrays: Mapping[str, Any], params: Params) -> dict[str, FloatAr
             wrong_types[name] = f"it holds {array.dtype}, and weights are floats"
         else:
             # A copy, always: a later change of the caller's array must not reach the model.
-            found[name] = np.array(array, np.float32, order="C")
+            with np.errstate(over="ignore"):
+                found[name] = np.array(array, np.float32, order="C")
             found[name].flags.writeable = False
+            if array.dtype.itemsize > 4 and np.any(np.isinf(found[name]) & np.isfinite(array)):
+                wrong_types[name] = "it has numbers that are too large for float32"
+                del found[name]
     return _checked(found, params, "the mapping", wrong_types)
 
 
@@ -108,11 +112,13 @@ def _checked(
         mends = tuple(Fix(fix) for fix in fixes)
         findings.append(Diagnostic("E401", f"{name}: {message}", row=row, fixes=mends))
 
+    free = {name for name in found if name not in params}
     for name, param in params.items():
         if name in wrong_types:
             report(name, wrong_types[name])
         elif name not in found:
-            near = get_close_matches(name, [*found, *wrong_types], 1, 0.7)
+            fitting = [other for other in free if found[other].shape == param.shape]
+            near = get_close_matches(name, sorted(fitting), 1, 0.5)
             rename = [f"rename {near[0]!r}, which no row expects"] if near else []
             report(name, f"{origin} lacks it; its shape is {list(param.shape)}", *rename)
         elif found[name].shape != param.shape:
