@@ -15,10 +15,10 @@ def read_labels(network: Network) -> tuple[str, ...] | None:
     """
     The lines of the file that an input row names, or None where none names any.
 
-    They are the classes of the first output.
+    They are the classes of each output that is a list of as many numbers.
 
     The file must lie in the table's folder or below it: a table from a stranger reads nothing else.
-    Raises `FileError` at the input row, also where there are not as many names as classes.
+    Raises `FileError` at the input row, also where no output has as many classes as names are.
     """
     rows = ((row, row.op.labels) for row in network.rows if isinstance(row.op, Input))
     row, name = next(((row, name) for row, name in rows if name is not None), (None, None))
@@ -26,9 +26,10 @@ def read_labels(network: Network) -> tuple[str, ...] | None:
         return None
     try:
         labels = _lines(Path(network.source.name).parent, name)
-        classes = network.types[network.ir.outputs[0]].maps
-        if len(labels) != classes:
-            raise FileError(f"{name} has {len(labels)} names, and the network {classes} outputs")
+        classes = [network.types[output].maps for output in network.ir.outputs]
+        if len(labels) not in classes:
+            counts = " or ".join(map(str, dict.fromkeys(classes)))
+            raise FileError(f"{name} has {len(labels)} names, and the network {counts} outputs")
     except CnnError as error:
         raise error.at(row.cells.get("labels", row.span), row.name, "labels") from None
     return labels

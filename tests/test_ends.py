@@ -216,12 +216,44 @@ def test_run_prints_the_best_classes_of_each_list_and_writes_all_outputs(cli):
     assert "-o y.npz holds one array for each" in refused.err
 
 
-def test_run_and_verify_say_that_files_are_read_for_one_input(cli):
-    for command in (["run", "stereo.cnn", "x.npy"], ["verify", "stereo.cnn", "--input", "x.npy"]):
+def test_run_reads_files_for_each_input_by_name_or_in_order(cli, model):
+    left, right = images(3)
+    np.save("l.npy", left)
+    Path("r").mkdir()
+    for i, image in enumerate(right):
+        np.save(f"r/{i}.npy", image)
+    far, _ = model(left, right)
+    for paths in (["l.npy", "r"], ["right=r", "left=l.npy"]):
+        command = ["run", "stereo.cnn", *paths, "--seed", "0", "--batch", "2", "--top", "1"]
+        outcome = cli(*command, "--json")
+        assert outcome.status == 0
+        found = json.loads(outcome.out)["results"]
+        assert [(each["file"], each["index"], each["output"]) for each in found] == [
+            ("l.npy", i, "far") for i in range(3)
+        ]
+        assert [each["top"][0]["class"] for each in found] == far.argmax(1).tolist()
+        assert cli("verify", "stereo.cnn", "--seed", "0", "--input", *paths).status == 0
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["l.npy"], "does not say whose each file is"),
+        (["left=l.npy"], "does not say whose each file is"),
+        (["left=l.npy", "r.npy"], "does not say whose each file is"),
+        (["l.npy", "r.npy"], "right has 2 images, and other inputs have more"),
+        (["r.npy", "l.npy"], "r.npy: it holds float32 [3, 12, 12], and left reads images"),
+        (["l.npy", "none.npy"], "none.npy: it cannot be read: No such file or directory"),
+    ],
+)
+def test_files_that_do_not_go_together_are_refused(cli, paths, message):
+    left, right = images(3)
+    np.save("l.npy", left)
+    np.save("r.npy", right[:2])
+    for command in (["run", "stereo.cnn", *paths], ["verify", "stereo.cnn", "--input", *paths]):
         outcome = cli(*command, "--seed", "0")
         assert outcome.status == 1
-        assert "error[E604]" in outcome.err
-        assert "in Python: cnndsl.load(FILE)(left=..., right=...)" in outcome.err
+        assert message in outcome.err
 
 
 def test_verify_measures_every_output(cli):

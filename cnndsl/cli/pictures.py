@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError, FileError, InputError, MissingExtra
+from cnndsl.ir.signature import Shape
 from cnndsl.pictures import preprocess
 
 if TYPE_CHECKING:
@@ -42,18 +43,6 @@ class Sample:
         return str(self.file) if self.index is None else f"{self.file}[{self.index}]"
 
 
-def check_one_input(model: Model) -> None:
-    """Raise `InputError` for a model that pictures alone are not enough for."""
-    if len(model.inputs) != 1:
-        arrays = ", ".join(f"{name}=..." for name in model.inputs)
-        raise InputError(
-            f"the network has {len(model.inputs)} inputs, {', '.join(model.inputs)}, and files are "
-            "read for one",
-            code="E604",
-            fixes=[f"in Python: cnndsl.load(FILE)({arrays}), with arrays of one batch size"],
-        )
-
-
 def find_files(paths: Iterable[str]) -> list[Path]:
     """The files that are named and those in the folders that are. Raises `FileError` for none."""
     found: list[Path] = []
@@ -70,22 +59,20 @@ def find_files(paths: Iterable[str]) -> list[Path]:
     return found
 
 
-def read_samples(file: Path, model: Model) -> Iterator[Sample]:
+def read_samples(file: Path, model: Model, row: str) -> Iterator[Sample]:
     """
-    The images of a file: one of a picture, any number of an array file.
+    The images of a file for the input of that name: one of a picture, any number of an array file.
 
-    Raises `InputError` for what cannot be read or does not fit, and for a model with several
-    inputs; `MissingExtra` without Pillow.
+    Raises `InputError` for what cannot be read or does not fit; `MissingExtra` without Pillow.
     """
-    check_one_input(model)
     try:
         if file.suffix.lower() != ARRAY:
-            yield Sample(file, None, preprocess([read_picture(file)], model)[0])
+            yield Sample(file, None, preprocess([read_picture(file)], model, row=row)[0])
             return
         array = read_array(file)
-        single = _is_one(array, model)
+        single = _is_one(array, model.inputs[row])
         for index, image in enumerate([array] if single else array):
-            yield Sample(file, None if single else index, _image(image, model))
+            yield Sample(file, None if single else index, _image(image, model, row))
     except InputError as error:
         raise _named(error, file) from None
 
@@ -148,24 +135,29 @@ def _pixels(picture: Any) -> NDArray[np.uint8]:
     return cells[..., None] if grey else cells
 
 
-def _is_one(array: NDArray[Any], model: Model) -> bool:
-    """Whether an array is one image, without a batch axis."""
+def _is_one(array: NDArray[Any], shape: Shape) -> bool:
+    """Whether an array is one image of that shape, or a picture, without a batch axis."""
     if array.dtype == np.uint8:
         return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
-    return array.ndim == 0 or array.shape == model.input_shape
+    return array.ndim == 0 or array.shape == shape
 
 
-def _image(array: NDArray[Any], model: Model) -> NDArray[Any]:
+def _image(array: NDArray[Any], model: Model, row: str) -> NDArray[Any]:
     """
-    One image as the model reads it.
+    One image as the model's input of that name reads it.
 
     Cells of uint8 are a picture's; all others are taken as the input row's numbers already.
     """
     if array.dtype == np.uint8:
-        return preprocess([array], model)[0]
-    if array.shape != model.input_shape or array.dtype.kind not in "fiub":
-        model(array)  # says best what is wrong with it
-        raise InputError(f"it holds batches of batches of images: {list(array.shape)} in each")
+        return preprocess([array], model, row=row)[0]
+    shape = model.inputs[row]
+    if array.shape != shape or array.dtype.kind not in "fiub":
+        if len(model.inputs) == 1:
+            model(array)  # says best what is wrong with it
+            raise InputError(f"it holds batches of batches of images: {list(array.shape)} in each")
+        raise InputError(
+            f"it holds {array.dtype} {list(array.shape)}, and {row} reads images {list(shape)}"
+        )
     return array
 
 

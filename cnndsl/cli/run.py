@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.cli.arguments import add_format, add_limits, positive
+from cnndsl.cli.feeding import Feed, find_feeds, read_feeds
 from cnndsl.cli.findings import as_json
 from cnndsl.cli.models import add_machine, add_weights, open_model
-from cnndsl.cli.pictures import ARRAY, Sample, check_one_input, find_files, read_samples
-from cnndsl.cli.terminal import Progress, Terminal
+from cnndsl.cli.pictures import ARRAY, Sample
+from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import Diagnostic, FileError, InputError
 from cnndsl.ops.base import Best
 from cnndsl.pictures import check_input_row
@@ -32,9 +33,13 @@ examples:
   cnndsl run lenet5 examples/digits
   cnndsl run lenet5.cnnm seven.png --top 1
   cnndsl run alexnet.cnn --weights alexnet.safetensors photos/ --batch 32 --json
+  cnndsl run stereo.cnnm left=a.png right=b.npy
 
 Pictures are made to fit as the input row says. An array file holds one image or a batch: of uint8
 as pictures, of floats as the network's input itself.
+
+A network with several inputs reads a path for each, in order or as ROW=PATH: a picture, an array,
+or a folder, all of as many images.
 
 Of a network with several outputs, the best classes in each that is a list of them are printed;
 -o FILE.npz writes all outputs, each as an array called like its row."""
@@ -65,7 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `run` takes."""
     parser.add_argument("model", metavar="MODEL", help="a compiled .cnnm, or a table as in `show`")
     parser.add_argument(
-        "inputs", nargs="+", metavar="PICTURE", help="a picture, a .npy array, or a folder of them"
+        "inputs",
+        nargs="+",
+        metavar="PICTURE",
+        help="a picture, a .npy array, or a folder of them; ROW=PICTURE where inputs are several",
     )
     add_weights(parser)
     parser.add_argument(
@@ -88,19 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Classify every picture; one that cannot be read does not keep the others from it."""
     model = open_model(args)
-    check_one_input(model)
     _check_output(model, args.output)
-    files = find_files(args.inputs)
-    if any(file.suffix.lower() != ARRAY for file in files):
-        check_input_row(model.input)
+    files = find_feeds(args.inputs, model)
+    for row, own in files.items():
+        if any(file.suffix.lower() != ARRAY for file in own):
+            check_input_row(model.signature.inputs[row])
     findings: list[Diagnostic] = []
     outputs: list[tuple[NDArray[Any], ...]] = []
     results: list[Result] = []
-    with terminal.progress("pictures", len(files)) as progress:
-        for samples in _batches(_samples(files, model, findings, progress), args.batch):
-            outputs.append(model.outputs_of(np.stack([sample.image for sample in samples])))
-            for i, sample in enumerate(samples):
-                found = _results(sample, [y[i] for y in outputs[-1]], args.top, model)
+    with terminal.progress("pictures", sum(map(len, files.values()))) as progress:
+        for feeds in _batches(read_feeds(files, model, findings, progress.advance), args.batch):
+            columns = zip(*(feed.images for feed in feeds), strict=True)
+            outputs.append(model.outputs_of(*map(np.stack, columns)))
+            for i, feed in enumerate(feeds):
+                found = _results(feed.sample, [y[i] for y in outputs[-1]], args.top, model)
                 results += found
                 if args.format != "json":
                     for result in found:
@@ -114,20 +123,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     return int(bool(findings))
 
 
-def _samples(
-    files: Iterable[Path], model: Model, findings: list[Diagnostic], progress: Progress
-) -> Iterator[Sample]:
-    """The images of all files that can be read, with a finding for each that cannot."""
-    for file in files:
-        try:
-            yield from read_samples(file, model)
-        except InputError as error:
-            findings += error.diagnostics
-        progress.advance(1)
-
-
-def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
-    while batch := list(islice(samples, size)):
+def _batches(feeds: Iterator[Feed], size: int) -> Iterator[list[Feed]]:
+    while batch := list(islice(feeds, size)):
         yield batch
 
 
@@ -140,7 +137,8 @@ def _check_output(model: Model, output: str | None) -> None:
                 f"the network's output is {', '.join(shapes)}, no list of classes",
                 code="E603",
                 fixes=[
-                    f"-o FILE{ARRAY if len(shapes) == 1 else ARRAYS} writes the outputs themselves"
+                    f"-o FILE{ARRAY if len(shapes) == 1 else ARRAYS} writes the outputs themselves",
+                    "cnndsl.detection makes boxes of what a detector's rows say: docs/detection.md",
                 ],
             )
     elif len(model.outputs) > 1 and Path(output).suffix != ARRAYS:
@@ -157,9 +155,9 @@ def _results(
 ) -> list[Result]:
     """The best classes of an image in each output that is a list of classes."""
     results: list[Result] = []
-    for place, (name, y) in enumerate(zip(model.outputs, outputs, strict=True)):
+    for name, y in zip(model.outputs, outputs, strict=True):
         if y.ndim == 1:
-            labels = model.labels if place == 0 else None
+            labels = model.labels if len(model.labels or ()) == len(y) else None
             best = model.signature.outputs[name].best
             results.append(Result(sample, name, _top(y, count, best, labels)))
     return results

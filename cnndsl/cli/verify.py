@@ -13,12 +13,12 @@ import numpy as np
 
 from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positive
 from cnndsl.cli.expectations import ONNX, REFERENCE, TORCH, Expectation, Inputs, expectation
+from cnndsl.cli.feeding import find_feeds, read_feeds
 from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
 from cnndsl.cli.narrowing import IMAGES, Change, narrowing_change
-from cnndsl.cli.pictures import find_files, read_samples
 from cnndsl.cli.row_errors import RowError, output_errors, row_errors
 from cnndsl.cli.terminal import Terminal
-from cnndsl.errors import InputError, LimitError
+from cnndsl.errors import Diagnostic, InputError, LimitError
 from cnndsl.limits import format_bytes
 from cnndsl.model import Model
 from cnndsl.types import DenseWeights, Precision
@@ -125,11 +125,15 @@ def _inputs(model: Model, args: argparse.Namespace) -> Inputs:
     if args.input is None:
         _check_memory(model, args.batch, args.max_memory)
         return _random(model, args.batch, args.seed)
-    samples = [sample for file in find_files(args.input) for sample in read_samples(file, model)]
-    if not samples:
+    findings: list[Diagnostic] = []
+    feeds = list(read_feeds(find_feeds(args.input, model), model, findings, lambda count: None))
+    if findings:
+        raise InputError.of(findings)
+    if not feeds:
         raise InputError(f"no images in {', '.join(args.input)}", code="E603")
-    _check_memory(model, len(samples), args.max_memory)
-    return (np.stack([sample.image for sample in samples]).astype(np.float32),)
+    _check_memory(model, len(feeds), args.max_memory)
+    columns = zip(*(feed.images for feed in feeds), strict=True)
+    return tuple(np.stack(column).astype(np.float32) for column in columns)
 
 
 def _random(model: Model, batch: int, seed: int | None) -> Inputs:
