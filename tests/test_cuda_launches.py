@@ -1,6 +1,7 @@
 """Launches: grids and blocks that a GPU takes, addresses inside their memory, enough threads."""
 
 from math import prod
+from textwrap import dedent
 from typing import get_type_hints
 
 import numpy as np
@@ -126,3 +127,19 @@ def test_batches_that_kernels_cannot_count_are_split():
 def test_a_gpu_with_fewer_processors_gets_fewer_blocks():
     small, large = (Gpu("", (8, 0), n, 0) for n in (10, 100))
     assert over_cells(10**7, small)[0][0] == over_cells(10**7, large)[0][0] // 10
+
+
+def test_the_maps_and_pixels_of_a_very_large_image_are_exchanged_by_launches_that_fit():
+    # A plan turns an image that is read as [map, row, column].
+    table = """
+        cnn 1
+        network Large
+
+        layer  type     maps  size       kernel  stride  padding  activation
+        In     input    2     4096x2048  -       -       -        -           layout=nchw
+        S1     maxpool  2     4096x2048  1x1     1       valid    -
+    """
+    plan = Compilation(cnndsl.parse(text=dedent(table).strip() + "\n"), "cuda").plan
+    program = make_program(plan, lower_plan(plan, {}, assumed_gpu((9, 0))), 3)
+    assert any(launch.kernel.function == "transpose_kernel" for launch in program.launches)
+    check_launches(program)

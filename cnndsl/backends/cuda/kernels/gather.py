@@ -66,8 +66,9 @@ def transpose_kernel(side: int, step: int) -> Callable[..., None]:
     def transpose(x: Floats, y: Floats, shape: TransposeShape) -> None:
         square = cuda.shared.array(cells, float32)
         across, down = cuda.threadIdx.x, cuda.threadIdx.y
-        left, top = cuda.blockIdx.x * side, cuda.blockIdx.y * side
-        image = cuda.blockIdx.z * shape.rows * shape.columns
+        line = quotient(cuda.blockIdx.x, shape.squares)
+        left, top = (cuda.blockIdx.x - line * shape.squares) * side, line * side
+        image = cuda.blockIdx.y * shape.rows * shape.columns
         for row in range(down, side, step):
             if top + row < shape.rows and left + across < shape.columns:
                 square[row * pitch + across] = x[

@@ -153,12 +153,15 @@ def _copy(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
 def _lower_transpose(x: Buffer, y: Buffer, gpu: Gpu, rows: int, columns: int) -> Lowered:
     side = min(SQUARE, gpu.threads)
     step = max(1, gpu.threads // side)
+    squares = -(-columns // side)
+    sizes = rows, columns, squares
     kernel = Kernel("gather", "transpose_kernel", (side, step))
 
     def launches(batch: int) -> list[Launch]:
-        grid = -(-columns // side), -(-rows // side), batch
-        arguments = start_of(x, batch), start_of(y, batch)
-        return [Launch(kernel, grid, (side, step, 1), arguments, TransposeShape(rows, columns))]
+        # One axis has all squares: the others have no room for a large image's.
+        grid = -(-rows // side) * squares, batch, 1
+        arguments, shape = (start_of(x, batch), start_of(y, batch)), TransposeShape(*sizes)
+        return [Launch(kernel, grid, (side, step, 1), arguments, shape)]
 
     return launches
 

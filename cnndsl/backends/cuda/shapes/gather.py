@@ -49,7 +49,12 @@ class ReorderShape(NamedTuple):
 
 
 class TransposeShape(NamedTuple):
-    """Each image of x is `rows` times `columns` cells, and of y `columns` times `rows`."""
+    """
+    Each image of x is `rows` times `columns` cells, and of y `columns` times `rows`.
+
+    `squares` are turned side by side in a line of them.
+    """
 
     rows: int
     columns: int
+    squares: int
