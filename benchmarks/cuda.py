@@ -9,6 +9,7 @@ Needs a GPU, `pip install 'cnndsl[cuda]'`, and PyTorch with CUDA to compare with
 the device. Every output is compared with PyTorch's in float32 on the CPU before anything is timed.
 A call's time is that between two events around a burst of calls; contestants take turns. In float32
 PyTorch's TF32 is off, in tf32 it is on, in float16 its module and its images are halves.
+What is measured is written at once, so that a later failure costs nothing of it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from cnndsl.api import compile
 from cnndsl.backends.cuda.backend import find_device
 from cnndsl.cli.arguments import positives
 from cnndsl.cli.layers import measure_layers
-from cnndsl.errors import CnnError
+from cnndsl.errors import CnnError, MissingExtra
 from cnndsl.ir.summary import align_columns
 from cnndsl.model import Model
 
@@ -44,6 +46,7 @@ ALLOWED = {"float32": 1e-4, "tf32": 1e-2, "float16": 1e-2}
 
 ROUNDS, WARM_CALLS = 20, 5
 BURST_SECONDS = 0.02
+DEVICE = "cuda"
 OURS, EAGER, GRAPH = "cnndsl", "torch", "torch graph"
 
 Call = Callable[[], Any]
@@ -72,30 +75,59 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         device = find_device()
+        require_torch()
     except CnnError as error:
         print(error, file=sys.stderr)
         return 2
-    measured = [
-        measure(name, batch, precision)
-        for name in args.nets.split(",")
-        for batch in args.batches
-        for precision in args.precisions.split(",")
-    ]
-    print(f"{device.gpu.name}: milliseconds a call, median; last, the better PyTorch's over ours")
-    print(table(measured))
-    layers: list[dict[str, Any]] = []
-    if args.layers:
-        layers = [row for name in args.nets.split(",") for row in by_layer(name, args.batches)]
-    data = {
+    data: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.cuda", *(argv or sys.argv[1:])]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": asdict(device.gpu),
         "versions": versions(PACKAGES),
-        "results": [{**asdict(m), "ratio": m.ratio} for m in measured],
-        "layers": layers,
+        "results": [],
+        "layers": [],
     }
-    RESULTS.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    measured: list[Measured] = []
+    for case in product(args.nets.split(","), args.batches, args.precisions.split(",")):
+        measured.append(measured_or_refused(*case))
+        data["results"].append({**asdict(measured[-1]), "ratio": measured[-1].ratio})
+        _write(data)
+    print(f"{device.gpu.name}: milliseconds a call, median; last, the better PyTorch's over ours")
+    print(table(measured))
+    for name in args.nets.split(",") if args.layers else ():
+        data["layers"] += by_layer(name, args.batches)
+        _write(data)
     return int(any(m.refused for m in measured))
+
+
+def require_torch() -> None:
+    """Raise `MissingExtra` unless there is a PyTorch that finds a GPU."""
+    try:
+        import torch
+    except ImportError:
+        found = "is not installed"
+    else:
+        if torch.cuda.is_available():
+            return
+        found = f"{torch.__version__} finds no GPU"
+    raise MissingExtra(
+        f"the benchmark compares with PyTorch, which {found}",
+        fixes=["pip install torch, as pytorch.org says for this driver"],
+    )
+
+
+def measured_or_refused(name: str, batch: int, precision: str) -> Measured:
+    """`measure`, or why it failed: the other cases are measured all the same."""
+    try:
+        return measure(name, batch, precision)
+    except (CnnError, RuntimeError, MemoryError) as error:  # PyTorch's are RuntimeErrors
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        print(f"{name}, batch {batch}, {precision}: {reason}", file=sys.stderr)
+        return Measured(name, batch, precision, {}, {OURS: reason})
+
+
+def _write(data: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
 def measure(name: str, batch: int, precision: str) -> Measured:
@@ -105,7 +137,9 @@ def measure(name: str, batch: int, precision: str) -> Measured:
     calls, outputs, refused = contestants(problem, model, batch, precision)
     expected = outputs.pop("expected")
     for who, y in outputs.items():
-        error = disagreement(y, expected, classifies=problem.classifies)
+        # Halves hold no probability below 6e-8, so their logarithms say nothing.
+        classifies = problem.classifies and precision != "float16"
+        error = disagreement(y, expected, classifies=classifies)
         if not error <= ALLOWED[precision]:
             refused[who] = f"its output is {error:.1e} of the largest off"
             del calls[who]
@@ -130,11 +164,11 @@ def contestants(
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.benchmark = True
     kind = torch.float16 if precision == "float16" else torch.float32
-    module = module.to("cuda", kind).to(memory_format=torch.channels_last)
-    theirs = torch.from_numpy(images).to("cuda", kind, memory_format=torch.channels_last)
+    module = module.to(DEVICE, kind).to(memory_format=torch.channels_last)
+    theirs = torch.from_numpy(images).to(DEVICE, kind, memory_format=torch.channels_last)
     given = nhwc if model.signature.layout == "nhwc" else images
-    x = torch.from_numpy(given).cuda()
-    y = torch.empty((batch, *model.output_shape), device="cuda")
+    x = torch.from_numpy(given).to(DEVICE)
+    y = torch.empty((batch, *model.output_shape), device=DEVICE)
     stream = torch.cuda.current_stream()
 
     def ours() -> Any:

@@ -1,0 +1,99 @@
+"""The benchmark on a GPU, as far as it runs without one: PyTorch on the CPU in the GPU's place."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import cuda as bench
+from benchmarks.figures import Quartiles
+from cnndsl.api import compile
+from cnndsl.backends.cuda.gpu import assumed_gpu
+from cnndsl.errors import TargetError
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "find_device", lambda: SimpleNamespace(gpu=assumed_gpu((9, 0))))
+    monkeypatch.setattr(bench, "require_torch", lambda: None)
+    monkeypatch.setattr(bench, "RESULTS", tmp_path / "cuda.json")
+    return tmp_path / "cuda.json"
+
+
+def test_a_case_that_fails_costs_no_other_one(results, monkeypatch, capsys):
+    def measure(name, batch, precision):
+        if batch == 16:
+            raise TargetError("too large\nmore", code="E703")
+        if precision == "tf32":
+            raise RuntimeError("CUDA error")
+        times = {bench.OURS: Quartiles(1.0, 2.0, 3.0), bench.EAGER: Quartiles(3.0, 4.0, 5.0)}
+        return bench.Measured(name, batch, precision, times, {})
+
+    monkeypatch.setattr(bench, "measure", measure)
+    argv = ["--nets", "lenet5", "--batches", "1,16", "--precisions", "float32,tf32"]
+    assert bench.main(argv) == 1
+    table, errors = capsys.readouterr()
+    assert "2.00" in table
+    assert "cnndsl: CUDA error" in table
+    assert "lenet5, batch 16, float32: error[E703]: too large" in errors
+    written = json.loads(results.read_text())
+    assert [row["ratio"] for row in written["results"]] == [2.0, None, None, None]
+    assert written["device"]["name"] == "sm_90"
+
+
+def test_what_is_measured_is_written_before_the_next_case(results, monkeypatch):
+    def measure(name, batch, precision):
+        if batch == 16:
+            raise KeyboardInterrupt
+        return bench.Measured(name, batch, precision, {}, {})
+
+    monkeypatch.setattr(bench, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        bench.main(["--nets", "lenet5", "--batches", "1,16", "--precisions", "tf32"])
+    assert len(json.loads(results.read_text())["results"]) == 1
+
+
+class OnTheCpu:
+    """A model for the reference that says and does what one on a GPU would."""
+
+    def __init__(self, model):
+        self.model, self.signature = model, model.signature
+        self.output_shape = model.output_shape
+
+    def on_device(self, x, out, stream):
+        out.numpy()[:] = self.model(x.numpy())
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("precision", ["float32", "tf32", "float16"])
+def test_the_contestants_compute_the_same(torch, monkeypatch, precision):
+    def compiled(network, weights, target, precision):
+        assert target == "cuda"
+        return OnTheCpu(compile(network, weights, target="reference"))
+
+    clock = iter(np.arange(1e4))
+
+    class Event:
+        def __init__(self, enable_timing):
+            self.at = 0.0
+
+        def record(self):
+            self.at = next(clock)
+
+        def synchronize(self):
+            pass
+
+        def elapsed_time(self, other):
+            return 1e3 * (other.at - self.at)
+
+    monkeypatch.setattr(bench, "compile", compiled)
+    monkeypatch.setattr(bench, "DEVICE", "cpu")
+    monkeypatch.setattr(bench, "ROUNDS", 2)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    measured = bench.measure("lenet5", 2, precision)
+    assert set(measured.milliseconds) == {bench.OURS, bench.EAGER}
+    assert set(measured.refused) == {bench.GRAPH}  # which only a GPU records
+    assert measured.ratio == 1.0
