@@ -5,6 +5,8 @@ Every network is written to a file by its own framework, converted as a user wou
 run in both. What differs between a published table and a framework's network is in docs/zoo.md.
 """
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,26 @@ def test_a_file_that_would_run_code_is_refused(torch, tmp_path):
         cnndsl.convert_weights(tmp_path / "text.pt", network)
     with pytest.raises(cnndsl.CnnError, match="No such file"):
         cnndsl.convert_weights(tmp_path / "gone.pt", network)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 1.6"])
+@pytest.mark.parametrize("part", [0.1, 0.3, 0.5, 0.7])
+def test_a_damaged_file_is_not_said_to_run_code(torch, tmp_path, zipped, part):
+    """Its pickle is cut off, in a zip file that is sound."""
+    path, state = tmp_path / "cut.pt", torch.nn.Linear(2, 3).state_dict()
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                length = int(part * len(content)) if name.endswith("data.pkl") else len(content)
+                archive.writestr(name, content[:length])
+    else:
+        path.write_bytes(path.read_bytes()[: int(part * 400)])
+    network = parse(text="cnn 1\nlayer type maps\nIn input 2 size=1\nF1 dense 3\n")
+    with pytest.raises(cnndsl.CnnError, match="it is damaged"):
+        cnndsl.convert_weights(path, network)
 
 
 def test_the_weights_in_a_checkpoint_are_found(torch, tmp_path):

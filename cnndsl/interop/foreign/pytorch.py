@@ -7,17 +7,24 @@ containers of them.
 
 from __future__ import annotations
 
+import io
+import pickle
+import pickletools
 import zipfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from cnndsl.errors import MissingExtra
+from cnndsl.errors import MissingExtra, WeightsError
+from cnndsl.interop.foreign.archives import UNREADABLE, require_unpackable
 from cnndsl.interop.foreign.layers import FloatArray, ForeignWeights, layers_of, unreadable
 
 _CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model", "module", "weights", "net")
 """What trainers call the weights in a checkpoint that holds more than them."""
+
+_LONGEST_PICKLES = 64 * 2**20
+"""Bytes of an old file in which the description of its tensors must end."""
 
 
 def read_pytorch(path: Path) -> ForeignWeights:
@@ -31,15 +38,9 @@ def read_pytorch(path: Path) -> ForeignWeights:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise unreadable(path, error.strerror or str(error)) from None
-    except Exception:
+    except Exception as error:
         # torch raises pickle's, zipfile's and its own errors, of no common class.
-        if not _is_saved(path):
-            raise unreadable(path, "it is no file of PyTorch's, or it is damaged") from None
-        raise unreadable(
-            path,
-            "it holds more than tensors, and reading that would run code from the file",
-            "torch.save(model.state_dict(), PATH) where the model is at hand",
-        ) from None
+        raise _refusal(path, error) from None
     tensors = _tensors(found, torch)
     if not tensors:
         raise unreadable(path, "it holds no tensors by name")
@@ -70,10 +71,47 @@ def _tensors(found: Any, torch: Any) -> dict[str, Any]:
     return {}
 
 
-def _is_saved(path: Path) -> bool:
-    """Whether `torch.save` can have written it: a zip file, or before version 1.6 a pickle."""
-    with path.open("rb") as file:
-        return file.read(1) == b"\x80" or zipfile.is_zipfile(path)
+def _refusal(path: Path, error: Exception) -> WeightsError:
+    """Why PyTorch's loader has refused a file, as far as its pickles say when none is executed."""
+    again = "torch.save(model.state_dict(), PATH) where the model is at hand"
+    try:
+        whole = _pickles_are_whole(path)
+    except (*UNREADABLE, NotImplementedError):
+        return unreadable(path, "it is no file of PyTorch's, or it is damaged", again)
+    if "TorchScript" in str(error):
+        return unreadable(path, "it is a program of TorchScript, not its weights alone", again)
+    if whole and isinstance(error, pickle.UnpicklingError):
+        reason = "it holds more than tensors, and reading that would run code from the file"
+        return unreadable(path, reason, again)
+    return unreadable(path, "it is damaged", again)
+
+
+def _pickles_are_whole(path: Path) -> bool:
+    """
+    Whether what describes the tensors can be read to its end.
+
+    That is one pickle in a zip file, and before PyTorch 1.6 the first four of the file. Raises what
+    reading other files raises.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            require_unpackable(path, archive)
+            names = [name for name in archive.namelist() if name.endswith("data.pkl")]
+            text = archive.read(names[0])
+        streams = [io.BytesIO(text)]
+    else:
+        with path.open("rb") as file:
+            if file.read(1) != b"\x80":
+                raise ValueError("not a pickle")
+            file.seek(0)
+            streams = [io.BytesIO(file.read(_LONGEST_PICKLES))] * 4
+    try:
+        for stream in streams:
+            for _ in pickletools.genops(stream):
+                pass
+    except (ValueError, LookupError, OverflowError):
+        return False
+    return True
 
 
 def _torch() -> Any:
