@@ -22,6 +22,10 @@ from cnndsl.passes.drop_dead import DropDead
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import COPY, ZERO_HALO, Plan
 
+# Rows that are read from one network: each keeps its memory till the end, and each network takes
+# as long to be compiled as the whole one.
+_AT_ONCE = 16
+
 
 @dataclass(frozen=True, slots=True)
 class RowError:
@@ -61,9 +65,10 @@ def row_errors(
     """
     Each row of a model against what is expected of it, in order; rows without that are left out.
 
-    A row's values are read from a network whose output it is, compiled like the whole one: the same
-    rewritten graph, and for each node of it the same kernel, so the same bits. `advance` is told of
-    each row that is done. Raises `TargetError` for a target that makes no plans.
+    The values of some rows at a time are read from a network whose outputs they are, compiled like
+    the whole one: the same rewritten graph, and for each node of it the same kernel, so the same
+    bits. `advance` is told of the rows that are done. Raises `TargetError` for a target that makes
+    no plans.
     """
     compilation = compilation_of(model)
     backend, graph = compilation.backend, compilation.graph
@@ -73,11 +78,18 @@ def row_errors(
             code="E702",
             fixes=["the target cpu"],
         )
-    for node in graph.nodes:
-        if node.name in expected.values and not isinstance(node.op, Input | Flatten):
-            needed = DropDead().run(Graph(graph.nodes, (node.name,)))
-            plan = make_plan(needed, backend.choose)
-            (y,) = backend.load(Request(plan, model.weights, model.threads))(inputs)
+    compared = [
+        node
+        for node in graph.nodes
+        if node.name in expected.values and not isinstance(node.op, Input | Flatten)
+    ]
+    advance(len(graph.nodes) - len(compared))
+    for start in range(0, len(compared), _AT_ONCE):
+        nodes = compared[start : start + _AT_ONCE]
+        needed = DropDead().run(Graph(graph.nodes, tuple(node.name for node in nodes)))
+        plan = make_plan(needed, backend.choose)
+        values = backend.load(Request(plan, model.weights, model.threads))(inputs)
+        for node, y in zip(nodes, values, strict=True):
             found = channels_last(y, graph.layout)
             want = expected.values[node.name].reshape(found.shape)
             yield RowError(
@@ -88,7 +100,7 @@ def row_errors(
                 largest=largest_of(want),
                 counterpart=expected.counterparts.get(node.name),
             )
-        advance(1)
+            advance(1)
 
 
 def relative_error(y: NDArray[np.floating], want: NDArray[np.floating]) -> float:
