@@ -19,6 +19,7 @@ from cpu_kernel_driver import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnndsl.backends.cpu.lowering import conv_direct
 from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
 from cnndsl.backends.cpu.lowering.conv_direct import Tile, best_tile, tiles
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
@@ -86,6 +87,30 @@ def test_an_image_has_the_same_bits_alone_as_in_a_batch(shape, batch):
     for image, y in zip(problem.images, together, strict=True):
         alone.images, alone.weight, alone.bias = image[None], problem.weight, problem.bias
         np.testing.assert_array_equal(cells(alone.y, alone.outputs(), 1)[0], y)
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    tile=st.sampled_from(HOST + OTHERS),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    width=st.sampled_from([(1, 1, 1024), (2, 2, 512), (1, 2, 500), (1, 1, 250)]),
+    batch=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_pixels_whole_pages_apart_are_copied_and_sum_to_the_same_bits(
+    tile, size, width, batch, seed
+):
+    down, right, maps = width
+    problem = Problem(ConvShape(size, maps, 260, (1, 1), (down, right)), batch, seed=seed)
+    call = problem.lower(how=tile)(batch)
+    assert bool(call.fields.staged) == (right * maps % 1024 == 0)
+    ranges = pieces(call.units, np.random.default_rng(seed))
+    copied = problem.outputs(how=tile, ranges=ranges)
+    problem.check(copied)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv_direct, "STAGED_MAPS", 261)
+        assert not problem.lower(how=tile)(batch).fields.staged
+        np.testing.assert_array_equal(problem.outputs(how=tile), copied)
 
 
 def test_bounds_clamp_and_let_nan_through():

@@ -20,17 +20,20 @@ def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
     @emits(lanes)
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
         f = read_fields(code, args, ConvDirectFields)
-        located = code.integer(scratch)  # where the block is noted that the tables are of
+        room = code.integer(scratch)
+        located = room + f.unit_pixels * f.staged * _FLOAT  # which block the tables are of
         block_pixels = Pixels(code, f, located + _WORD, pixels)
         conv = _Conv(code, f, block_pixels, vectors)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
         set_entry(code, located, 0, -1)
         with code.each(begin, end) as unit:
             block = unit // ranges
+            count = block_pixels.count(block)
             with code.builder.if_then(entry(code, located, 0).is_("!=", block)):
                 block_pixels.locate(block)
+                with code.builder.if_then(f.staged.is_("!=", 0)):
+                    block_pixels.stage(count, room)
                 set_entry(code, located, 0, block)
-            count = block_pixels.count(block)
             first = (unit - block * ranges) * f.unit_panels
             last = (first + f.unit_panels).min(f.panel_count)
             with code.each(first, last) as panel, code.each(0, count, pixels) as pixel:

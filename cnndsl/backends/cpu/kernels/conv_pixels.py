@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.memory import call, entry, set_entry
 from cnndsl.backends.cpu.vectors import Code
 
@@ -54,9 +55,26 @@ class Pixels:
             begin = [x + ahead * f.x_right, y + ahead * f.y_pixel]
             code.loop(start, (left + f.width).min(end), 1, begin, place)
         for table in (self.tables, self._writes):
-            last = entry(code, table, count - 1)
-            for i in range(self.spare):
-                set_entry(code, table, count + i, last)
+            self._go_on(table, count)
+
+    def stage(self, count: Int, room: Int) -> None:
+        """Copy the block's pixels, `f.reduction` floats each, to `room`, and read them there."""
+        code, f = self.code, self.f
+        with code.each(0, count) as pixel:
+            source, place = self.read(pixel, code.pointer(f.x)), room + pixel * f.staged * _FLOAT
+
+            def move(span: Span, source: Value = source, place: Int = place) -> None:
+                span.store(span.load(source), code.pointer(place))
+
+            over_row(code, f.reduction, move, widths=(4, 1))
+            set_entry(code, self.tables, pixel, (place - f.x) // _FLOAT)
+        self._go_on(self.tables, count)
+
+    def _go_on(self, table: Int, count: Int) -> None:
+        """Repeat the last of a table's `count` entries in the spare ones."""
+        last = entry(self.code, table, count - 1)
+        for i in range(self.spare):
+            set_entry(self.code, table, count + i, last)
 
     def read(self, pixel: "Int | int", base: Value) -> Value:
         """Where a pixel reads first, as a pointer; `base` points to where pixel (0, 0) does."""

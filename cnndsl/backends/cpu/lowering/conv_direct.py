@@ -29,6 +29,8 @@ MOST_TILES, LEAST_TILES = 64, 8  # tiles of a block of pixels
 MOST_UNITS = 16  # work units that a batch is split into, at the least where there is enough work
 UNIT_MACS = 1 << 16  # the least work of a unit
 MACS_OF_FLOAT = 8  # multiply-adds that take as long as moving a float
+LINE, PAGE = 16, 1 << 10  # floats of a line of the cache; pixels so far apart fall on one set of it
+STAGED_MAPS = 256  # output maps that are worth a copy of the pixels
 
 
 class ConvDirectFields(NamedTuple):
@@ -38,7 +40,8 @@ class ConvDirectFields(NamedTuple):
     `x` is the address of the first float that pixel (0, 0) of the first output image reads, halo
     included; `x_down` and `x_right` lead from there to what the pixel below and the next one read.
     `weights` is [panels, reduction, width] and `bias` [panels, width]; `offsets` and `panels` are
-    tables of int64, of where each float that a pixel reads is, and of `Panel`s.
+    tables of int64, of where each float that a pixel reads is, and of `Panel`s. Where `staged` is
+    not 0, a unit's pixels are copied to scratch memory first, so many floats apart.
     """
 
     batch: Any
@@ -54,6 +57,7 @@ class ConvDirectFields(NamedTuple):
     offsets: Any
     panels: Any
     panel_count: Any
+    staged: Any
     unit_pixels: Any
     unit_panels: Any
     y: Any
@@ -134,7 +138,7 @@ def lower_conv_direct(
     """`y = conv(x)` with `weight` [out, in/groups, kh, kw], of any shape."""
     conv = DirectConv(shape, tile or best_tile(shape, Target.host()))
     height, width = shape.size
-    panels = conv.panels()
+    panels, apart = conv.panels(), staged(shape, x)
     numbers = {
         "height": height,
         "width": width,
@@ -147,6 +151,7 @@ def lower_conv_direct(
         "offsets": offsets(shape, x),
         "panels": panels,
         "panel_count": len(panels),
+        "staged": apart,
         **epilogue.fields,
     }
     before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride
@@ -156,7 +161,8 @@ def lower_conv_direct(
         numbers_there = {"unit_pixels": units.pixels, "unit_panels": units.panels, **numbers}
         fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers_there)
         unit_macs = units.pixels * units.panels * conv.tile.width * shape.reduction
-        scratch = 2 * (1 + 2 * (units.pixels + conv.tile.pixels))  # tables of pixels, in int64
+        tables = 2 * (1 + 2 * (units.pixels + conv.tile.pixels))  # of pixels, in int64
+        scratch = units.pixels * apart + tables
         return Call(conv.kernel, fields, units.number, unit_macs // MACS_OF_FLOAT, scratch)
 
     return call
@@ -173,6 +179,19 @@ def offsets(shape: ConvShape, x: Buffer) -> NDArray[np.int64]:
     columns = np.arange(kw) * right * x.pixel_stride
     maps = np.arange(shape.group_in)
     return (rows[:, None, None] + columns[:, None] + maps).reshape(-1)
+
+
+def staged(shape: ConvShape, x: Buffer) -> int:
+    """
+    How many floats apart the pixels of a unit lie in a copy; 0 where they are read in their place.
+
+    The pixels of a tile that are whole pages apart compete for the few lines of one set of the
+    cache. An odd number of lines apart, they fall on a set each.
+    """
+    aliased = shape.stride[1] * x.pixel_stride % PAGE == 0
+    if not (aliased and shape.kernel == (1, 1) and shape.groups == 1):
+        return 0
+    return LINE * (ceil(shape.in_maps / LINE) | 1) if shape.out_maps >= STAGED_MAPS else 0
 
 
 class Units(NamedTuple):
