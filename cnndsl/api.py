@@ -22,7 +22,7 @@ from cnndsl.labels import read_labels
 from cnndsl.limits import Limits
 from cnndsl.model import Model
 from cnndsl.ops.kinds import shown
-from cnndsl.resources import resource, shipped_specs
+from cnndsl.resources import near_files, resource, shipped_specs
 from cnndsl.source import Source
 from cnndsl.targets import thread_count, whole_number
 from cnndsl.types import DenseWeights, Numerics, Options, Precision
@@ -70,11 +70,11 @@ def _no_spec(name: str) -> FileError:
     if "\n" in name:
         return FileError(message, fixes=["cnndsl.parse(text=...) reads a text"])
     shipped = shipped_specs()
-    near = get_close_matches(name, shipped, 1)
+    near = [f"did you mean {spec}?" for spec in get_close_matches(name, shipped, 1)]
     return FileError(
         message,
         notes=[f"shipped specs, by name: {', '.join(shipped)}"],
-        fixes=[f"did you mean {near[0]}?"] if near else [],
+        fixes=near_files(Path(name)) + near,
     )
 
 

@@ -266,3 +266,20 @@ def test_weights_of_a_model_cannot_be_set():
         model.weights["C1.weight"] = np.zeros((6, 1, 5, 5), np.float32)
     with pytest.raises(ValueError, match="read-only"):
         model.weights["C1.weight"][0] = 0
+
+
+def test_a_file_that_is_not_there_is_looked_for_beside_it(tmp_path):
+    for name in ("mine.cnn", "mine.cnnm", "mine.safetensors"):
+        (tmp_path / name).touch()
+    missing = [
+        lambda: cnndsl.parse(tmp_path / "mime.cnn"),
+        lambda: cnndsl.load(tmp_path / "mime.cnnm"),
+        lambda: cnndsl.compile("lenet5", tmp_path / "mime.safetensors"),
+        lambda: cnndsl.convert_weights(tmp_path / "mime.safetensors", cnndsl.parse("lenet5")),
+    ]
+    for call, name in zip(
+        missing, ["mine.cnn", "mine.cnnm", *["mine.safetensors"] * 2], strict=True
+    ):
+        with pytest.raises(cnndsl.CnnError, match=r"o such file|no file") as caught:
+            call()
+        assert f"did you mean {tmp_path / name}?" in str(caught.value)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnndsl.errors import CnnError, FileError, InputError, MissingExtra
 from cnndsl.ir.signature import Shape
 from cnndsl.pictures import preprocess
+from cnndsl.resources import near_files
 
 if TYPE_CHECKING:
     from cnndsl.model import Model
@@ -168,5 +169,5 @@ def _named(error: CnnError, file: Path) -> CnnError:
         f"{file}: {first.message}",
         code=first.code,
         notes=first.notes,
-        fixes=first.fixes,
+        fixes=(*first.fixes, *near_files(file)),
     )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cnndsl.errors import ArtifactError, FileError
 from cnndsl.interop.pages import release
 from cnndsl.interop.safetensors_file import SafetensorsFile, open_safetensors, save_safetensors
+from cnndsl.resources import near_files
 
 FloatArray = NDArray[np.float32]
 FORMAT = 1
@@ -65,7 +66,7 @@ def read_artifact(path: Path) -> Artifact:
         return ArtifactError(f"cannot read the compiled model {path}: {reason}", code="E502")
 
     if not path.exists():
-        raise FileError(f"cannot read {path}: there is no such file")
+        raise FileError(f"cannot read {path}: there is no such file", fixes=near_files(path))
     file = open_safetensors(path, damaged)
     _check_kind(path, file)
     weights = {

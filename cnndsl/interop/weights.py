@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnndsl.errors import Diagnostic, Fix, WeightsError
 from cnndsl.interop.safetensors_file import open_safetensors
 from cnndsl.ops.base import Param
+from cnndsl.resources import near_files
 
 FloatArray = NDArray[np.float32]
 Params = Mapping[str, Param]
@@ -35,7 +36,7 @@ def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
 
     def refuse(reason: str) -> WeightsError:
         message = f"cannot read the weights in {path}: {reason}"
-        return WeightsError(message, code="E402", fixes=[_CONVERT])
+        return WeightsError(message, code="E402", fixes=near_files(path) or [_CONVERT])
 
     tensors = open_safetensors(path, refuse).tensors
     if params and tensors and not params.keys() & tensors.keys():

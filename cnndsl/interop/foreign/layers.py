@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import WeightsError
+from cnndsl.resources import near_files
 
 FloatArray = NDArray[np.float32]
 Layout = Literal["pytorch", "keras"]
@@ -168,4 +169,8 @@ def natural(names: Iterable[str]) -> list[str]:
 
 def unreadable(path: Path, reason: str, *fixes: str) -> WeightsError:
     """The error of a file that is not what its ending says, or that is damaged."""
-    return WeightsError(f"cannot read the weights in {path}: {reason}", code="E402", fixes=fixes)
+    return WeightsError(
+        f"cannot read the weights in {path}: {reason}",
+        code="E402",
+        fixes=near_files(path) or fixes,
+    )
