@@ -14,8 +14,10 @@ def elementwise_kernel(activation: str) -> Callable[..., None]:
     activated = activation_function(activation)
 
     def elementwise(x: Floats, y: Floats, shape: CellsShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             y[i] = activated(x[i], shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return elementwise
 
@@ -25,9 +27,11 @@ def affine_kernel(activation: str) -> Callable[..., None]:
     activated = activation_function(activation)
 
     def affine(x: Floats, weight: Floats, bias: Floats, y: Floats, shape: CellsShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             at = i - quotient(i, shape.period) * shape.period
             y[i] = activated(x[i] * weight[at] + bias[at], shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return affine
 
@@ -37,11 +41,13 @@ def prelu_kernel(activation: str) -> Callable[..., None]:
     activated = activation_function(activation)
 
     def prelu(x: Floats, weight: Floats, y: Floats, shape: CellsShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             at = i - quotient(i, shape.period) * shape.period
             cell = x[i]
             sloped = cell * weight[at] if cell < float32(0) else cell
             y[i] = activated(sloped, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return prelu
 
@@ -51,7 +57,9 @@ def add_kernel(activation: str) -> Callable[..., None]:
     activated = activation_function(activation)
 
     def add(a: Floats, b: Floats, y: Floats, shape: CellsShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             y[i] = activated(a[i] + b[i], shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return add

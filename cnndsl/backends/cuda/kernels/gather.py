@@ -40,7 +40,8 @@ def gather_kernel(activation: str) -> Callable[..., None]:
     def gather(
         x: Floats, rows: Ints, columns: Ints, maps: Ints, y: Floats, shape: GatherShape
     ) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, i_row, i_column, c = coordinates(i, shape.height, shape.width, shape.maps)
             row, column = rows[i_row], columns[i_column]
             cell = float32(shape.outside)
@@ -48,6 +49,7 @@ def gather_kernel(activation: str) -> Callable[..., None]:
                 at = image * shape.x_image + row * shape.x_row + column * shape.x_pixel
                 cell = x[at + maps[c]]
             y[i] = activated(cell, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return gather
 

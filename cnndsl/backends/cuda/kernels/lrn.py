@@ -15,7 +15,8 @@ def lrn_kernel(exponent: float, activation: str) -> Callable[..., None]:
     activated, inverse_power = activation_function(activation), inverse_power_of(exponent)
 
     def lrn(x: Floats, y: Floats, shape: LrnShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             pixel = quotient(i, shape.maps) * shape.maps
             c = i - pixel
             squares = float32(0)
@@ -23,5 +24,6 @@ def lrn_kernel(exponent: float, activation: str) -> Callable[..., None]:
                 squares += x[pixel + near] * x[pixel + near]
             cell = x[i] * inverse_power(shape.k + shape.scale * squares)
             y[i] = activated(cell, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return lrn

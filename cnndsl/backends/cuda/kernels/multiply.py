@@ -14,12 +14,14 @@ def multiply_kernel(activation: str) -> Callable[..., None]:
     activated = activation_function(activation)
 
     def multiply(a: Floats, b: Floats, y: Floats, shape: MultiplyShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
             at_a = image * shape.a_image + row * shape.a_row
             at_a += column * shape.a_pixel + c * shape.a_map
             at_b = image * shape.b_image + row * shape.b_row
             at_b += column * shape.b_pixel + c * shape.b_map
             y[i] = activated(a[at_a] * b[at_b], shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return multiply

@@ -65,10 +65,12 @@ def max_pool_kernel(activation: str) -> Callable[..., None]:
     reduced = _over_windows(-math.inf, _larger)
 
     def max_pool(x: Floats, y: Floats, shape: PoolShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
             cell = reduced(x, image, row, column, c, shape)
             y[i] = activated(cell, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return max_pool
 
@@ -79,11 +81,13 @@ def avg_pool_kernel(activation: str) -> Callable[..., None]:
     reduced = _over_windows(0.0, _sum)
 
     def avg_pool(x: Floats, rows: Ints, columns: Ints, y: Floats, shape: PoolShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
             cell = reduced(x, image, row, column, c, shape)
             mean = cell / float32(rows[row] * columns[column])
             y[i] = activated(mean, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return avg_pool
 
@@ -94,10 +98,12 @@ def lp_pool_kernel(p: float, activation: str) -> Callable[..., None]:
     reduced = _over_windows(0.0, _sum_of(power_of(p)))
 
     def lp_pool(x: Floats, y: Floats, shape: PoolShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
             cell = reduced(x, image, row, column, c, shape)
             y[i] = activated(root(cell), shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return lp_pool
 
@@ -108,10 +114,12 @@ def subsample_kernel(activation: str) -> Callable[..., None]:
     reduced = _over_windows(0.0, _sum)
 
     def subsample(x: Floats, weight: Floats, bias: Floats, y: Floats, shape: PoolShape) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
             cell = bias[c] + weight[c] * reduced(x, image, row, column, c, shape)
             y[i] = activated(cell, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return subsample
 

@@ -27,7 +27,8 @@ def resample_kernel(activation: str) -> Callable[..., None]:
         y: Floats,
         shape: ResampleShape,
     ) -> None:
-        for i in range(cuda.grid(1), shape.cells, cuda.gridsize(1)):
+        i = cuda.grid(1)
+        while i < shape.cells:
             image, row, column, c = coordinates(i, shape.height, shape.width, shape.maps)
             above, left = rows[row], columns[column]
             # The last row has none behind it, and then no share either.
@@ -43,5 +44,6 @@ def resample_kernel(activation: str) -> Callable[..., None]:
             behind += x[(lower + right) * shape.maps + c] * down
             cell = before * (float32(1) - across) + behind * across
             y[i] = activated(cell, shape.alpha, shape.beta)
+            i += cuda.gridsize(1)
 
     return resample
