@@ -7,35 +7,18 @@ from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.transposed import transposed_halo
 from cnndsl.backends.cpu.times import Times
 from cnndsl.backends.filters import as_conv
-from cnndsl.errors import TargetError
+from cnndsl.backends.usual import usual_choice
 from cnndsl.ir.node import Node
-from cnndsl.ops.activation import Activation
-from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
-from cnndsl.ops.batch_norm import BatchNorm
-from cnndsl.ops.concat import Concat
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.depthwise import Depthwise
-from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
-from cnndsl.ops.group_norm import GroupNorm
-from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
-from cnndsl.ops.lp_pool import LpPool
-from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
-from cnndsl.ops.mul import Mul
-from cnndsl.ops.pad import Pad
-from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
-from cnndsl.ops.reshape import Reshape
-from cnndsl.ops.resize import Resize
 from cnndsl.ops.separable import Separable
-from cnndsl.ops.shuffle import Shuffle
-from cnndsl.ops.slice import Slice
-from cnndsl.ops.subsample import Subsample
 from cnndsl.plan.strategy import Choice
 from cnndsl.types import DenseWeights, Numerics, TensorType
 
@@ -66,40 +49,12 @@ def choose(
             return Choice("max_pool")
         case AvgPool() | GlobalAvgPool():
             return Choice("avg_pool")
-        case Subsample():
-            return Choice("subsample")
-        case LpPool():
-            return Choice("lp_pool")
-        case BatchNorm():
-            return Choice("affine", in_place=True)
-        case Prelu():
-            return Choice("prelu", in_place=True)
-        case LayerNorm(over="image") if operands[0].is_image:
-            return Choice("normalise_groups", in_place=True)
-        case LayerNorm():
+        case LayerNorm() as norm if not (norm.over == "image" and operands[0].is_image):
             return Choice("normalise_pixels", in_place=True)
-        case GroupNorm() | InstanceNorm():
-            return Choice("normalise_groups", in_place=True)
-        case Pad() | Slice() | Shuffle() | Reshape() | Resize():
-            return Choice("move")
-        case Lrn():
-            return Choice("lrn")
         case Rbf():
             return Choice("rbf", contiguous=True)
-        case Activation(activation="softmax" | "log_softmax" as name):
-            return Choice(name, in_place=True)
-        case Activation() | Dropout():
-            return Choice("elementwise", in_place=True)
-        case Add():
-            return Choice("add", in_place=True)
-        case Mul() as mul:
-            return Choice("multiply", in_place=operands[0] == mul.infer(*operands))
-        case Concat():
-            return Choice("concat")
-        case op:
-            raise TargetError(
-                f"the target cpu has no kernel for {op.row_type}", span=node.span, row=node.row
-            )
+        case _:
+            return usual_choice("cpu", node, operands)
 
 
 def conv_work(node: Node, operands: tuple[TensorType, ...]) -> ConvWork | None:
