@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,14 +105,13 @@ def _header(text: bytes, refuse: Callable[[str], CnnError]) -> dict[str, Any]:
         raise refuse("its header is no JSON: it is no safetensors file, or it is damaged") from None
     if not isinstance(header, dict):
         raise refuse("its header is malformed")
-    return header  # pyright: ignore[reportUnknownVariableType]  # JSON's keys are texts
+    return cast("dict[str, Any]", header)  # JSON's keys are texts
 
 
 def _is_text_map(metadata: Any) -> bool:
-    return isinstance(metadata, dict) and all(
-        isinstance(value, str)
-        for value in metadata.values()  # pyright: ignore[reportUnknownVariableType]
-    )
+    if not isinstance(metadata, dict):
+        return False
+    return all(isinstance(value, str) for value in cast("dict[str, Any]", metadata).values())
 
 
 def _tensor(
