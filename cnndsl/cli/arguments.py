@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from cnndsl.cli.findings import FORMATS
-from cnndsl.errors import CnnError, FileError
+from cnndsl.errors import CnnError
+from cnndsl.interop.drafts import write_whole
 from cnndsl.limits import Limits, parse_bytes
 from cnndsl.types import DENSE_WEIGHTS, NUMERICS, PRECISIONS, Options
 
@@ -128,10 +129,5 @@ def read_stdin(limit: int) -> bytes:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a text file, LF line ends. Raises `FileError`."""
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise FileError(f"{str(path)!r} is no path of a file: {error}") from None
+    """Write a text file, LF line ends, whole or not at all. Raises `FileError`."""
+    write_whole(path, text.encode())

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from cnndsl.errors import CnnError, FileError
+from cnndsl.errors import CnnError
+from cnndsl.interop.drafts import write_whole
 from cnndsl.interop.onnx.emitting import Array, Call, Emitted, OnnxNode
 from cnndsl.interop.onnx.export_cells import (
     export_activation,
@@ -107,18 +108,13 @@ _EXPORTERS: dict[str, Callable[[Call, Any], str]] = {
 
 def write_onnx(network: Network, weights: Mapping[str, Array], path: Path) -> None:
     """
-    Write the model to a file.
+    Write the model to a file, whole or not at all.
 
     Raises `CnnError` for an operator without a form in ONNX and for a model beyond the format's
     2 GiB, `FileError`, and `MissingExtra` where onnx is not installed.
     """
     content: bytes = export_onnx(network, weights).SerializeToString()
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise FileError(f"{str(path)!r} is no path of a file: {error}") from None
+    write_whole(path, content)
 
 
 def export_onnx(network: Network, weights: Mapping[str, Array]) -> Any:
