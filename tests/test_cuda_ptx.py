@@ -5,6 +5,8 @@ import re
 import pytest
 from cuda_kernels import KERNELS
 
+import cnndsl
+
 pytest.importorskip("numba_cuda")
 from cnndsl.backends.cuda.availability import missing_compilers
 from cnndsl.backends.cuda.gpu import ARCHITECTURES, architecture_name
@@ -14,7 +16,9 @@ if SIMULATED or missing_compilers():
     pytest.skip("needs NVIDIA's compilers: pip install 'cnndsl[cuda]'", allow_module_level=True)
 
 from cnndsl.backends.cuda.compile import kernel_ptx
+from cnndsl.backends.cuda.emit import step_launches
 from cnndsl.backends.cuda.link import can_link, link
+from cnndsl.compiler import Compilation
 
 MOST_SHARED_BYTES = 48 * 1024
 REGISTERS = 65536  # of a processor
@@ -34,3 +38,14 @@ def test_a_kernel_compiles_to_float32_code_that_fits_a_processor(kernel, archite
         assert code.spilled_bytes == code.stack_bytes == 0
         assert 0 < code.registers * THREADS <= REGISTERS
         assert code.shared_bytes <= MOST_SHARED_BYTES
+
+
+@pytest.mark.slow
+def test_a_launch_passes_what_the_compiled_kernel_takes():
+    plan = Compilation(cnndsl.parse("lenet5"), "cuda").plan
+    launches = {n.kernel: n for step in plan.steps for n in step_launches(step, 1)}
+    for kernel, launch in launches.items():
+        # As the device passes them: addresses, and numbers by the type of their values.
+        numbers = ["f32" if isinstance(n, float) else "u32" for n in launch.shape]
+        taken = re.findall(r"\.param \.(\w+) \w+_param_\d+", kernel_ptx(kernel, (9, 0)))
+        assert taken == ["u64"] * len(launch.arguments) + numbers
