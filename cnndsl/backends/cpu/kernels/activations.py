@@ -65,7 +65,7 @@ def _silu(x: Vector) -> Vector:
 
 
 def _hard_swish(x: Vector) -> Vector:
-    return x * ((x + 3.0).at_least(0.0).at_most(6.0) / 6.0)
+    return x * ((x + 3.0).at_least(0.0).at_most(6.0) * (1 / 6))
 
 
 def _gelu_erf(x: Vector) -> Vector:
