@@ -93,7 +93,6 @@ def test_weights_can_be_converted_from_python(cli, weights):
     ("arguments", "message"),
     [
         (["w.npz"], "error[E001]: whose weights are they?"),
-        (["w.npz", "--for", "net.cnn", "--name", "x"], "--name goes with `import table`"),
         (["w.bin", "--for", "net.cnn"], "no format ends in '.bin'"),
         (["gone.npz", "--for", "net.cnn"], "No such file"),
         (["net.npz", "--for", "net.cnn"], "it is no npz file"),
@@ -109,6 +108,23 @@ def test_what_cannot_be_read_is_a_planned_error(cli, weights, tmp_path, argument
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     done = cli("import", "weights", *arguments)
     assert done.status == 1
+    assert message in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["weights", "w.npz", "--name", "x"],
+            "--name goes with `import table`, not `import weights`",
+        ),
+        (["onnx", "m.onnx", "--map"], "--map goes with `import weights`, not `import onnx`"),
+        (["table", "t.md", "--for", "net.cnn"], "--for goes with `import weights`"),
+    ],
+)
+def test_an_argument_of_another_import_is_a_usage_error(cli, arguments, message):
+    done = cli("import", *arguments)
+    assert done.status == 2
     assert message in done.err
 
 

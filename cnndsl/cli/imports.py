@@ -6,8 +6,8 @@ import argparse
 from importlib import import_module
 
 from cnndsl.cli.arguments import add_format, refusing
+from cnndsl.cli.misuse import Misuse
 from cnndsl.cli.terminal import Terminal
-from cnndsl.errors import CnnError
 from cnndsl.interop.foreign.layers import LAYOUTS
 from cnndsl.ops.normalization import EPSILON
 
@@ -88,6 +88,6 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     for name, kinds in _ONLY_FOR.items():
         if getattr(args, name) is not None and args.what not in kinds:
             option = "for" if name == "spec" else name
-            raise CnnError(f"--{option} goes with `import {kinds[0]}`, not `import {args.what}`")
+            raise Misuse(f"--{option} goes with `import {kinds[0]}`, not `import {args.what}`")
     status: int = import_module(f"cnndsl.cli.{_KINDS[args.what]}").run(args, terminal)
     return status

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from cnndsl import __version__
+from cnndsl.cli.misuse import Misuse
 from cnndsl.cli.terminal import Terminal
 from cnndsl.errors import CnnError
 
@@ -85,7 +86,7 @@ def _run(verb: Verb, args: argparse.Namespace, terminal: Terminal) -> int:
         return verb.run(args, terminal)
     except CnnError as error:
         terminal.report(error.diagnostics, args.format)
-        return FINDINGS
+        return USAGE if isinstance(error, Misuse) else FINDINGS
     except BrokenPipeError:
         raise
     except MemoryError:
