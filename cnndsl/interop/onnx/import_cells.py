@@ -161,7 +161,7 @@ def import_gemm(step: Step) -> View:
         wide = np.broadcast_to(bias.reshape(-1), (weight.shape[0],))
         params["bias"] = wide * np.float32(step.get("beta", 1.0))
     if not step.lead:
-        made = _multiplied(step, view, params["weight"].T)
+        made = multiplied(step, view, params["weight"].T)
         bias = params.get("bias")
         return made if bias is None else step.builder.scaled(made, None, bias, step.facts, 1)
     return step.builder.view(_dense(step, view, params))
@@ -171,12 +171,12 @@ def import_matmul(step: Step) -> View:
     """A `dense` row, or along the last of several axes a `conv` of 1x1."""
     view, matrix = step.view(), step.constant(1, "matrix")
     if matrix.ndim == 1:
-        made = _multiplied(step, view, matrix[:, None])
+        made = multiplied(step, view, matrix[:, None])
         return made.reshaped(made.shape[:-1])
-    return _multiplied(step, view, matrix)
+    return multiplied(step, view, matrix)
 
 
-def _multiplied(step: Step, view: View, matrix: Array) -> View:
+def multiplied(step: Step, view: View, matrix: Array) -> View:
     """The view's last axis times a matrix."""
     if matrix.ndim != 2:
         raise Unsupported("a stack of matrices has no row")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from cnndsl.errors import CnnError
 from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.step import Step
-from cnndsl.interop.onnx.values import View, as_image
-from cnndsl.limits import Limits
+from cnndsl.interop.onnx.values import View
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.pad import Pad
-from cnndsl.ops.resize import Resize
 from cnndsl.ops.slice import Part, Slice
-from cnndsl.types import TensorType
 
 _FLOATS = (1, 10, 11, 16)
 """What TensorProto calls float32, float16, float64 and bfloat16."""
@@ -209,114 +203,3 @@ def import_pad(step: Step) -> View:
         raise Unsupported(f"mode={mode} has no row")
     made = step.builder.view(step.add(op, step.builder.image(view)))
     return made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
-
-
-def import_resize(step: Step) -> View:
-    """A `resize` row, its convention named where it makes a difference."""
-    step.require_batch()
-    view, rank = step.view(), len(step.view().shape)
-    if not 2 <= rank <= 3:
-        raise Unsupported(f"it resizes {rank - 1} axes, and rows resize one or two")
-    for name, value in (("antialias", 0), ("exclude_outside", 0)):
-        step.require(name, value)
-    mode = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear"}.get(
-        str(step.get("mode", "nearest"))
-    )
-    if mode is None:
-        raise Unsupported(f"mode={step.get('mode')} has no row")
-    size = _new_size(step, view)
-    if max(size) > Limits().dimension:
-        # Before its places are counted, one by one.
-        raise Unsupported(f"{size[0]}x{size[1]} is larger than the limit")
-    image = as_image(view.shape)
-    op = _shortest(mode, size, _sampling(step, mode, size), image)
-    made = step.builder.view(step.add(op, step.builder.image(view)))
-    return made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
-
-
-def _sampling(step: Step, mode: str, size: tuple[int, int]) -> dict[str, str]:
-    """The convention in our words."""
-    old = step.facts.op_type == "Upsample" or step.opset < 11
-    coordinates = str(
-        step.get("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
-    )
-    if coordinates == "half_pixel_symmetric" or (
-        coordinates == "pytorch_half_pixel" and min(size) > 1
-    ):
-        # The first differs where a factor makes no whole number of cells: that is refused.
-        coordinates = "half_pixel"
-    if coordinates not in ("half_pixel", "align_corners", "asymmetric"):
-        raise Unsupported(f"coordinate_transformation_mode={coordinates} has no row")
-    if mode == "bilinear":
-        return {"coordinates": coordinates}
-    rounding = str(step.get("nearest_mode", "floor" if old else "round_prefer_floor"))
-    words = {"round_prefer_floor": "half_down", "round_prefer_ceil": "half_up"}
-    return {"coordinates": coordinates, "rounding": words.get(rounding, rounding)}
-
-
-def _shortest(
-    mode: str, size: tuple[int, int], convention: dict[str, Any], image: TensorType
-) -> Resize:
-    """The row with as few words as say the same."""
-    whole = [new // old for new, old in zip(size, image.height_width, strict=True)]
-    exact = [f * old for f, old in zip(whole, image.height_width, strict=True)] == list(size)
-    extent: dict[str, Any] = {"factor": (whole[0], whole[1])} if exact else {"to": size}
-    full = Resize(mode, **extent, **convention)
-    plain = Resize(mode, **extent)
-    try:
-        pairs = list(zip(image.height_width, size, strict=True))
-        same = all(
-            all(np.array_equal(a, b) for a, b in zip(x, y, strict=True))
-            for x, y in (
-                (plain.sampling(image).taps(*pair), full.sampling(image).taps(*pair))
-                for pair in pairs
-            )
-        )
-    except CnnError:
-        return full
-    return plain if same else full
-
-
-def _new_size(step: Step, view: View) -> tuple[int, int]:
-    """The new height and width."""
-    rank = len(view.shape)
-    upsample = step.facts.op_type == "Upsample"
-    place = 1 if upsample or step.opset < 11 else 2
-    axes = [int(axis) % (rank + 1) for axis in step.get("axes", range(rank + 1))]
-    given = step.get("scales")
-    scales: Array | None = (
-        np.asarray(given, np.float64) if given else step.optional(place, "scales")
-    )
-    sizes = None if upsample else step.optional(3, "sizes")
-    new = list(step.whole(view))
-    if sizes is not None and sizes.size:
-        wanted = [int(size) for size in sizes.reshape(-1)]
-        wanted = _in_proportion(step, wanted, [new[axis] for axis in axes])
-        for axis, size in zip(axes, wanted, strict=True):
-            new[axis] = size
-    elif scales is not None:
-        factors = [float(scale) for scale in scales.reshape(-1)]
-        for axis, scale in zip(axes, factors, strict=True):
-            exact = new[axis] * scale
-            new[axis] = int(exact + 1e-4)
-            if abs(exact - new[axis]) > 1e-3:
-                raise Unsupported(
-                    f"a scale of {scale:g} makes no whole number of cells of {view.shape}",
-                    "sizes instead of scales",
-                )
-    if new[:2] != [*step.lead, view.shape[0]]:
-        raise Unsupported("it resizes the batch or the maps")
-    return (new[2], new[3]) if rank == 3 else (1, new[2])
-
-
-def _in_proportion(step: Step, wanted: list[int], old: list[int]) -> list[int]:
-    """The sizes, made smaller or larger so that all axes grow by one factor where that is asked."""
-    policy = str(step.get("keep_aspect_ratio_policy", "stretch"))
-    if policy == "stretch":
-        return wanted
-    factors = [Fraction(new, side) for new, side in zip(wanted, old, strict=True)]
-    factor = min(factors) if policy == "not_larger" else max(factors)
-    exact = [factor * side for side in old]
-    if any(side.denominator != 1 for side in exact):
-        raise Unsupported(f"keep_aspect_ratio_policy={policy} makes no whole number of cells")
-    return [int(side) for side in exact]

@@ -22,6 +22,7 @@ from cnndsl.interop.onnx import import_places as places
 from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
 from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
+from cnndsl.interop.onnx.import_resize import import_resize
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
 from cnndsl.interop.onnx.refusals import without_row
 from cnndsl.interop.onnx.step import Known, Step
@@ -78,7 +79,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "ReduceMean": windows.import_reduce,
     "Relu": functions.plain_function("relu"),
     "Reshape": places.import_reshape,
-    "Resize": places.import_resize,
+    "Resize": import_resize,
     "Selu": functions.import_selu,
     "Shape": places.import_shape,
     "Sigmoid": functions.plain_function("sigmoid"),
@@ -94,7 +95,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "Tanh": functions.plain_function("tanh"),
     "Transpose": places.import_transpose,
     "Unsqueeze": places.import_unsqueeze,
-    "Upsample": places.import_resize,
+    "Upsample": import_resize,
 }
 """What each operator of ONNX becomes."""
 
