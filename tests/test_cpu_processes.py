@@ -4,23 +4,15 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 import cnndsl
-from cnndsl.backends.cpu import compiling
-from cnndsl.backends.cpu.compiling import shared_out
-from cnndsl.backends.cpu.fingerprint import key_of
-from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.library import Library
-from cnndsl.cache import FileCache
 
 pytestmark = pytest.mark.cache
 
 PATIENCE = 120  # seconds, for a process that compiles everything on a busy machine
-SMALL = [Kernel("copy", "zero_halo"), Kernel("copy", "copy"), Kernel("copy", "permute")]
 
 
 def start(cache: Path, body: str, threads: int = 1) -> subprocess.Popen[str]:
@@ -108,40 +100,3 @@ def test_an_interpreter_ends_while_threads_are_running(cache):
         print("done")
     """
     assert finish(start(cache, body, threads=2)) == "done\n"
-
-
-def test_another_process_compiles_what_waits_at_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiling, "processors", lambda: 2)
-    cache, own = FileCache(tmp_path), []
-
-    def code(kernel: Kernel) -> bytes | None:
-        return cache.get(kernel.name, key_of(kernel.name))
-
-    for kernel in shared_out(SMALL, cache):
-        own.append(kernel)
-        end = time.monotonic() + PATIENCE
-        while code(SMALL[-1]) is None and time.monotonic() < end:
-            time.sleep(0.01)
-    others = SMALL[len(own) :]
-    assert own == SMALL[: len(own)]
-    assert SMALL[-1] in others
-    assert all(code(kernel) for kernel in others)
-
-
-@pytest.mark.parametrize("executable", ["", "/nowhere/python3", "/usr/bin/server"])
-def test_all_is_compiled_here_where_no_other_process_can_be_started(
-    tmp_path, monkeypatch, executable
-):
-    monkeypatch.setattr(compiling, "processors", lambda: 2)
-    monkeypatch.setattr(sys, "executable", executable)
-    assert list(shared_out(SMALL, FileCache(tmp_path))) == SMALL
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script as a program")
-def test_what_another_process_was_given_and_did_not_compile_is_compiled_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiling, "processors", lambda: 2)
-    (tmp_path / "python3").write_text("#!/bin/sh\necho\nread line\n", encoding="utf-8")
-    (tmp_path / "python3").chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
-    found = Library(FileCache(tmp_path / "cache")).addresses(SMALL)
-    assert all(found[kernel] for kernel in SMALL)

@@ -2,12 +2,11 @@
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
 from llvmlite import binding
 
-from cnndsl.backends.cpu.compiling import shared_out
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.cache import FileCache, default_directory
@@ -39,7 +38,8 @@ class Library:
         wanted = tuple(dict.fromkeys(kernels))
         with self._lock:
             missing = [kernel for kernel in wanted if kernel not in self._addresses]
-            for code in self._objects(missing):
+            objects = {kernel: self._object(kernel) for kernel in missing}
+            for code in objects.values():
                 self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
             for kernel in missing:
@@ -48,27 +48,18 @@ class Library:
 
     def is_cached(self, kernel: Kernel) -> bool:
         """Whether the cache has the kernel as this process would compile it."""
-        return self._cached(kernel) is not None
+        return self._cache.get(kernel.name, key_of(kernel.name)) is not None
 
-    def _objects(self, kernels: Sequence[Kernel]) -> list[bytes]:
-        """The code of each kernel: what the cache lacks is compiled and put there."""
-        found = {kernel: self._cached(kernel) for kernel in kernels}
-        lacking = [kernel for kernel, code in found.items() if code is None]
-        for kernel in shared_out(lacking, self._cache):
-            found[kernel] = self._compiled(kernel)
-        return [
-            code or self._cached(kernel) or self._compiled(kernel) for kernel, code in found.items()
-        ]
-
-    def _cached(self, kernel: Kernel) -> bytes | None:
-        return self._cache.get(kernel.name, key_of(kernel.name))
-
-    def _compiled(self, kernel: Kernel) -> bytes:
+    def _object(self, kernel: Kernel) -> bytes:
+        key = key_of(kernel.name)
+        cached = self._cache.get(kernel.name, key)
+        if cached is not None:
+            return cached
         # Imported here, so that a process which finds its kernels in the cache spares numba.
         from cnndsl.backends.cpu.compile import compile_kernel
 
         compiled = compile_kernel(kernel)
-        self._cache.put(kernel.name, key_of(kernel.name), compiled)
+        self._cache.put(kernel.name, key, compiled)
         return compiled
 
     def _renew_lock(self) -> None:
