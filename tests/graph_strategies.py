@@ -146,7 +146,8 @@ def residual(draft: Draft, x: str) -> str:
 
 def twins(draft: Draft, x: str) -> str:
     """The same computed twice, and joined."""
-    op = draft.draw(plain(draft.types[x]))
+    functions = st.sampled_from([Activation("relu"), Activation("tanh")])
+    op = draft.draw(functions | plain(draft.types[x]))
     a, b = draft.put(op, x), draft.put(op, x)
     return draft.put(draft.draw(st.sampled_from([Add(), Mul(), Concat()])), a, b)
 
@@ -162,10 +163,16 @@ def gate(draft: Draft, x: str) -> str:
 
 
 def join(draft: Draft, x: str) -> str:
-    """Maps or features behind those of another value."""
+    """Maps or features behind those of another value, and perhaps more before or behind them."""
     sizes = {name: y.shape[:-1] for name, y in draft.types.items()}
     beside = [name for name, size in sizes.items() if size == sizes[x] and name != x]
-    return draft.put(Concat(), x, draft.draw(st.sampled_from(beside or [x])))
+    beside = beside or [x]
+    y = draft.put(Concat(), x, draft.draw(st.sampled_from(beside)))
+    if draft.draw(st.booleans()):
+        y = draft.put(
+            Concat(), *draft.draw(st.permutations([y, draft.draw(st.sampled_from(beside))]))
+        )
+    return y
 
 
 def other(draft: Draft, x: str) -> str:
@@ -174,7 +181,14 @@ def other(draft: Draft, x: str) -> str:
 
 def plain(x: TensorType) -> st.SearchStrategy[Op]:
     """Operators that are no filters."""
-    ops: list[Op] = [Activation("relu"), Prelu("map"), Dropout(0.5), Reshape(x.shape), Slice()]
+    ops: list[Op] = [
+        Activation("relu"),
+        Activation("tanh"),
+        Prelu("map"),
+        Dropout(0.5),
+        Reshape(x.shape),
+        Slice(),
+    ]
     if x.is_image:
         ops += [MaxPool((1, 1), (1, 1)), Slice(Part(0, 1)), Shuffle(1), Shuffle(x.maps)]
         ops += [LayerNorm(1e-3, "maps"), Resize("nearest", factor=(1, 1)), Reshape((x.size,))]

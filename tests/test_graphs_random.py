@@ -23,6 +23,7 @@ from cnndsl.passes.fold_batch_norm import FoldBatchNorm
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
 from cnndsl.passes.fuse_residual import FuseResidual
+from cnndsl.passes.join_concats import JoinConcats
 from cnndsl.passes.merge_common import MergeCommon
 from cnndsl.passes.pipeline import PASSES, optimised
 from cnndsl.passes.split_separable import SplitSeparable
@@ -32,6 +33,7 @@ EXACT = [
     DropIdentity(),
     SplitSeparable(),
     FoldPad(),
+    JoinConcats(),
     MergeCommon(),
     FuseResidual(),
     FuseActivation(),
@@ -123,7 +125,7 @@ def test_a_graph_s_text_names_every_node_once_and_is_the_same_for_the_same_graph
 def test_the_random_graphs_give_every_pass_something_to_do():
     found = Counter[str]()
 
-    @settings(max_examples=100)
+    @settings(max_examples=200)
     @given(graph=graphs())
     def count(graph):
         for rewrite in ALL:

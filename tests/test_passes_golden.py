@@ -17,6 +17,7 @@ from cnndsl.passes.fold_batch_norm import FoldBatchNorm
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
 from cnndsl.passes.fuse_residual import FuseResidual
+from cnndsl.passes.join_concats import JoinConcats
 from cnndsl.passes.merge_common import MergeCommon
 from cnndsl.passes.split_separable import SplitSeparable
 
@@ -57,7 +58,9 @@ def test_drop_identity():
         ("E", "reshape to=6x6x2", "D"),
         ("F", "resize mode=nearest factor=1", "E"),
         ("G", "activation activation=linear", "F"),
-        ("H", RELU, "G"),
+        ("I", "maxpool kernel=1 stride=1", "G"),
+        ("J", "avgpool kernel=1 stride=1", "I"),
+        ("H", RELU, "J"),
     )
     assert lines(DropIdentity().run(graph)) == [
         "H = activation(In) activation=relu : f32[6,6,2]",
@@ -74,12 +77,52 @@ def test_drop_identity():
         "resize mode=nearest factor=2",
         "pad padding=1",
         "flatten",
+        "maxpool kernel=1 stride=2",
+        "avgpool kernel=2 stride=1 padding=0+1 divisor=padded",
+        "globalavgpool",
+        "lppool kernel=1 stride=1 p=2",
     ],
 )
 def test_what_moves_a_cell_is_no_identity(row):
     image = ("In", "input maps=6 size=6", "")
     graph = graph_of(image, ("A", row, "In"))
     assert DropIdentity().run(graph) is graph
+
+
+@pytest.mark.parametrize("row", ["globalavgpool", "globalmaxpool", "maxpool kernel=1 stride=2"])
+def test_a_pool_of_a_single_cell_is_an_identity(row):
+    graph = graph_of(("In", "input maps=6 size=1", ""), ("A", row, "In"), ("B", RELU, "A"))
+    assert DropIdentity().run(graph)["B"].inputs == ("In",)
+
+
+def test_join_concats():
+    graph = graph_of(
+        IN,
+        ("A", RELU, "In"),
+        ("B", "concat", "In A"),
+        ("C", "concat", "A B"),
+        ("D", "concat", "C In"),
+        ("E", "concat axis=height", "D D"),
+        ("F", "concat axis=height", "D E"),
+    )
+    assert lines(JoinConcats().run(graph))[1:] == [
+        "D = concat(A, In, A, In) : f32[6,6,8]",
+        "F = concat(D, D, D) axis=height : f32[18,6,8]",
+        "output F",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("A", "concat", "In In"), ("B", "concat", "A A")],
+        [("A", "concat axis=height", "In In"), ("B", "concat", "A A")],
+        [("A", "concat", "In In"), ("A.relu", RELU, "A"), ("B", "concat", "A.relu A")],
+    ],
+    ids=["read twice", "another axis", "read by another"],
+)
+def test_a_concatenation_stays_where_it_is_needed_itself(rows):
+    assert_unchanged(JoinConcats(), *rows)
 
 
 def test_split_separable():

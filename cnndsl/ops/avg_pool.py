@@ -78,3 +78,6 @@ class AvgPool(Pool):
         if self.divisor == "padded" and self.window.overhangs(x.height_width):
             count += " and of the padding's"
         return f"y[i, j, c] = sum({self.cells(x)}) / {count}"
+
+    def passes_on(self, x: TensorType) -> bool:
+        return self.takes_each_cell(x)

@@ -18,6 +18,9 @@ class GlobalPool(Op):
         self.require_image(x)
         return f32(1, 1, x.maps)
 
+    def passes_on(self, x: TensorType) -> bool:
+        return self.infer(x) == x
+
 
 @dataclass(frozen=True)
 class GlobalAvgPool(GlobalPool):

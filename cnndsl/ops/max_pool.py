@@ -23,3 +23,6 @@ class MaxPool(Pool):
 
     def formula(self, x: TensorType) -> str:
         return f"y[i, j, c] = max({self.cells(x)})"
+
+    def passes_on(self, x: TensorType) -> bool:
+        return self.takes_each_cell(x)

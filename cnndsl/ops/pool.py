@@ -46,6 +46,12 @@ class Pool(Op):
             )
         return f32(*output, x.maps)
 
+    def takes_each_cell(self, x: TensorType) -> bool:
+        """Whether each cell of the image is a window of its own, and there are no others."""
+        (top, bottom), (left, right) = self.window.sides(x.height_width)
+        padded = any((top, bottom, left, right))
+        return self.kernel == (1, 1) and not padded and self.infer(x) == x
+
     def arithmetic(self, x: TensorType) -> str:
         return self.window.arithmetic(x.height_width)
 

@@ -21,7 +21,8 @@ class DropIdentity(Pass):
           -->
         z = other(x)
     where op passes its operand on at inference: dropout, linear, a pad of nothing, a slice of
-    everything, a shuffle of one group, a reshape to the same shape, a resize to the same size.
+    everything, a shuffle of one group, a reshape to the same shape, a resize to the same size, a
+    mean or a maximum of single cells.
     exact: yes, the cells are the same.
     """
 

@@ -10,6 +10,7 @@ from cnndsl.passes.fold_batch_norm import FoldBatchNorm
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
 from cnndsl.passes.fuse_residual import FuseResidual
+from cnndsl.passes.join_concats import JoinConcats
 from cnndsl.passes.merge_common import MergeCommon
 from cnndsl.passes.split_separable import SplitSeparable
 
@@ -18,6 +19,7 @@ PASSES: tuple[Pass, ...] = (
     DropIdentity(),
     SplitSeparable(),
     FoldPad(),
+    JoinConcats(),
     MergeCommon(),
     FoldBatchNorm(),
     FuseActivation(),
