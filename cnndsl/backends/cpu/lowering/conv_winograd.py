@@ -111,7 +111,9 @@ class WinogradConv:
             for tile in winograd_tiles(machine)
             if side > taps and error_ratio(taps, side + 1 - taps, shape.in_maps) <= MOST_ERROR_RATIO
         ]
-        return min(ways, key=lambda way: way.macs_alike + way.read_alike, default=None)
+        # Half of the time the weights are in a cache, or serve several images.
+        read = MACS_OF_FLOAT / 2
+        return min(ways, key=lambda way: way.macs_alike + read * way.weights_read, default=None)
 
     @property
     def side(self) -> int:
@@ -156,17 +158,6 @@ class WinogradConv:
         """Weights at the points that are read, and those that take as long to read again."""
         weights = self.points * self.shape.in_maps * self.panel_count * self.tile.width
         return weights * (1 + AGAIN * (self.strips(1) - 1))
-
-    @property
-    def read_alike(self) -> float:
-        """
-        Multiply-adds that take as long as reading the weights.
-
-        The tiles of a panel ask for the next panel, which hides half of its way from memory; a
-        panel with a single tile is used up before the next one has come.
-        """
-        hidden = 0.5 if self.squares > self.tile.pixels else 0.0
-        return (1 - hidden) * MACS_OF_FLOAT * self.weights_read
 
     def halo(self, image: tuple[int, int]) -> Halo:
         """The zeros that the squares read around an input image of that size."""
