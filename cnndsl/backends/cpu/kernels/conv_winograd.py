@@ -11,6 +11,7 @@ from cnndsl.backends.cpu.memory import call, read_fields
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
 _FLOAT = 4  # bytes
+_NEAR = 64  # floats ahead of those in use: some turns
 
 
 def conv_winograd(outputs: int, taps: int, squares: int, vectors: int, lanes: int) -> Any:
@@ -147,34 +148,56 @@ class _Unit:
         Compute the products of `count` squares with one panel at a point, over all input maps.
 
         They become panel `place` of the unit. Squares beyond the last fill the last tile: what they
-        hold is nobody's. Each tile asks for its part of the panel that comes next.
+        hold is nobody's. Of several tiles, each asks for its part of the panel that comes next; a
+        tile alone is done too soon for that, and asks for what it reads itself a little later.
         """
-        code, f, width, squares = self.code, self.f, self.width, self.squares.spare
+        code, f, squares = self.code, self.f, self.squares.spare
         tiles = (count + squares - 1) // squares
-        size = f.in_maps * width
+        size = f.in_maps * self.width
         weights = code.pointer(f.weights + (point * f.panel_count + panel) * size * _FLOAT)
-        part, step = size // tiles, code.integer(width) // tiles
-        with code.each(0, tiles) as tile:
-            rows = [self.input_at(point, tile * squares + i) for i in range(squares)]
-            sums = self.sums(rows, weights, code.at(weights, size + tile * part), step)
-            for i in range(squares):
-                product = code.at(self.product_at(point, tile * squares + i), place * width)
-                for j in range(self.vectors):
-                    code.store(sums[i * self.vectors + j], product, j * code.lanes)
+        part, step = size // tiles, code.integer(self.width) // tiles
+        with code.builder.if_else(tiles.is_("==", 1)) as (alone, several):
+            with alone:
+                near = [code.at(start, _NEAR) for start in self.streams(weights)]
+                self.tile(point, code.integer(0), place, weights, near, code.integer(code.lanes))
+            with several, code.each(0, tiles) as tile:
+                self.tile(point, tile, place, weights, [code.at(weights, size + tile * part)], step)
 
-    def sums(self, rows: list[Value], weights: Value, ahead: Value, step: Int) -> list[Vector]:
-        """
-        The sums of a tile, [squares][vectors], of inputs in `rows` times the rows of a panel.
+    def streams(self, weights: Value) -> list[Value]:
+        """Where the weights of each vector of a panel begin: the memory system follows them all."""
+        return [
+            self.code.at(weights, self.f.in_maps * (vector * self.code.lanes))
+            for vector in range(self.vectors)
+        ]
 
-        Each turn asks for the floats at `ahead`, which goes on by `step`.
+    def tile(
+        self, point: Int, tile: Int, place: Int, weights: Value, ahead: list[Value], step: Int
+    ) -> None:
         """
-        code = self.code
+        Compute the products of a tile of squares with the panel at `weights`.
+
+        Each input map asks for the floats at all of `ahead`, which go on by `step`.
+        """
+        code, squares = self.code, self.squares.spare
+        rows = [self.input_at(point, tile * squares + i) for i in range(squares)]
+        sums = self.sums(rows, weights, ahead, step)
+        for i in range(squares):
+            product = code.at(self.product_at(point, tile * squares + i), place * self.width)
+            for j in range(self.vectors):
+                code.store(sums[i * self.vectors + j], product, j * code.lanes)
+
+    def sums(
+        self, rows: list[Value], weights: Value, ahead: list[Value], step: Int
+    ) -> list[Vector]:
+        """The sums of a tile, [squares][vectors], of inputs in `rows` times the rows of a panel."""
+        code, asked = self.code, len(ahead)
 
         def turn(k: Value, state: list[Any]) -> list[Any]:
-            weights, ahead, *sums = state
-            code.prefetch(ahead)
-            row = [code.load(weights, j * code.lanes) for j in range(self.vectors)]
-            after = [code.at(weights, self.width), code.at(ahead, step)]
+            weights, ahead, sums = state[0], state[1 : 1 + asked], state[1 + asked :]
+            for place in ahead:
+                code.prefetch(place)
+            row = [code.load(start) for start in self.streams(weights)]
+            after = [code.at(weights, code.lanes), *(code.at(place, step) for place in ahead)]
             for i, start in enumerate(rows):
                 value = code.broadcast(start, k)
                 mine = sums[i * self.vectors : (i + 1) * self.vectors]
@@ -182,7 +205,7 @@ class _Unit:
             return after
 
         zeros = [code.vector(0.0)] * (len(rows) * self.vectors)
-        return code.loop(0, self.f.in_maps, 1, [weights, ahead, *zeros], turn)[2:]
+        return code.loop(0, self.f.in_maps, 1, [weights, *ahead, *zeros], turn)[1 + asked :]
 
     def transform_outputs(self, square: Int, number: Int, first: Int, panels: Int) -> None:
         """

@@ -53,7 +53,7 @@ class ConvWinogradFields(NamedTuple):
 
     The output image is `height` x `width`, covered by `down` x `across` squares. `x` is the address
     of the first float that the first square reads, halo included. `weights` is [points, panels,
-    in_maps, width of the tile] and `bias` [panels, width].
+    vectors of the tile, in_maps, lanes] and `bias` [panels, width].
     """
 
     batch: Any
@@ -85,7 +85,7 @@ def winograd_tiles(machine: Target) -> tuple[Tile, ...]:
     """The tiles of squares and maps, the one preferred first: as `tiles`, which says of what."""
     shapes = [(6, 2, 0.95), (4, 3, 0.95), (5, 2, 0.94)]
     if machine.registers >= 32:
-        shapes = [(8, 3, 0.95), (8, 2, 0.93), (12, 2, 0.95)]
+        shapes = [(8, 3, 0.95), (8, 2, 0.93), (6, 2, 0.92)]
     return tuple(Tile(s, v, machine.lanes, e) for s, v, e in shapes)
 
 
@@ -172,7 +172,7 @@ class WinogradConv:
         return Kernel("conv_winograd", "conv_winograd", (self.outputs, self.shape.kernel[0], *tile))
 
     def transform_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`weight` [out, in, r, r] at the points, as [points, panels, in, width]."""
+        """`weight` [out, in, r, r] at the points, as [points, panels, vectors, in, lanes]."""
         out_maps, in_maps, r, _ = weight.shape
         panels, width = self.panel_count, self.tile.width
         padded = np.zeros((panels * width, in_maps, r * r), np.float32)
@@ -188,7 +188,8 @@ class WinogradConv:
             part = taps[:, start : start + columns]
             exact = np.matmul(both, part, out=room[:, : part.shape[1]])
             values[:, start : start + columns] = exact  # rounded once
-        return values.reshape(self.points, panels, in_maps, width)
+        values = values.reshape(self.points, panels, in_maps, self.tile.vectors, self.tile.lanes)
+        return np.ascontiguousarray(values.swapaxes(2, 3))
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """`bias` [out], or zeros, as [panels, width]."""
