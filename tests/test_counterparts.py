@@ -12,7 +12,11 @@ import cnndsl
 from cnndsl.backends.reference.evaluate import evaluate_all
 from cnndsl.ir.counterparts import counterparts
 from cnndsl.ir.graph import Graph
+from cnndsl.ir.node import Node
+from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
 from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.input import Input
 from cnndsl.passes.drop_identity import DropIdentity
 
 
@@ -61,6 +65,17 @@ def test_a_reordered_graph_is_recognised_node_by_node(graph, seed):
 
 def shapes_only(mine, their):
     return 0.0
+
+
+def test_nodes_are_recognised_where_what_they_read_is_computed_several_times():
+    nodes = [Node("x", Input(1, (2, 2)), (), "x")]
+    nodes += [Node(name, Activation("relu"), ("x",), name) for name in "abcd"]
+    sums = {"s": ("a", "b"), "t": ("c", "d"), "u": ("s", "t")}
+    nodes += [Node(name, Add(), read, name) for name, read in sums.items()]
+    graph = Graph(tuple(nodes), ("u",))
+    for seed in range(20):
+        other, _ = shuffled(graph, seed)
+        assert len(counterparts(graph, other, shapes_only)) == len(nodes)
 
 
 @pytest.mark.parametrize("spec", ["resnet50", "densenet121", "shufflenet", "unet"])

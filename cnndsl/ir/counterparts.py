@@ -9,9 +9,10 @@ inputs; and where several would do, as two branches of one shape, whose values a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from cnndsl.ir.graph import Graph
-from cnndsl.ir.infer import Types, infer_types
+from cnndsl.ir.infer import Types, infer_types, operand_types
 from cnndsl.ir.node import Node
 from cnndsl.ops.input import Input
 
@@ -47,9 +48,9 @@ class _Matching:
     def __init__(self, first: Graph, second: Graph, distance: Distance) -> None:
         self._first, self._second = first, second
         self._distance = distance
-        self._types = infer_types(first)
-        self._others = _by_key(second, infer_types(second))
-        self._sources = _sources(first), _sources(second)
+        self._types, types = infer_types(first), infer_types(second)
+        self._others = _by_key(second, types)
+        self._sources, self._values = _sources(first), _values(second, types)
         self._pairs: dict[str, str] = {}
         self._taken: set[str] = set()
 
@@ -70,12 +71,11 @@ class _Matching:
         """Nodes of the second graph that compute alike from counterparts of what `node` reads."""
         if isinstance(node.op, Input):
             return
-        mine, theirs = self._sources
-        wanted = [self._pairs.get(mine[name]) for name in node.inputs]
-        known = sorted(name for name in wanted if name is not None)
+        pairs = [self._pairs.get(self._sources[name]) for name in node.inputs]
+        known = sorted(self._values[other] for other in pairs if other is not None)
         for other in self._others.get(_key(node, self._types), ()):
-            reads = [theirs[name] for name in other.inputs]
-            fits = len(reads) == len(wanted) and all(
+            reads = [self._values[name] for name in other.inputs]
+            fits = len(reads) == len(pairs) and all(
                 reads.count(name) >= known.count(name) for name in known
             )
             if fits and other.name not in self._taken:
@@ -89,6 +89,24 @@ def _sources(graph: Graph) -> dict[str, str]:
         passes = node.op.row_type in _RESHAPING
         sources[node.name] = sources[node.inputs[0]] if passes else node.name
     return sources
+
+
+def _values(graph: Graph, types: Types) -> dict[str, str]:
+    """
+    For each node the first one that computes the same cells.
+
+    Where a computation is done twice, no matter which of the two is taken for a counterpart.
+    """
+    values: dict[str, str] = {}
+    first: dict[Node, str] = {}
+    for node, source in _sources(graph).items():
+        reads = tuple(values[name] for name in graph[source].inputs)
+        own = isinstance(graph[source].op, Input) or graph[source].op.params(
+            *operand_types(graph[source], types)
+        )
+        plain = replace(graph[source], name="", row="", span=None, inputs=reads)
+        values[node] = source if own else first.setdefault(plain, source)
+    return values
 
 
 def _by_key(graph: Graph, types: Types) -> dict[Key, list[Node]]:
