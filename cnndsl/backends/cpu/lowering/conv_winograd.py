@@ -85,7 +85,7 @@ def winograd_tiles(machine: Target) -> tuple[Tile, ...]:
     """The tiles of squares and maps, the one preferred first: as `tiles`, which says of what."""
     shapes = [(6, 2, 0.95), (4, 3, 0.95), (5, 2, 0.94)]
     if machine.registers >= 32:
-        shapes = [(8, 3, 0.95), (8, 2, 0.93), (6, 4, 0.94)]
+        shapes = [(8, 3, 0.95), (8, 2, 0.93)]
     return tuple(Tile(s, v, machine.lanes, e) for s, v, e in shapes)
 
 
