@@ -103,17 +103,20 @@ def _cells(
 
 def _joined(line: RowLine, report: RowReport) -> RowLine:
     """The row with `20 x 20` as one cell, which it was meant to be."""
-    cells = list(line.cells)
-    for i in range(len(cells) - 3, 0, -1):
-        height, sign, width = cells[i : i + 3]
-        if sign.text in ("x", "X", "×") and height.text.isdecimal() and width.text.isdecimal():
-            span = Span(sign.span.source, height.span.start, width.span.end)
-            word = Word(f"{height.text}x{width.text}", span)
+    cells: list[Word] = []
+    for right in line.cells:
+        cells.append(right)
+        height, sign = cells[-3:-1] if len(cells) > 3 else (None, None)
+        if height is None or sign is None or sign.text not in ("x", "X", "×"):
+            continue
+        if height.text.isdecimal() and right.text.isdecimal():
+            span = Span(sign.span.source, height.span.start, right.span.end)
+            word = Word(f"{height.text}x{right.text}", span)
             fix = Fix(f"write {word.text}", (Edit(span, word.text),))
             report.error(
                 "E108", f"{shown(span.text)} is one value, and has blanks", span, None, [fix]
             )
-            cells[i : i + 3] = [word]
+            cells[-3:] = [word]
     return replace(line, cells=tuple(cells)) if len(cells) < len(line.cells) else line
 
 
