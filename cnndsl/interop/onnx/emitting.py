@@ -27,12 +27,21 @@ class OnnxNode:
     doc: str = ""
 
 
+OLDEST_OPSET = 17
+"""In which nearly all rows can be said: LayerNormalization came with it."""
+
+
 @dataclass(slots=True)
 class Emitted:
-    """An ONNX graph that grows: nodes in order, and constants by name."""
+    """
+    An ONNX graph that grows: nodes in order, and constants by name.
+
+    `opset` is the oldest in which all of its nodes can be said.
+    """
 
     nodes: list[OnnxNode] = field(default_factory=list[OnnxNode])
     constants: dict[str, Array] = field(default_factory=dict[str, Array])
+    opset: int = OLDEST_OPSET
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,10 @@ class Call:
     def result_of(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
         """The node's result, which is called like the node."""
         return self._add(self.node.name, op_type, inputs, attributes)
+
+    def needs(self, opset: int) -> None:
+        """Say that the node is one of that opset, or of a newer one."""
+        self.emitted.opset = max(self.emitted.opset, opset)
 
     def refuse(self, reason: str) -> CnnError:
         """The error for an operator that ONNX has no form of."""

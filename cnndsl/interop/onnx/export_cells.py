@@ -120,11 +120,14 @@ def export_dense(call: Call, op: Dense) -> str:
 
 
 def export_rbf(call: Call, op: Rbf) -> str:
-    """The norm of the differences to each centre."""
+    """The norm of the differences to each centre, in nodes that no later opset writes otherwise."""
     row = call.step("row", "Unsqueeze", [call.x, call.integers("middle", 1)])
     less = call.step("less", "Sub", [row, call.param("weight")])
-    operator = "ReduceL2" if op.distance == "euclidean" else "ReduceSumSquare"
-    return call.result_of(operator, [less], axes=[2], keepdims=0)
+    squares = call.step("squares", "Mul", [less, less])
+    summed = [squares, call.integers("last", 2)]
+    if op.distance == "squared":
+        return call.result_of("ReduceSum", summed, keepdims=0)
+    return call.result_of("Sqrt", [call.step("sum", "ReduceSum", summed, keepdims=0)])
 
 
 def export_lrn(call: Call, op: Lrn) -> str:

@@ -77,13 +77,7 @@ def export_conv_transpose(call: Call, op: ConvTranspose) -> str:
 
 def export_max_pool(call: Call, op: MaxPool) -> str:
     """A MaxPool, behind a Pad where it pads by its kernel or more."""
-    window = _attributes(op.window, call.operand)
-    x = call.x
-    if not _pads_less_than_kernel(op.window, call.operand):
-        lowest = call.constant("lowest", np.finfo(np.float32).min)
-        pads = call.integers("pads", 0, 0, *window["pads"][:2], 0, 0, *window["pads"][2:])
-        x = call.step("padded", "Pad", [x, pads, lowest])
-        window["pads"] = [0, 0, 0, 0]
+    x, window = _pooled(call, op.window, float(np.finfo(np.float32).min))
     return call.result_of("MaxPool", [x], **window)
 
 
@@ -91,30 +85,22 @@ def export_avg_pool(call: Call, op: AvgPool) -> str:
     """An AveragePool, corrected where its divisor is not ours."""
     image, cells = call.operand.height_width, prod(op.kernel)
     divisors = op.divisors(image)
-    window = _attributes(op.window, call.operand)
-    # ONNX has no dilation here before opset 19, and runtimes want less padding than kernel.
-    if op.dilation == (1, 1) and _pads_less_than_kernel(op.window, call.operand):
-        del window["dilations"]
-        inside = np.outer(*(op.window.cells_counted(image, axis, padded=False) for axis in (0, 1)))
-        if np.array_equal(divisors, inside):
-            return call.result_of("AveragePool", [call.x], count_include_pad=0, **window)
-        if np.all(divisors == cells):
-            return call.result_of("AveragePool", [call.x], count_include_pad=1, **window)
-        mean = call.step("mean", "AveragePool", [call.x], count_include_pad=1, **window)
-        share = call.constant("share", (cells / divisors)[None, None])
-        return call.result_of("Mul", [mean, share])
-    total = _windows_sum(call, op.window, call.x)
-    return call.result_of("Div", [total, call.constant("divisors", divisors[None, None])])
+    x, window = _pooled(call, op.window, 0.0, dilated=19)
+    inside = np.outer(*(op.window.cells_counted(image, axis, padded=False) for axis in (0, 1)))
+    if x == call.x and np.array_equal(divisors, inside):
+        return call.result_of("AveragePool", [x], count_include_pad=0, **window)
+    if np.all(divisors == cells):
+        return call.result_of("AveragePool", [x], count_include_pad=1, **window)
+    mean = call.step("mean", "AveragePool", [x], count_include_pad=1, **window)
+    share = call.constant("share", (cells / divisors)[None, None])
+    return call.result_of("Mul", [mean, share])
 
 
 def export_lp_pool(call: Call, op: LpPool) -> str:
     """A LpPool, or the powers, the sum and the root one by one."""
-    # ONNX has no dilation here before opset 18.
-    simple = op.dilation == (1, 1) and op.p == int(op.p)
-    if simple and _pads_less_than_kernel(op.window, call.operand):
-        window = _attributes(op.window, call.operand)
-        del window["dilations"]
-        return call.result_of("LpPool", [call.x], p=int(op.p), **window)
+    if op.p == int(op.p):
+        x, window = _pooled(call, op.window, 0.0, dilated=18)
+        return call.result_of("LpPool", [x], p=int(op.p), **window)
     absolute = call.step("absolute", "Abs", [call.x])
     powers = call.step("powers", "Pow", [absolute, call.constant("p", op.p)])
     total = _windows_sum(call, op.window, powers)
@@ -128,6 +114,28 @@ def export_subsample(call: Call, op: Subsample) -> str:
     inputs = [call.x, filters, call.param("bias")]
     window = _attributes(op.window, call.operand)
     return call.result_of("Conv", inputs, group=call.operand.maps, **window)
+
+
+def _pooled(
+    call: Call, window: Window, outside: float, dilated: int = 0
+) -> tuple[str, dict[str, Any]]:
+    """
+    What a pool reads, and its attributes.
+
+    Runtimes want less padding than kernel: where there is more, a Pad with cells `outside` makes
+    it. `dilated` is the opset with which the pool's dilation came.
+    """
+    attributes, x = _attributes(window, call.operand), call.x
+    pads = attributes["pads"]
+    if any(pad >= kernel for pad, kernel in zip(pads, window.kernel * 2, strict=True)):
+        cells = call.integers("pads", 0, 0, *pads[:2], 0, 0, *pads[2:])
+        x = call.step("padded", "Pad", [x, cells, call.constant("outside", outside)])
+        attributes["pads"] = [0, 0, 0, 0]
+    if window.dilation == (1, 1):
+        del attributes["dilations"]
+    else:
+        call.needs(dilated)
+    return x, attributes
 
 
 def _windows_sum(call: Call, window: Window, x: str) -> str:
@@ -155,8 +163,3 @@ def _pads(sides: Sides) -> list[int]:
     """The order of ONNX: all beginnings, then all ends."""
     (top, bottom), (left, right) = sides
     return [top, left, bottom, right]
-
-
-def _pads_less_than_kernel(window: Window, x: TensorType) -> bool:
-    sides = zip(window.grown_sides(x.height_width), window.kernel, strict=True)
-    return all(max(side) < kernel for side, kernel in sides)

@@ -5,7 +5,7 @@ Inside the model images are `[n, c, h, w]`; it takes and returns what our model 
 input row says nhwc the model begins with a transposition. Inputs are called like their rows, and so
 are outputs that need no transposition at the end; others are `output`, or of several `row/output`.
 Weights keep their names, `C1.weight`, and each node says which row and line it comes from. Any
-batch can be passed.
+batch can be passed. The opset is the oldest in which all nodes can be said.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from cnndsl.interop.onnx.export_places import (
     TO_NCHW,
     TO_NHWC,
     export_concat,
+    export_constant,
     export_flatten,
     export_global_avg_pool,
     export_global_max_pool,
@@ -64,9 +65,8 @@ from cnndsl.ops.base import Op
 from cnndsl.ops.input import Input
 from cnndsl.types import TensorType
 
-OPSET = 17
-IR_VERSION = 8
-"""The oldest in which every node here can be said: LayerNormalization came with opset 17."""
+_IR_VERSIONS = {17: 8, 18: 8, 19: 9}
+"""The IR version that came with an opset."""
 
 BATCH = "batch"
 """What the model calls its first axis."""
@@ -89,6 +89,7 @@ _EXPORTERS: dict[str, Callable[[Call, Any], str]] = {
     "add": export_add,
     "mul": export_mul,
     "concat": export_concat,
+    "constant": export_constant,
     "batchnorm": export_batch_norm,
     "groupnorm": export_group_norm,
     "instancenorm": export_instance_norm,
@@ -159,8 +160,8 @@ def export_onnx(network: Network, weights: Mapping[str, Array]) -> Any:
     )
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", emitted.opset)],
+        ir_version=_IR_VERSIONS[emitted.opset],
         producer_name="cnndsl",
     )
     model = onnx_module("onnx.shape_inference").infer_shapes(model, strict_mode=True)
@@ -176,7 +177,9 @@ def _emit_all(network: Network, weights: Mapping[str, Array], emitted: Emitted) 
             values[node.name] = _emit_input(node, emitted)
             continue
         operands = operand_types(node, network.types)
-        inputs = tuple(values[name] for name in node.inputs)
+        # A constant reads nothing but how many images there are.
+        read = node.inputs or (network.ir.inputs[0].name,)
+        inputs = tuple(values[name] for name in read)
         if len(operands) == 1 and node.op.passes_on(*operands):
             values[node.name] = inputs[0]
             continue
