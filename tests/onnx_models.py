@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper
+from onnx_calls import relative_error, run_onnx
 
+from cnndsl.backends.reference.evaluate import evaluate
 from cnndsl.interop.onnx.importing import import_model
 from cnndsl.interop.onnx.reading import model_facts
 
@@ -42,3 +45,24 @@ def imported(model):
 
 def types_of(found):
     return [n.op.row_type for n in found.graph.nodes[1:]]
+
+
+def outputs_of(found, x):
+    """The imported graph's outputs for ONNX's input, in ONNX's layout."""
+    op = found.graph.inputs[0].op
+    shape = (op.maps, *op.size) if op.layout == "nchw" else (*op.size, op.maps)
+    images = x.reshape(len(x), *shape)
+    nhwc = images.transpose(0, 2, 3, 1) if op.layout == "nchw" else images
+    (y,) = evaluate(found.graph, found.weights, [nhwc])
+    if y.ndim == 4 and op.layout == "nchw":
+        y = y.transpose(0, 3, 1, 2)
+    (output,) = found.outputs
+    return y.reshape(len(x), *output.shape)
+
+
+def assert_same(model, *shape, close=2e-5):
+    x = normal(*shape, seed=4)
+    (expected,) = run_onnx(model, x)
+    found = imported(model)
+    assert relative_error(outputs_of(found, x), expected) < close
+    return found

@@ -24,7 +24,7 @@ def test_all_that_has_no_row_is_listed_at_once():
         helper.make_node("Transpose", ["a"], ["y"], name="third", perm=[1, 0, 2, 3]),
     ]
     with pytest.raises(CnnError) as caught:
-        imported(model_of(nodes, [1, 3, 4, 5], {"w": normal(3, 3, 1, 1)}))
+        imported(model_of(nodes, [1, 3, 4, 5], {"w": normal(3, 3, 1, 1)}, outputs=("d", "y")))
     messages = [d.message for d in caught.value.diagnostics]
     assert [m.split(":")[0] for m in messages] == [
         "Einsum 'first'",

@@ -19,7 +19,9 @@ from cnndsl.ir.infer import infer_node
 from cnndsl.ir.node import Node
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.input import Input
+from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.rescalable import Rescalable
 from cnndsl.types import TensorType, f32
 
@@ -161,19 +163,27 @@ class Builder:
         params: dict[str, Any] = {
             key: self.weights[f"{name}.{key}"].astype(np.float64) for key in keys
         }
+        had_bias = "bias" in params
         if isinstance(node.op, Rescalable):
-            had_bias = "bias" in params
             params = node.op.rescaled(params, scale, shift)
-            if not had_bias and not shift.any():
-                del params["bias"]
-            op: Any = replace(cast(Any, node.op), bias="bias" in params)
-        elif isinstance(node.op, BatchNorm):
+            flags = {}
+        elif _has_affine_maps(node.op):
             weight, bias = params.get("weight", 1.0), params.get("bias", 0.0)
             params |= {"weight": weight * scale, "bias": bias * scale + shift}
-            op = replace(node.op, scale=True, bias=True)
+            flags = {"scale": True}
         else:
             return False
+        if not had_bias and not shift.any():
+            del params["bias"]
+        op: Any = replace(cast(Any, node.op), bias="bias" in params, **flags)
         self.nodes[place] = replace(node, op=op)
         for key, array in params.items():
             self.weights[f"{name}.{key}"] = array.astype(np.float32)
         return True
+
+
+def _has_affine_maps(op: Op) -> bool:
+    """Whether it is a normalization that can have a weight and a bias for each map."""
+    return isinstance(op, (BatchNorm, GroupNorm)) or (
+        isinstance(op, LayerNorm) and op.over != "image"
+    )

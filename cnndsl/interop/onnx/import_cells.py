@@ -217,11 +217,23 @@ def import_batch_norm(step: Step) -> View:
 
 
 def import_instance_norm(step: Step) -> View:
-    """An `instancenorm` row."""
+    """
+    An `instancenorm` row.
+
+    Of maps that were put together it is a `groupnorm` row, as exporters write that.
+    """
     step.require_batch()
-    params = {"weight": step.constant(1, "weight"), "bias": step.constant(2, "bias")}
+    view, count = step.view(), step.view().shape[0]
+    weight, bias = step.constant(1, "weight"), step.constant(2, "bias")
+    maps = view.type.maps
+    if view.places is None and view.type.is_image and count < maps and maps % count == 0:
+        op = GroupNorm(count, epsilon(step), bool(np.any(weight != 1)), bool(np.any(bias)))
+        arrays = {"weight": weight} if op.scale else {}
+        arrays |= {"bias": bias} if op.bias else {}
+        params = {name: np.repeat(array, maps // count) for name, array in arrays.items()}
+        return replace(view, node=step.add(op, view.node, params=params), shared=False)
     op = InstanceNorm(epsilon(step), True)
-    return along(step, step.view(), 0, op, **params)
+    return along(step, view, 0, op, weight=weight, bias=bias)
 
 
 def import_group_norm(step: Step) -> View:
@@ -235,22 +247,27 @@ def import_group_norm(step: Step) -> View:
 
 
 def import_layer_norm(step: Step) -> View:
-    """A `layernorm` row over the last axis, or over all of an image."""
+    """
+    A `layernorm` row over one axis, or over all of an image.
+
+    A formula that was read as this node has `axes`, and neither weight nor bias.
+    """
     step.only_first_output()
     view, rank = step.view(), len(step.view().shape)
-    axis = step.axis(int(step.get("axis", -1)), rank)
-    weight, bias = step.constant(1, "weight"), step.optional(2, "bias")
-    params = {"weight": weight} | ({} if bias is None else {"bias": bias})
-    if axis == rank - 1:
-        over = None if rank == 1 else "maps"
-        return along(
-            step, view, axis, LayerNorm(epsilon(step), over, bias=bias is not None), **params
-        )
-    if axis or rank != 3:
+    axes = sorted(step.axis(int(axis), rank) for axis in step.get("axes", ())) or [
+        *range(step.axis(int(step.get("axis", -1)), rank), rank)
+    ]
+    weight, bias = step.optional(1, "weight"), step.optional(2, "bias")
+    params = {name: a for name, a in (("weight", weight), ("bias", bias)) if a is not None}
+    affine = {"scale": weight is not None, "bias": bias is not None}
+    if len(axes) == 1:
+        op = LayerNorm(epsilon(step), None if rank == 1 else "maps", **affine)
+        return along(step, view, axes[0], op, **params)
+    if axes != [0, 1, 2] or rank != 3:
         raise Unsupported("it normalizes several axes together, but not all")
     cells = {name: a.reshape(view.shape).transpose(1, 2, 0) for name, a in params.items()}
-    op = LayerNorm(epsilon(step), "image", bias=bias is not None)
-    return step.builder.view(step.add(op, step.builder.image(view), params=cells))
+    op = LayerNorm(epsilon(step), "image", **affine)
+    return step.builder.view(step.add(op, step.builder.image(view), params=cells), view.shape)
 
 
 def import_lrn(step: Step) -> View:

@@ -2,8 +2,8 @@
 An ONNX model as a graph of rows, with its weights.
 
 The model's `[n, c, h, w]` becomes our `[n, h, w, c]` inside; the input row says nchw, so that the
-network takes the arrays that the model takes. What is constant is computed once. All that has no
-row is listed in one error.
+network takes the arrays that the model takes. What is constant is computed once, and formulas that
+are a function or a normalization are read as such. All that has no row is listed in one error.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cnndsl.interop.onnx import import_places as places
 from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
 from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
+from cnndsl.interop.onnx.idioms import recognised
 from cnndsl.interop.onnx.import_resize import import_resize
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
 from cnndsl.interop.onnx.refusals import without_row
@@ -138,7 +139,7 @@ def import_model(model: ModelFacts, *, batched: bool = True) -> Imported:
 
     Where it is not `batched`, all that goes into the model at once is one image.
     """
-    return _Import(model, batched).run()
+    return _Import(recognised(model), batched).run()
 
 
 class _Import:
