@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.torch_modules import Deal, HardSigmoid, Join, LastMaps, Part, Product, Sum
+from benchmarks.torch_modules import Deal, Fixed, HardSigmoid, Join, LastMaps, Part, Product, Sum
 from cnndsl.errors import TargetError
 from cnndsl.ir.cost import node_params
 from cnndsl.ir.graph import Graph
@@ -29,6 +29,7 @@ from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
@@ -101,6 +102,9 @@ class _Converter:
         self.weights = weights
 
     def __call__(self, node: Node) -> nn.Module:
+        if isinstance(node.op, Constant):
+            value = torch.tensor(self.weights[f"{node.prefix}.value"])
+            return Fixed(value.permute(2, 0, 1) if value.dim() == 3 else value)
         try:
             return self._module(node, self.types[node.inputs[0]])
         except TargetError as error:

@@ -26,7 +26,19 @@ class Join(nn.Module):
         self.axis = axis
 
     def forward(self, *operands: torch.Tensor) -> torch.Tensor:
-        return torch.cat(operands, self.axis)
+        batch = max(len(x) for x in operands)
+        return torch.cat([x.expand(batch, *x.shape[1:]) for x in operands], self.axis)
+
+
+class Fixed(nn.Module):
+    """A learnt tensor, for one image; whoever reads it has the batch."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        super().__init__()
+        self.value = nn.Parameter(value[None], requires_grad=False)
+
+    def forward(self) -> torch.Tensor:
+        return self.value
 
 
 class Part(nn.Module):

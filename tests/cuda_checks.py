@@ -28,7 +28,8 @@ def check_operator(driver, op, types, function, seed):
         name: array.astype(np.float32).astype(float)
         for name, array in random_weights(op.params(*types), rng).items()
     }
-    expected = op.evaluate(*operands, **params)
+    shape = (BATCH, *op.infer(*types).shape)
+    expected = np.broadcast_to(op.evaluate(*operands, **params), shape)
     allowed = allowed_error(op, operands, params, expected)
     epilogue = ()
     if not (op.moves or op.row_type in ("activation", "dropout") or function == "linear"):

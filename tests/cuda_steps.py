@@ -34,7 +34,7 @@ def computed(
     driver: Driver, step: Step, operands: list[np.ndarray], params: dict[str, np.ndarray]
 ) -> np.ndarray:
     """What the device makes of the operands. Nothing but the result may have been written."""
-    batch = len(operands[0])
+    batch = max(map(len, operands), default=2)
     if step.kernel == "view":
         return operands[0].reshape(batch, *step.y.shape)
     weights = {name: array.astype(np.float32) for name, array in params.items()}

@@ -19,6 +19,7 @@ from cnndsl.ops.add import Add
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
@@ -71,7 +72,8 @@ def graphs(draw: st.DrawFn) -> Graph:
     last = draft.put(draw(inputs()))
     for _ in range(draw(st.integers(1, 4))):
         x = draw(st.sampled_from([*[last] * 12, *draft.types]))
-        grow = draw(st.sampled_from([layer, layer, layer, residual, twins, gate, join, other]))
+        kinds = [layer, layer, layer, residual, twins, gate, join, fixed, other]
+        grow = draw(st.sampled_from(kinds))
         last = grow(draft, x)
         if len([n for n in draft.nodes if isinstance(n.op, Input)]) < 3 and draw(RARELY):
             last = meet(draft, last, draft.put(draw(inputs(draft.types[last].shape))))
@@ -173,6 +175,19 @@ def join(draft: Draft, x: str) -> str:
             Concat(), *draft.draw(st.permutations([y, draft.draw(st.sampled_from(beside))]))
         )
     return y
+
+
+def fixed(draft: Draft, x: str) -> str:
+    """A learnt tensor beside another value: as large, of its maps, or what rows make of one."""
+    draw, shape = draft.draw, draft.types[x].shape
+    if draw(st.booleans()):
+        return draft.put(Mul(), *draw(st.permutations([x, draft.put(Constant(shape[-1]))])))
+    y = draft.put(Constant(shape[-1], shape[:-1] or None))
+    for _ in range(draw(st.integers(0, 2))):
+        y = draft.put(draw(st.sampled_from([Activation("relu"), BatchNorm(1e-3)])), y)
+    return draft.put(
+        draw(st.sampled_from([Add(), Mul(), Concat()])), *draw(st.permutations([x, y]))
+    )
 
 
 def other(draft: Draft, x: str) -> str:

@@ -15,6 +15,7 @@ from cnndsl.ops.add import Add
 from cnndsl.ops.base import Op, Param
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.function_kind import format_call
@@ -188,6 +189,9 @@ def takes(case: Case) -> bool:
 BOTH = st.sampled_from(["maps", "image"])
 
 CASES: dict[str, st.SearchStrategy[Case]] = PLAIN_CASES | {
+    "constant": st.tuples(
+        st.builds(Constant, MAPS, st.none() | pairs(1, 7), st.booleans()), st.just(())
+    ),
     "activation": of_one(functions(), TENSORS),
     "add": sums(),
     "mul": products(),

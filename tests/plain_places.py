@@ -119,7 +119,15 @@ def original(op, resized, length_original, length_resized):
     return min(max(Fraction(place), Fraction(0)), Fraction(length_original - 1))
 
 
+def constant(op, value):
+    y = np.zeros((1, *value.shape))
+    for place in np.ndindex(value.shape):
+        y[(0, *place)] = value[place]
+    return y, 0
+
+
 DEFINITIONS = {
+    "constant": constant,
     "concat": concat,
     "pad": pad,
     "slice": slice_,

@@ -70,7 +70,7 @@ def test_a_random_graph_gives_the_same_in_onnx_runtime(graph):
 def of_one_operator(op, operands):
     """A network of one operator whose operands are parts of the image."""
     total = sum(operand.size for operand in operands)
-    nodes = [Node("In", Input(total, (1, 1)), (), "In")]
+    nodes = [Node("In", Input(max(total, 1), (1, 1)), (), "In")]
     begin = 0
     for i, operand in enumerate(operands):
         end = begin + operand.size

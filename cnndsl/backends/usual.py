@@ -8,6 +8,7 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.dropout import Dropout
 from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.instance_norm import InstanceNorm
@@ -33,6 +34,8 @@ def usual_choice(target: str, node: Node, operands: tuple[TensorType, ...]) -> C
     Raises `TargetError` for an operator without a kernel.
     """
     match node.op:
+        case Constant():
+            return Choice("constant")
         case Subsample():
             return Choice("subsample")
         case LpPool():

@@ -206,7 +206,7 @@ def _sources(row: TypedRow, table: _Table, above: str | None) -> tuple[str, ...]
     if row.sources is None:
         return None
     if row.operator is not None and row.operator.operands == 0:
-        return None if table.uses else ()
+        return None if table.uses and row.is_input else ()
     if not row.source_words:
         return None if above is None else (above,)
     found = [table.names.resolve(word, row.name, table.findings) for word in row.source_words]

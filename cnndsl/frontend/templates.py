@@ -39,7 +39,7 @@ def check_block(block: Block, findings: Findings) -> None:
 
 
 def _check_row(row: TypedRow, names: Names, parameters: list[str], findings: Findings) -> None:
-    if row.operator is not None and row.operator.operands == 0:
+    if row.is_input:
         message = f"a block has no input row: its first row reads {INPUT!r}"
         findings.error("E114", message, row.span, row.name)
     for word in row.source_words:

@@ -13,6 +13,7 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.dropout import Dropout
+from cnndsl.ops.input import Input
 from cnndsl.source import Span
 
 
@@ -83,6 +84,11 @@ class TypedRow:
         if self.block is not None:
             return self.block.name
         return "" if self.operator is None else self.operator.row_type
+
+    @property
+    def is_input(self) -> bool:
+        """Whether images enter the network here."""
+        return self.operator is not None and issubclass(self.operator, Input)
 
     @property
     def notes(self) -> tuple[str, ...]:

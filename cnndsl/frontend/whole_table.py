@@ -24,7 +24,7 @@ def warn_of_unread(rows: Sequence[TypedRow], outputs: Outputs, findings: Finding
     rows = [row for row in rows if row.line is not None]  # without repetitions of a block
     places = {row.span for row in rows if row.name in read}
     for row in rows:
-        if _is_input(row):
+        if row.is_input:
             if row.name not in needed:
                 message = "no output depends on this input: what is passed for it changes nothing"
                 findings.add(_lost(row, message))
@@ -53,14 +53,10 @@ def _lost(row: TypedRow, message: str, mends: Sequence[str] = ()) -> Diagnostic:
     return Diagnostic("W101", message, row.span, row.name, fixes=fixes, severity="warning")
 
 
-def _is_input(row: TypedRow) -> bool:
-    return row.operator is not None and row.operator.operands == 0
-
-
 def check_ends(rows: Sequence[TypedRow], outputs: Outputs, findings: Findings) -> None:
     """The first row is an input, and the last one an output unless others are named."""
     for row in rows[:1]:
-        if not _is_input(row) and (row.operator is not None or row.block is not None):
+        if not row.is_input and (row.operator is not None or row.block is not None):
             findings.error(
                 "E114",
                 "the first row is an input of the network, and this is none",
@@ -69,7 +65,7 @@ def check_ends(rows: Sequence[TypedRow], outputs: Outputs, findings: Findings) -
                 fixes=["a row of type input above it, with the image's maps and size"],
             )
     for row in rows[-1:]:
-        if _is_input(row) and not outputs.named and not findings.any:
+        if row.is_input and not outputs.named and not findings.any:
             findings.error(
                 "E114",
                 "the table has nothing but its input"

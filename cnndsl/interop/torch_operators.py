@@ -23,6 +23,7 @@ from cnndsl.ops.base import Array, Op
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.concat import Concat
 from cnndsl.ops.connections import connection_mask
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
@@ -94,6 +95,9 @@ class _Torch:
 
     def value(self, op: Op, p: Params, operands: list[Tensor]) -> Tensor:
         """The result of an operator."""
+        if isinstance(op, Constant):
+            value = p["value"][None]
+            return value if op.size is None else value.permute(0, 3, 1, 2)
         x = operands[0]
         match op:
             case Conv():

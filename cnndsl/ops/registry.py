@@ -9,6 +9,7 @@ from cnndsl.ops.base import Op
 
 _HOMES = {
     "input": "input.Input",
+    "constant": "constant.Constant",
     "conv": "conv.Conv",
     "maxpool": "max_pool.MaxPool",
     "avgpool": "avg_pool.AvgPool",

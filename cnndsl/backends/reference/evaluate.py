@@ -61,6 +61,8 @@ def evaluate_all(
             wide = {name: weights[name].astype(np.float64) for name in names}
             params = bound_params(node, operands, wide)
             value = evaluator(node.op, *(values[name] for name in node.own_inputs), **params)
+            if not node.inputs:  # a constant: the same for every image
+                value = np.repeat(value, len(inputs[0]), axis=0)
         extras = iter(node.inputs[len(node.own_inputs) :])
         for op in node.epilogue:
             value = evaluator(op, value, *(values[next(extras)] for _ in range(op.operands - 1)))

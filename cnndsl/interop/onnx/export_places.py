@@ -6,6 +6,7 @@ import numpy as np
 
 from cnndsl.interop.onnx.emitting import Call
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.pad import Pad
@@ -33,6 +34,18 @@ def export_global_max_pool(call: Call, op: GlobalMaxPool) -> str:
 def export_concat(call: Call, op: Concat) -> str:
     """A Concat."""
     return call.result_of("Concat", call.inputs, axis=_AXES[op.axis])
+
+
+def export_constant(call: Call, op: Constant) -> str:
+    """An Expand of the tensor to as many images as the first input has."""
+    value = call.params["value"][None]
+    if op.size is not None:
+        value = value.transpose(TO_NCHW)
+    tensor = call.param("value", np.ascontiguousarray(value))
+    images = call.step("images", "Shape", [call.x], start=0, end=1)
+    sides = call.integers("sides", *value.shape[1:])
+    shape = call.step("shape", "Concat", [images, sides], axis=0)
+    return call.result_of("Expand", [tensor, shape])
 
 
 def export_flatten(call: Call, op: Flatten) -> str:

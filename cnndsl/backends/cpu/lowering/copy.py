@@ -1,8 +1,11 @@
-"""Moving images between layouts, elementwise functions, and zeros around an image."""
+"""Moving images between layouts, elementwise functions, constants, zeros around an image."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Call, Lowered, source, target
@@ -85,6 +88,27 @@ def lower_copy(x: Buffer, y: Buffer, epilogue: Epilogue, at: int = 0) -> Lowered
         fields = CopyFields(
             **source(x, batch),
             **target(y, batch, at),
+            rows=rows,
+            columns=columns,
+            maps=maps,
+            **epilogue.fields,
+        )
+        return Call(COPY, fields, batch * rows, 2 * columns * maps)
+
+    return call
+
+
+def lower_constant(value: NDArray[np.float32], y: Buffer, epilogue: Epilogue) -> Lowered:
+    """`y = epilogue(value)` for every image: from one to the next, the source stays in place."""
+    rows, columns, maps = y.image
+
+    def call(batch: int) -> Call:
+        fields = CopyFields(
+            x=value,
+            x_image=0,
+            x_row=columns * maps,
+            x_pixel=maps,
+            **target(y, batch),
             rows=rows,
             columns=columns,
             maps=maps,

@@ -1,11 +1,16 @@
-"""The planner's own steps: copies between layouts, and halos."""
+"""The planner's own steps, which copy between layouts and write halos, and constants."""
 
 from __future__ import annotations
 
 from cnndsl.backends.cpu.lowering.call import Lowered
-from cnndsl.backends.cpu.lowering.copy import lower_copy, lower_permute, lower_zero_halo
+from cnndsl.backends.cpu.lowering.copy import (
+    lower_constant,
+    lower_copy,
+    lower_permute,
+    lower_zero_halo,
+)
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
-from cnndsl.backends.cpu.steps.shared import Lowering, Params
+from cnndsl.backends.cpu.steps.shared import Lowering, Params, epilogue_of
 from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 
 
@@ -20,7 +25,12 @@ def _zero_halo(step: Step, params: Params) -> list[Lowered]:
     return [lower_zero_halo(step.y)]
 
 
+def _constant(step: Step, params: Params) -> list[Lowered]:
+    return [lower_constant(params["value"], step.y, epilogue_of(step))]
+
+
 LOWERINGS: dict[str, Lowering] = {
     COPY: _copy,
     ZERO_HALO: _zero_halo,
+    "constant": _constant,
 }

@@ -18,7 +18,7 @@ _FAMILIES = {
     "cells": "elementwise softmax log_softmax affine prelu add multiply concat",
     "normalisations": "lrn normalise_pixels normalise_groups",
     "moves": "move",
-    "copies": "copy zero_halo",
+    "copies": "copy zero_halo constant",
 }
 _FAMILY_OF = {kernel: family for family, kernels in _FAMILIES.items() for kernel in kernels.split()}
 

@@ -14,7 +14,7 @@ _FAMILIES = {
     "pools": "max_pool avg_pool lp_pool subsample global_max_pool global_avg_pool",
     "cells": "elementwise affine prelu add multiply",
     "normalisations": "lrn softmax log_softmax normalise_lines normalise_groups rbf",
-    "moves": "concat move copy",
+    "moves": "concat move copy constant",
 }
 _FAMILY_OF = {kernel: family for family, kernels in _FAMILIES.items() for kernel in kernels.split()}
 

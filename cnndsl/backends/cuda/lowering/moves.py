@@ -1,4 +1,4 @@
-"""What moves cells and computes little: concat, pad, slice, shuffle, reshape, resize, copies."""
+"""What moves cells and computes little: concat, pad, slice, reshape, resize, constants, ..."""
 
 from __future__ import annotations
 
@@ -166,8 +166,23 @@ def _lower_transpose(x: Buffer, y: Buffer, gpu: Gpu, rows: int, columns: int) ->
     return launches
 
 
+def _constant(step: Step, params: Params, gpu: Gpu) -> list[Lowered]:
+    """The same cells for every image: from one to the next, the source stays in place."""
+    y, epilogue = step.y, epilogue_of(step)
+    _, width, maps = y.image
+    tables = tuple(np.arange(side, dtype=np.int32) for side in y.image)
+
+    def shape(cells: int) -> GatherShape:
+        numbers = epilogue.alpha, epilogue.beta
+        return GatherShape(cells, *y.image, 0, width * maps, maps, 0.0, *numbers)
+
+    reads = params["value"], *tables
+    return [CellKernel("gather", "gather_kernel", shape).lowered(gpu, reads, y, epilogue)]
+
+
 LOWERINGS: dict[str, Lowering] = {
     "concat": _concat,
     "move": _move,
     COPY: _copy,
+    "constant": _constant,
 }
