@@ -36,6 +36,7 @@ from cnndsl.interop.onnx.export_places import (
     TO_NCHW,
     TO_NHWC,
     export_concat,
+    export_constant,
     export_flatten,
     export_global_avg_pool,
     export_global_max_pool,
@@ -88,6 +89,7 @@ _EXPORTERS: dict[str, Callable[[Call, Any], str]] = {
     "add": export_add,
     "mul": export_mul,
     "concat": export_concat,
+    "constant": export_constant,
     "batchnorm": export_batch_norm,
     "groupnorm": export_group_norm,
     "instancenorm": export_instance_norm,
@@ -175,7 +177,9 @@ def _emit_all(network: Network, weights: Mapping[str, Array], emitted: Emitted) 
             values[node.name] = _emit_input(node, emitted)
             continue
         operands = operand_types(node, network.types)
-        inputs = tuple(values[name] for name in node.inputs)
+        # A constant reads nothing but how many images there are.
+        read = node.inputs or (network.ir.inputs[0].name,)
+        inputs = tuple(values[name] for name in read)
         if len(operands) == 1 and node.op.passes_on(*operands):
             values[node.name] = inputs[0]
             continue
