@@ -109,7 +109,7 @@ def tiles(machine: Target) -> tuple[Tile, ...]:
     A tile of p pixels and v vectors keeps p * v sums, v weights and one value in vector registers,
     p + 5 addresses in general ones, and loads p + v values for p * v multiply-adds.
     """
-    shapes = [(6, 2, 0.95), (5, 2, 0.94), (8, 1, 0.7)]
+    shapes = [(6, 2, 0.95), (5, 2, 0.94), (4, 3, 0.92), (8, 1, 0.7)]
     if machine.registers >= 32:
         shapes = [(8, 3, 0.95), (8, 2, 0.93), (10, 1, 0.7)]
     return tuple(Tile(p, v, machine.lanes, e) for p, v, e in shapes)
