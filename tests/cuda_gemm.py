@@ -3,14 +3,14 @@
 from functools import cache
 
 import numpy as np
-from cuda_sanitizer import sanitized
+from cuda_sanitizer import Sanitized, sanitized
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cnndsl.backends.cuda.convolution import Convolution, Pair, Strides
 from cnndsl.backends.cuda.depthwise import DepthwiseLaunch
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.packing import pack_panels, pack_rows, pack_taps
-from cnndsl.backends.cuda.tiles import TileLaunch
+from cnndsl.backends.cuda.tiles import TileLaunch, tile_kernel
 from cnndsl.backends.cuda.vectors import VectorLaunch
 
 UNTOUCHED = np.float32(-12345.0)
@@ -83,21 +83,21 @@ class Problem:
         x, addend, out = self.memory[c.x.start :], self.addend[c.y.start :], y[c.y.start :]
         fields = launch.fields(adds, *numbers)
         if launch.splits == 1:
-            kernel = simulate("conv_tile", tuple(tile), activation)
+            kernel = simulate(tile_kernel(tile, activation))
             kernel[launch.grid, tile.threads](x, weight, self.bias, addend, out, fields)
             return y
         sums, zeros = np.full(launch.workspace, np.nan, np.float32), np.zeros_like(self.bias)
-        kernel = simulate("conv_tile", tuple(tile), "linear")
+        kernel = simulate(tile_kernel(tile, "linear"))
         kernel[launch.grid, tile.threads](x, weight, zeros, UNUSED, sums, fields)
         fields = launch.split_sum_fields(adds, *numbers)
-        simulate("split_sum", activation)[2, 4](sums, self.bias, addend, out, fields)
+        simulate(named("split_sum", activation))[2, 4](sums, self.bias, addend, out, fields)
         return y
 
     def by_vectors(self, launch: VectorLaunch, adds=False, activation="linear", numbers=(0.0, 0.0)):
         """The memory that the kernel of dense layers writes."""
         c, tile, y = self.convolution, launch.tile, self.blank()
         weight = pack_rows(self.weight.reshape(c.out_maps, c.in_maps), tile.form).ravel()
-        kernel = simulate("dense_vector", tuple(tile), activation)
+        kernel = simulate(named("dense_vector", tuple(tile), activation))
         fields = launch.fields(adds, *numbers)
         kernel[launch.grid, tile.threads](self.memory, weight, self.bias, self.addend, y, fields)
         return y
@@ -107,7 +107,7 @@ class Problem:
     ):
         """The memory that the kernel of thin convolutions writes."""
         y, weight = self.blank(), pack_taps(self.weight).ravel()
-        kernel = simulate("conv_depthwise", tuple(launch.tile), activation)
+        kernel = simulate(named("conv_depthwise", tuple(launch.tile), activation))
         fields = launch.fields(adds, *numbers)
         kernel[launch.grid, launch.threads](self.memory, weight, self.bias, self.addend, y, fields)
         return y
@@ -123,6 +123,11 @@ class Problem:
 
 
 @cache
-def simulate(name: str, *parameters):
+def simulate(kernel: Kernel) -> Sanitized:
     """A kernel for the simulator, under watch."""
-    return sanitized(Kernel(name, f"{name}_kernel", parameters))
+    return sanitized(kernel)
+
+
+def named(name: str, *parameters) -> Kernel:
+    """The kernel of a file that has one."""
+    return Kernel(name, f"{name}_kernel", parameters)

@@ -22,6 +22,7 @@ from cuda_memory import Cells, Clock, Fault, Moment, View
 from numba import float32
 
 from cnndsl.backends.cuda.compile import simulated
+from cnndsl.backends.cuda.driver import Function
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.kernels import plain
 from cnndsl.backends.cuda.simulator import Simulator
@@ -111,16 +112,21 @@ def _place_in_kernel() -> tuple[tuple[str, int], ...]:
 
 @dataclass
 class Shared:
-    """The shared memory of a block: an array for each line that asks for one."""
+    """
+    The shared memory of a block: an array for each line that asks for one.
+
+    One of no size is what the launch brings, `floats` of them.
+    """
 
     clock: Clock
+    floats: int = 0
     arrays: dict[int, View] = field(default_factory=dict)
 
     def array(self, size: int, kind: Any, alignment: None = None) -> View:
         line = sys._getframe(1).f_lineno
         if line not in self.arrays:
-            cells = np.zeros(size, np.float32 if kind is float32 else np.int32)
-            written = np.zeros(size, bool)
+            cells = np.zeros(size or self.floats, np.float32 if kind is float32 else np.int32)
+            written = np.zeros(len(cells), bool)
             self.arrays[line] = View(Cells("shared memory", cells, written, self.clock))
         return self.arrays[line]
 
@@ -128,8 +134,8 @@ class Shared:
 class Cuda:
     """What kernels know as `cuda`."""
 
-    def __init__(self, grid: Extent, block: Extent, clock: Clock) -> None:
-        self.gridDim, self.blockDim, self.shared = grid, block, Shared(clock)
+    def __init__(self, grid: Extent, block: Extent, shared: Shared) -> None:
+        self.gridDim, self.blockDim, self.shared = grid, block, shared
 
     def __getattr__(self, name: str) -> Any:
         """What is a thread's own: `threadIdx`, `blockIdx`, `syncthreads`."""
@@ -147,14 +153,8 @@ class Cuda:
 class WatchedCode(plain.Plain):
     """The operations of kernels, over memory that is watched."""
 
-    def load(self, memory: View, start: int, offset: int, width: int) -> list[Any]:
-        memory.aligned(start + offset, width)
-        return [memory[start + offset + i] for i in range(width)]
-
-    def store(self, numbers: Any, memory: View, start: int, offset: int) -> None:
-        memory.aligned(start + offset, len(numbers))
-        for i, number in enumerate(numbers):
-            memory[start + offset + i] = number
+    def check_aligned(self, memory: View, place: int, width: int) -> None:
+        memory.aligned(place, width)
 
     def copy(
         self, width: int, shared: View, at: int, source: View, start: int, valid: bool
@@ -185,17 +185,18 @@ def _watched(function: Any, cuda: Cuda) -> Iterator[None]:
 
 
 def launch(
-    function: Any, grid: Extent, block: Extent, arguments: tuple[Any, ...], clock: Clock
+    function: Function, grid: Extent, block: Extent, arguments: tuple[Any, ...], clock: Clock
 ) -> None:
     """Run a kernel's Python, block by block. Raises `Fault`."""
+    code, floats = function.code, function.shared_bytes // 4
     for argument in arguments:
         if isinstance(argument, View):
             argument.cells.begin()
     for place in grid.places():
-        cuda = Cuda(grid, block, clock)
-        with _watched(function, cuda):
+        cuda = Cuda(grid, block, Shared(clock, floats))
+        with _watched(code, cuda):
             threads = [
-                Thread(lambda: function(*arguments), number, thread, place)
+                Thread(lambda: code(*arguments), number, thread, place)
                 for number, thread in enumerate(block.places())
             ]
             for thread in threads:
@@ -245,14 +246,14 @@ def _check_together(threads: list[Thread], what: str) -> None:
 class Sanitized:
     """A kernel that is called as the simulator's are: `kernel[grid, block](*arguments)`."""
 
-    function: Any
+    function: Function
     extents: tuple[Any, Any] = (1, 1)
 
     def __getitem__(self, extents: tuple[Any, Any]) -> Sanitized:
         return Sanitized(self.function, extents)
 
     def __call__(self, *arguments: Any) -> None:
-        clock, names = Clock(), iter(self.function.__code__.co_varnames)
+        clock, names = Clock(), iter(self.function.code.__code__.co_varnames)
         watched = tuple(_viewed(a, next(names), clock) for a in arguments)
         launch(self.function, *map(Extent.of, self.extents), watched, clock)
 
@@ -269,8 +270,8 @@ def _viewed(argument: Any, name: str, clock: Clock) -> Any:
 
 def sanitized(kernel: Kernel) -> Sanitized:
     """A kernel on arrays of the host's, all of which count as written."""
-    function: Any = simulated(kernel)
-    return Sanitized(function.py_func)
+    code: Any = simulated(kernel)
+    return Sanitized(Function(code.py_func, kernel.shared_bytes))
 
 
 @dataclass(frozen=True)
@@ -293,10 +294,16 @@ class Sanitizer(Simulator):
     def upload(self, array: np.ndarray) -> _Memory:
         return _Memory(Cells.holding("memory", np.array(array).reshape(-1), self.clock))
 
-    def launch(self, stream: None, function: Any, extents: Any, pointers: Any, shape: Any) -> None:
+    def function(self, kernel: Kernel) -> Function:
+        function = super().function(kernel)
+        return Function(function.code.py_func, function.shared_bytes)
+
+    def launch(
+        self, stream: None, function: Function, extents: Any, pointers: Any, shape: Any
+    ) -> None:
         numbers = [np.float32(n) if isinstance(n, float) else n for n in shape]
         arguments = *pointers, type(shape)(*numbers)
-        launch(function.py_func, *map(Extent.of, extents), arguments, self.clock)
+        launch(function, *map(Extent.of, extents), arguments, self.clock)
 
     def copy_in(self, stream: None, to: _Memory, of: np.ndarray) -> None:
         to.cells.array[: of.size], to.cells.written[: of.size] = of, True

@@ -1,11 +1,14 @@
 """What the device asks for is what NVIDIA's own functions take. No driver is needed to see it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_cuda_device import KERNEL, FakeApi
 
 from cnndsl.backends.cuda import device
 from cnndsl.backends.cuda.device import Device
+from cnndsl.backends.cuda.driver import Function
 from cnndsl.cache import FileCache
 
 driver = pytest.importorskip("cuda.bindings.driver")
@@ -65,7 +68,8 @@ def use_all_of(gpu):
     def work():
         gpu.copy_in(stream, memory, pinned)
         extents, pointers = ((1, 1, 1), (32, 1, 1)), (memory.at(0), within.at(2))
-        gpu.launch(stream, gpu.function(KERNEL), extents, pointers, (-1, 0.5))
+        function = gpu.function(replace(KERNEL, shared_bytes=100_000))
+        gpu.launch(stream, function, extents, pointers, (-1, 0.5))
         gpu.copy_out(stream, pinned, memory)
 
     gpu.replay(theirs, gpu.record(stream, work))
@@ -80,10 +84,12 @@ def test_every_call_has_the_arguments_that_the_bindings_take(bindings, tmp_path,
     monkeypatch.setattr(device, "load_code", lambda kernel, architecture, cache: b"\x7fELF\0code")
     use_all_of(Device(bindings, FileCache(tmp_path)))
     freed = {"cuMemFree", "cuMemFreeAsync", "cuMemFreeHost", "cuStreamDestroy", "cuEventDestroy"}
-    assert {*MADE, *freed, "cuGraphLaunch", "cuLaunchKernel"} <= bindings.called
+    launches = {"cuFuncSetAttribute", "cuLaunchKernel", "cuGraphLaunch"}
+    assert {*MADE, *freed, *launches} <= bindings.called
 
 
 def test_a_launch_with_a_wrong_argument_is_seen(bindings, tmp_path):
     gpu = Device(bindings, FileCache(tmp_path))
+    function = Function(driver.CUfunction(1), 0)
     with pytest.raises(TypeError):
-        gpu.launch(gpu.stream(), driver.CUfunction(1), ((1, 1, 1), (1, 1, 1)), ("x",), ())
+        gpu.launch(gpu.stream(), function, ((1, 1, 1), (1, 1, 1)), ("x",), ())

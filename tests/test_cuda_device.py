@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from enum import Enum
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from cnndsl.backends.cuda import availability, device
 from cnndsl.backends.cuda import backend as backends
 from cnndsl.backends.cuda.backend import CudaBackend
 from cnndsl.backends.cuda.device import Device
+from cnndsl.backends.cuda.driver import Function
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.protocol import Request
 from cnndsl.cache import FileCache
@@ -26,6 +28,7 @@ from cnndsl.errors import CnnError, TargetError
 from cnndsl.plan.build import make_plan
 
 KERNEL = Kernel("gather", "runs")
+CODE = Function(7, 0)
 
 
 class Result(Enum):
@@ -47,12 +50,13 @@ class FakeApi:
         CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor",
         CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="processors",
         CU_DEVICE_ATTRIBUTE_CLOCK_RATE="clock",
-        CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK="shared",
+        CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN="shared",
     )
+    CUfunction_attribute = SimpleNamespace(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES="most")
 
     def __init__(self, major=9, minor=0, devices=1):
         self.attributes = {"major": major, "minor": minor, "processors": 132}
-        self.attributes |= {"shared": 49152, "clock": 1_000_000}
+        self.attributes |= {"shared": 232448, "clock": 1_000_000}
         self.calls, self.refused, self.devices, self.handles = [], {}, devices, 100
         self.host = []
 
@@ -106,13 +110,15 @@ def gpu(api, tmp_path):
 
 def test_a_device_says_what_launches_need_to_know(gpu):
     assert (gpu.gpu.name, gpu.gpu.architecture, gpu.gpu.processors) == ("Fake GPU", (9, 0), 132)
+    assert gpu.gpu.shared_bytes == 232448  # what a block may ask for
     assert gpu.free_bytes() == 12
 
 
 def test_a_recording_becomes_a_graph_that_is_launched(gpu, api):
     stream = gpu.stream()
     api.calls.clear()
-    graph = gpu.record(stream, lambda: gpu.launch(stream, 7, ((2, 1, 1), (8, 1, 1)), (64,), (3,)))
+    extents = (2, 1, 1), (8, 1, 1)
+    graph = gpu.record(stream, lambda: gpu.launch(stream, CODE, extents, (64,), (3,)))
     gpu.replay(stream, graph)
     assert api.names() == [
         *["cuStreamBeginCapture", "cuLaunchKernel", "cuStreamEndCapture"],
@@ -125,16 +131,16 @@ def test_a_recording_that_fails_is_ended_all_the_same(gpu, api):
     stream = gpu.stream()
     api.refused["cuLaunchKernel"] = Result.CUDA_ERROR_ILLEGAL_ADDRESS
     with pytest.raises(TargetError, match="refuses cuLaunchKernel: CUDA_ERROR_ILLEGAL_ADDRESS"):
-        gpu.record(stream, lambda: gpu.launch(stream, 7, ((1, 1, 1), (1, 1, 1)), (), ()))
+        gpu.record(stream, lambda: gpu.launch(stream, CODE, ((1, 1, 1), (1, 1, 1)), (), ()))
     assert "cuStreamEndCapture" in api.names()
 
 
 def test_a_launch_passes_addresses_int32_and_float32(gpu, api):
     stream = gpu.stream()
-    gpu.launch(stream, 7, ((2, 3, 1), (8, 4, 1)), (64, 128), (3, 0.5))
+    gpu.launch(stream, Function(7, 512), ((2, 3, 1), (8, 4, 1)), (64, 128), (3, 0.5))
     (_, function, *sizes, put_into, parameters, _) = api.calls[-1]
     assert put_into == stream.value
-    assert (function, sizes) == (7, [2, 3, 1, 8, 4, 1, 0])
+    assert (function, sizes) == (7, [2, 3, 1, 8, 4, 1, 512])
     kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_float)
     assert parameters == ((64, 128, 3, 0.5), kinds)
 
@@ -164,7 +170,7 @@ def test_what_goes_while_a_graph_is_recorded_is_given_back_behind_it(gpu, api):
         freeing.join()
         others.clear()
         gc.collect()
-        gpu.launch(stream, 7, ((1, 1, 1), (1, 1, 1)), (), ())
+        gpu.launch(stream, CODE, ((1, 1, 1), (1, 1, 1)), (), ())
 
     gpu.record(stream, work)
     names = api.names()
@@ -188,6 +194,16 @@ def test_a_kernel_is_loaded_once(gpu, api, monkeypatch):
     assert gpu.function(KERNEL) == gpu.function(KERNEL)
     assert api.names() == ["cuModuleLoadData", "cuModuleGetFunction"]
     assert api.calls[1][2] == b"cnndsl_runs"
+
+
+def test_shared_memory_that_launches_bring_is_asked_for_when_a_kernel_is_loaded(
+    gpu, api, monkeypatch
+):
+    monkeypatch.setattr(device, "load_code", lambda kernel, architecture, cache: b"code")
+    large = replace(KERNEL, shared_bytes=100_000)
+    function = gpu.function(large)
+    assert function.shared_bytes == 100_000
+    assert api.calls[-1] == ("cuFuncSetAttribute", function.code, "most", 100_000)
 
 
 def test_an_old_gpu_is_refused_with_its_capability(tmp_path):

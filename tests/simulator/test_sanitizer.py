@@ -1,6 +1,5 @@
 """What the sanitizer finds: each fault is committed by a kernel of its own."""
 
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from cuda_memory import Fault
 from cuda_sanitizer import Sanitized, Sanitizer
 from numba import cuda, float32
 
+from cnndsl.backends.cuda.driver import Function
 from cnndsl.backends.cuda.kernels.code import emits
 from cnndsl.backends.cuda.kernels.loads import copies, quad, store_quad
 
@@ -28,20 +28,40 @@ def memory(count):
 
 
 def run(kernel, *arrays, grid=1, block=4):
-    Sanitized(kernel)[grid, block](*arrays)
+    Sanitized(Function(kernel, 0))[grid, block](*arrays)
     return arrays[-1]
 
 
-def reversed_by_shared_memory(x, y):
-    shared = cuda.shared.array(4, float32)
-    thread = cuda.threadIdx.x
+def reversed_then(use):
+    """A kernel that reverses four cells by way of shared memory, and then uses that memory."""
+
+    def kernel(x, y):
+        shared = cuda.shared.array(4, float32)
+        thread = cuda.threadIdx.x
+        shared[thread] = x[thread]
+        cuda.syncthreads()
+        y[thread] = shared[3 - thread]
+        use(shared, thread, x)
+
+    kernel.__name__ = use.__name__
+    return kernel
+
+
+def used_no_more(shared, thread, x):
+    pass
+
+
+def overwritten(shared, thread, x):
     shared[thread] = x[thread]
-    cuda.syncthreads()
-    y[thread] = shared[3 - thread]
+
+
+def copied_over(shared, thread, x):
+    copy(shared, thread, x, thread, True)
+    commit()
 
 
 def test_a_kernel_without_fault_computes():
-    assert run(reversed_by_shared_memory, memory(4), memory(4)).tolist() == [3, 2, 1, 0]
+    assert run(reversed_then(used_no_more), memory(4), memory(4)).tolist() == [3, 2, 1, 0]
 
 
 def without_barrier(x, y):
@@ -49,15 +69,6 @@ def without_barrier(x, y):
     thread = cuda.threadIdx.x
     shared[3 - thread] = x[thread]
     y[thread] = shared[thread]
-
-
-def read_then_overwritten(x, y):
-    shared = cuda.shared.array(4, float32)
-    thread = cuda.threadIdx.x
-    shared[thread] = x[thread]
-    cuda.syncthreads()
-    y[thread] = shared[3 - thread]
-    shared[thread] = y[thread]
 
 
 def all_to_one(x, y):
@@ -122,16 +133,6 @@ def unawaited(x, y):
     y[thread] = shared[thread]
 
 
-def copied_over(x, y):
-    shared = cuda.shared.array(4, float32)
-    thread = cuda.threadIdx.x
-    shared[thread] = x[thread]
-    cuda.syncthreads()
-    y[thread] = shared[3 - thread]
-    copy(shared, thread, x, thread, True)
-    commit()
-
-
 def odd_copy(x, y):
     shared = cuda.shared.array(8, float32)
     copy_quad(shared, 2, x, 0, True)
@@ -139,7 +140,7 @@ def odd_copy(x, y):
 
 FAULTS = {
     without_barrier: "reads shared memory.*, which .* writes|which nobody has written",
-    read_then_overwritten: "reads shared memory.*, which .* writes",
+    reversed_then(overwritten): "reads shared memory.*, which .* writes",
     all_to_one: r"writes y\[0\], which .* reads or writes",
     blocks_meet: r"writes y\[0\], which .* reads or writes",
     blocks_exchange: r"y\[.\], which .* (reads or )?writes",
@@ -151,7 +152,7 @@ FAULTS = {
     some_wait: "a barrier is not reached by all threads",
     two_barriers: "a barrier is not reached by all threads",
     unawaited: "while the copy of .* is on its way",
-    copied_over: "while the copy of .* is on its way",
+    reversed_then(copied_over): "while the copy of .* is on its way",
     odd_copy: r"moves 4 neighbours at shared memory\[2\]",
 }
 
@@ -184,6 +185,32 @@ def test_lanes_that_part_before_an_instruction_of_the_whole_warp_are_found():
     assert run(warps_add, memory(64), memory(64), block=64)[[0, 63]].tolist() == [496, 1520]
 
 
+@emits(results=2)
+def two_matrices(code, memory, start):
+    return code.matrices(memory, start, 0, 2)
+
+
+def rows_in_turns(x, y):
+    """Row r of two matrices, whose rows take turns."""
+    lane = cuda.threadIdx.x
+    row = lane % 16
+    upper, lower = two_matrices(x, (row % 8 * 2 + row // 8) * 4)
+    y[2 * lane] = upper
+    y[2 * lane + 1] = lower
+
+
+def odd_rows(x, y):
+    y[cuda.threadIdx.x] = two_matrices(x, cuda.threadIdx.x % 16 * 3)[0]
+
+
+def test_lanes_get_a_word_of_every_matrix_whose_rows_start_at_quads():
+    pairs = run(rows_in_turns, memory(64), memory(64), block=32).reshape(8, 4, 2)
+    rows = memory(64).reshape(8, 2, 4)
+    assert (pairs == rows.transpose(0, 2, 1)).all()
+    with pytest.raises(Fault, match=r"moves 4 neighbours at x\[3\]"):
+        run(odd_rows, memory(64), memory(64), block=32)
+
+
 class Nothing(NamedTuple):
     pass
 
@@ -193,7 +220,7 @@ def copied(x, y, shape):
 
 
 def test_what_neither_host_nor_device_has_written_is_not_read():
-    driver, function = Sanitizer(), SimpleNamespace(py_func=copied)
+    driver, function = Sanitizer(), Function(copied, 0)
     x, y, z = driver.upload(memory(4)), driver.allocate(4), driver.allocate(4)
 
     def launch(*pointers):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cuda.availability import initialised_driver, require_architecture
-from cnndsl.backends.cuda.driver import Memory
+from cnndsl.backends.cuda.driver import Function, Memory
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Extent
@@ -67,7 +67,7 @@ class Device:
         self._api = api
         self._cache = cache
         self._lock = threading.Lock()
-        self._functions: dict[Kernel, Any] = {}
+        self._functions: dict[Kernel, Function] = {}
         self._postponed = _Postponed()
         (device,) = self._call("cuDeviceGet", 0)
         self._ordinal = device
@@ -125,14 +125,19 @@ class Device:
 
     # ---- work
 
-    def function(self, kernel: Kernel) -> Any:
+    def function(self, kernel: Kernel) -> Function:
         """A kernel, compiled and loaded once."""
         with self._lock:
             if kernel not in self._functions:
                 code = load_code(kernel, self._gpu.architecture, self._cache)
                 (module,) = self._here("cuModuleLoadData", code)
-                (function,) = self._here("cuModuleGetFunction", module, kernel.symbol.encode())
-                self._functions[kernel] = function
+                (code,) = self._here("cuModuleGetFunction", module, kernel.symbol.encode())
+                if kernel.shared_bytes:
+                    # What is more than 48 KiB has to be asked for before the first launch.
+                    most = self._api.CUfunction_attribute
+                    key = most.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+                    self._here("cuFuncSetAttribute", code, key, kernel.shared_bytes)
+                self._functions[kernel] = Function(code, kernel.shared_bytes)
             return self._functions[kernel]
 
     def stream(self) -> Handle:
@@ -147,7 +152,7 @@ class Device:
     def launch(
         self,
         stream: Handle,
-        function: Any,
+        function: Function,
         extents: tuple[Extent, Extent],
         pointers: tuple[int, ...],
         shape: tuple[int | float, ...],
@@ -156,7 +161,8 @@ class Device:
         grid, block = extents
         kinds = [ctypes.c_float if isinstance(n, float) else ctypes.c_int32 for n in shape]
         parameters = (*pointers, *shape), (*[ctypes.c_void_p] * len(pointers), *kinds)
-        self._here("cuLaunchKernel", function, *grid, *block, 0, stream.value, parameters, 0)
+        sizes = *grid, *block, function.shared_bytes
+        self._here("cuLaunchKernel", function.code, *sizes, stream.value, parameters, 0)
 
     def copy_in(self, stream: Handle, to: Memory, of: NDArray[np.float32]) -> None:
         """Copy pinned floats to the device."""
@@ -278,7 +284,7 @@ class Device:
                 attribute("COMPUTE_CAPABILITY_MINOR"),
             ),
             attribute("MULTIPROCESSOR_COUNT"),
-            attribute("MAX_SHARED_MEMORY_PER_BLOCK"),
+            attribute("MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"),
         )
 
 

@@ -7,6 +7,7 @@ What the backend asks of a device: memory, launches, and launches recorded as on
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,12 +21,18 @@ Pointer = Any
 """What a kernel is given: an address, or an array in the simulator."""
 Stream = Any
 """Work that is done one after the other. Streams run beside each other."""
-Function = Any
-"""A kernel on the device."""
 Graph = Any
 """Launches that were recorded, to be launched as one."""
 Event = Any
 """A moment of a stream's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A kernel on the device: its code there, and the shared memory that its launches ask for."""
+
+    code: Any
+    shared_bytes: int
 
 
 class Memory(Protocol):

@@ -66,7 +66,8 @@ def resource_words(kernel: Kernel) -> list[str]:
         code = resources(kernel, architecture)
         lines.append(
             f"{architecture_name(architecture)}: {code.registers} registers, "
-            f"{code.spilled_bytes} bytes spilled, {code.shared_bytes} bytes of shared memory"
+            f"{code.spilled_bytes} bytes spilled, "
+            f"{code.shared_bytes + kernel.shared_bytes} bytes of shared memory"
         )
     return lines
 
@@ -83,7 +84,8 @@ def _python(plan: Plan, steps: list[tuple[Step, list[Launch]]]) -> str:
     for step, launches in steps:
         for launch in launches:
             lines += ["", f"# {step.row}: {step.y.name} = {step.kernel}"]
-            lines.append(f"{launch.kernel.name}[{launch.grid}, {launch.block}](")
+            shared = f", 0, {launch.kernel.shared_bytes}" if launch.kernel.shared_bytes else ""
+            lines.append(f"{launch.kernel.name}[{launch.grid}, {launch.block}{shared}](")
             lines += [f"    {_argument_text(argument)}," for argument in launch.arguments]
             names: tuple[str, ...] = getattr(launch.shape, "_fields", ())
             numbers = zip(names, launch.shape, strict=True)

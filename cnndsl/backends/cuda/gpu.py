@@ -16,6 +16,9 @@ AMPERE = (8, 0)
 OLDEST = ARCHITECTURES[0]
 """The oldest architecture that kernels are made for."""
 
+_SHARED_KIB = {(7, 5): 64, (8, 0): 163, (9, 0): 227}
+"""Shared memory that a block may ask for."""
+
 LARGEST_GRID = (2**31 - 1, 65535, 65535)
 LARGEST_BLOCK = 1024
 """CUDA C++ Programming Guide, technical specifications by compute capability."""
@@ -37,9 +40,9 @@ class Gpu:
     A GPU as launches see it.
 
     It has `processors` multiprocessors (the guide's SMs), and `shared_bytes` of shared memory for a
-    block. A block of a kernel that walks over cells has `threads` threads, a power of two, and a
-    processor is given `blocks` of them. In a `simulated` one every thread of a block is a thread of
-    Python's, so blocks are as small as they can be.
+    block that asks for it. A block of a kernel that walks over cells has `threads` threads, a power
+    of two, and a processor is given `blocks` of them. In a `simulated` one every thread of a block
+    is a thread of Python's, so blocks are as small as they can be.
     """
 
     name: str
@@ -62,4 +65,4 @@ SIMULATED_GPU = Gpu("simulator", (9, 0), 1, 48 * 1024, threads=4, blocks=2, simu
 
 def assumed_gpu(architecture: Architecture) -> Gpu:
     """A GPU that is not at hand, for texts and tests: as many processors as an A100 has."""
-    return Gpu(architecture_name(architecture), architecture, 108, 48 * 1024)
+    return Gpu(architecture_name(architecture), architecture, 108, _SHARED_KIB[architecture] << 10)

@@ -13,7 +13,8 @@ class Kernel:
     A compiled function, named by what makes it.
 
     `module` is a file of kernels/ and `function` a name in it: the kernel itself, or, where there
-    are parameters, a factory that returns the kernel for them.
+    are parameters, a factory that returns the kernel for them. `shared_bytes` of shared memory are
+    not its own, but come with a launch: only so can a block have more than 48 KiB.
 
     >>> Kernel("pool", "lp_pool_kernel", (2.0, "relu")).name
     'lp_pool_2_0_relu'
@@ -22,6 +23,7 @@ class Kernel:
     module: str
     function: str
     parameters: tuple[Parameter, ...] = ()
+    shared_bytes: int = 0
 
     @property
     def name(self) -> str:

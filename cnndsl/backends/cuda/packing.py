@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.cuda.rounding import rounded_words
 from cnndsl.backends.cuda.shapes.conv_tile import Tile
 from cnndsl.backends.cuda.shapes.dense_vector import LANES, OUTPUTS, WORDS, Form, lane_inputs
-
-QUAD = 4  # floats that are loaded at a time
+from cnndsl.backends.cuda.shapes.tensor_core import QUAD
 
 
 def padded(count: int, step: int) -> int:
@@ -28,7 +27,8 @@ def pack_panels(weight: NDArray[np.float32], groups: int, tile: Tile) -> NDArray
 
     It serves all tiles of a depth. k counts rows, columns and input maps, the maps fastest. Zeros
     fill k up to whole slices and the maps to quads. For tensor cores the weights are rounded, and
-    where two share a word, one word stands for k and k + 1; its bits are called a float32 here.
+    lie as `[group, row, out map of the group, word]`, four words a row, whose bits are called
+    float32 here: a word is one k or, where two share it, k and k + 4.
 
     >>> weight = np.arange(12, dtype=np.float32).reshape(3, 2, 1, 2)
     >>> pack_panels(weight, 1, Tile(8, 8, 4, 2, 4, 4))[0]
@@ -46,8 +46,9 @@ def pack_panels(weight: NDArray[np.float32], groups: int, tile: Tile) -> NDArray
     core = tile.tensor_core
     if core is None:
         return panels
-    low, high = panels[:, :: core.factors], panels[:, core.factors - 1 :: core.factors]
-    return rounded_words(core.format, low, high).view(np.float32)
+    shares = panels.reshape(groups, -1, core.factors, QUAD, panels.shape[-1])
+    words = rounded_words(core.format, shares[:, :, 0], shares[:, :, -1])
+    return np.ascontiguousarray(words.swapaxes(2, 3)).view(np.float32)
 
 
 def pack_rows(weight: NDArray[np.float32], form: Form = "float32") -> NDArray[np.float32]:

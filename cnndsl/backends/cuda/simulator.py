@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.cuda.driver import Memory
+from cnndsl.backends.cuda.driver import Function, Memory
 from cnndsl.backends.cuda.gpu import SIMULATED_GPU, Gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Extent
@@ -44,21 +44,19 @@ class Simulator:
 
     gpu: Gpu = SIMULATED_GPU
     records: bool = False
-    functions: dict[Kernel, Callable[..., Any]] = field(
-        default_factory=dict[Kernel, Callable[..., Any]]
-    )
+    functions: dict[Kernel, Function] = field(default_factory=dict[Kernel, Function])
 
     def free_bytes(self) -> int:
         """As if it had so much."""
         return _MEMORY_BYTES
 
-    def function(self, kernel: Kernel) -> Callable[..., Any]:
+    def function(self, kernel: Kernel) -> Function:
         """The kernel's Python."""
         # Imported here: only what compiles or simulates waits for numba.
         from cnndsl.backends.cuda.compile import simulated
 
         if kernel not in self.functions:
-            self.functions[kernel] = simulated(kernel)
+            self.functions[kernel] = Function(simulated(kernel), kernel.shared_bytes)
         return self.functions[kernel]
 
     def allocate(self, count: int) -> _Memory:
@@ -92,14 +90,14 @@ class Simulator:
     def launch(
         self,
         stream: None,
-        function: Callable[..., Any],
+        function: Function,
         extents: tuple[Extent, Extent],
         pointers: tuple[NDArray[Any], ...],
         shape: tuple[int | float, ...],
     ) -> None:
         """Run the kernel, with float32 for the shape's floats as on a device."""
-        launcher: Any = function
-        launcher[extents](*pointers, _as_on_device(shape))
+        launcher: Any = function.code[*extents, 0, function.shared_bytes]
+        launcher(*pointers, _as_on_device(shape))
 
     def copy_in(self, stream: None, to: Memory, of: NDArray[np.float32]) -> None:
         """Copy."""

@@ -8,32 +8,41 @@ from math import ceil, prod
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
 from cnndsl.backends.cuda.gpu import Gpu
-from cnndsl.backends.cuda.packing import QUAD, padded
+from cnndsl.backends.cuda.kernel import Kernel
+from cnndsl.backends.cuda.packing import padded
 from cnndsl.backends.cuda.shapes.conv_tile import FMA, ConvTileShape, SplitSumShape, Tile
+from cnndsl.backends.cuda.shapes.tensor_core import QUAD
+from cnndsl.errors import TargetError
 from cnndsl.types import Precision
 
 SPLITS = (1, 2, 4, 8, 16, 32)
 LONG_PRODUCTS = (8, 0)  # the architecture from which products of halves are 16 deep
 LEAST_STEPS = 4  # slices of a split: fewer hardly fill the stages
 
+# From the largest to the smallest, with as many stages as are of use to them; where shared memory
+# is short, large ones have fewer.
 _FLOAT_TILES = (
-    Tile(128, 128, 16, 2, 8, 8),
+    Tile(256, 128, 16, 3, 16, 8),
+    Tile(128, 128, 16, 4, 8, 8),
     Tile(128, 64, 16, 3, 8, 8),
     Tile(128, 32, 16, 3, 8, 4),
     Tile(64, 64, 16, 3, 8, 4),
     Tile(32, 64, 16, 4, 4, 4),
     Tile(32, 32, 16, 4, 4, 4),
 )
+# Depths are words of the right factor.
 _CORE_TILES = (
-    Tile(128, 128, 16, 2, 4, 4),
+    Tile(128, 256, 16, 4, 4, 8),
+    Tile(128, 128, 16, 4, 4, 4),
     Tile(128, 64, 16, 3, 4, 4),
     Tile(64, 64, 16, 3, 2, 4),
     Tile(32, 64, 16, 4, 1, 4),
     Tile(32, 32, 16, 4, 1, 2),
 )
+LEAST_STAGES = 2
 # Blocks of 4 threads, and of a warp.
 _SIMULATED_FLOAT_TILES = (Tile(8, 8, 4, 2, 4, 4), Tile(8, 16, 4, 3, 4, 8))
-_SIMULATED_CORE_TILES = (Tile(16, 8, 16, 2, 1, 1), Tile(16, 16, 16, 3, 1, 2))
+_SIMULATED_CORE_TILES = (Tile(16, 8, 8, 2, 1, 1), Tile(16, 16, 8, 3, 1, 2))
 
 # Guesses, in multiply-adds of one processor; nothing has been measured yet.
 _TILE_COST = 64  # of each sum: to begin and to end a tile
@@ -102,7 +111,7 @@ class TileLaunch:
         """
         c, tile, split = self.convolution, self.tile, self.splits > 1
         y = Strides.dense(c.size, c.out_maps) if split else c.y
-        panel_columns = padded(c.group_out, QUAD)
+        panel_row = padded(c.group_out, QUAD) * tile.column_words
         return ConvTileShape(
             rows=c.rows,
             out_height=c.size[0],
@@ -129,8 +138,8 @@ class TileLaunch:
             y_split=c.rows * c.out_maps if split else 0,
             slices=self.slices,
             steps=self.steps,
-            panel=self.slices * tile.right_depth * panel_columns,
-            panel_columns=panel_columns,
+            panel=self.slices * tile.right_rows * panel_row,
+            panel_row=panel_row,
             column_tiles=self.column_tiles,
             adds=int(adds and not split),
             quads=int(c.group_out % 4 == 0 and y.divide_by(4)),
@@ -159,7 +168,8 @@ def tiles(gpu: Gpu, precision: Precision, vector: int) -> list[Tile]:
     """
     The tiles that a GPU computes in that precision, reading `vector` input maps at a time.
 
-    All have the same depth, so that they share the packed weights.
+    All have the same depth, so that they share the packed weights. Raises `TargetError` where not
+    even the smallest finds shared memory.
     """
     instruction = FMA if precision == "float32" else precision
     if precision == "float16" and gpu.architecture < LONG_PRODUCTS:
@@ -168,10 +178,33 @@ def tiles(gpu: Gpu, precision: Precision, vector: int) -> list[Tile]:
     if gpu.simulated:
         shapes = _SIMULATED_FLOAT_TILES if precision == "float32" else _SIMULATED_CORE_TILES
     asynchronous = int(gpu.has_async_copies)
-    return [
+    made = [
         tile._replace(instruction=instruction, vector=vector, asynchronous=asynchronous)
         for tile in shapes
     ]
+    made = [tile._replace(depth=tile.depth * tile.factors) for tile in made]
+    fitting = [staged for tile in made for staged in _staged(tile, gpu)[:1]]
+    if not fitting:
+        least = made[-1]._replace(stages=LEAST_STAGES).shared_bytes
+        raise TargetError(
+            f"{gpu.name} has {gpu.shared_bytes} bytes of shared memory for a block, and the "
+            f"smallest tile of a convolution needs {least}",
+            code="E703",
+        )
+    return fitting
+
+
+def _staged(tile: Tile, gpu: Gpu) -> list[Tile]:
+    """The tile with fewer and fewer stages, as far as it fits."""
+    # Copies that the threads wait for gain nothing by more than the least.
+    most = tile.stages if gpu.has_async_copies else LEAST_STAGES
+    staged = [tile._replace(stages=stages) for stages in range(most, LEAST_STAGES - 1, -1)]
+    return [tile for tile in staged if tile.shared_bytes <= gpu.shared_bytes]
+
+
+def tile_kernel(tile: Tile, activation: str) -> Kernel:
+    """The kernel whose blocks compute such tiles."""
+    return Kernel("conv_tile", "conv_tile_kernel", (tuple(tile), activation), tile.launch_bytes)
 
 
 def choose_tile(convolution: Convolution, gpu: Gpu, precision: Precision = "float32") -> TileLaunch:

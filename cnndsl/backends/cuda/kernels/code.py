@@ -41,13 +41,23 @@ class Code(Protocol):
 
     Copies from global to shared memory are promises: `commit` closes a group of them, and
     `wait(n)` waits until all groups but the last n have arrived. Other threads see what has arrived
-    after the next `cuda.syncthreads()`. `mma` and `warp_sum` are for whole warps.
+    after the next `cuda.syncthreads()`. `matrices`, `mma` and `warp_sum` are for whole warps.
     """
 
     def zero(self) -> Number: ...
 
     def load(self, memory: Memory, start: Place, offset: int, width: int) -> list[Number]:
         """The floats at `start + offset`."""
+        ...
+
+    def matrices(self, memory: Memory, start: Place, offset: int, count: int) -> list[Number]:
+        """
+        A lane's words of `count` matrices, 1, 2 or 4, which a whole warp loads from shared memory.
+
+        A matrix has 8 rows of 4 words. Lane 8i + r says where row r of matrix i starts, at a
+        multiple of 4; lanes that are left repeat the places of the first. A lane gets word
+        `lane % 4` of row `lane // 4` of each matrix.
+        """
         ...
 
     def load_if(self, memory: Memory, start: Place, width: int, valid: Truth) -> list[Number]:

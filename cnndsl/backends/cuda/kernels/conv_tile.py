@@ -39,15 +39,15 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
     finish = _finisher(tile, activation)
 
     rows, columns, depth, vector = tile.rows, tile.columns, tile.depth, tile.vector
-    threads, stages, parts, words = tile.threads, tile.stages, tile.parts, tile.memory
+    threads, stages, parts = tile.threads, tile.stages, tile.parts
     stage, last_stage, right_factor = tile.stage, (stages - 1) * tile.stage, tile.right_start
-    vectors, slice_rows = depth // vector, tile.right_depth
+    vectors, slice_rows, column_words = depth // vector, tile.right_rows, tile.column_words
     place_ints = PLACE_INTS * rows
 
     def conv_tile(
         x: Floats, weight: Floats, bias: Floats, addend: Floats, y: Floats, shape: ConvTileShape
     ) -> None:
-        memory = cuda.shared.array(words, float32, ALIGNMENT)
+        memory = cuda.shared.array(0, float32, ALIGNMENT)  # as much as the launch brings
         places = cuda.shared.array(place_ints, int32, ALIGNMENT)
         thread = cuda.threadIdx.x
         row_tile = quotient(cuda.blockIdx.x, shape.column_tiles)
@@ -64,9 +64,9 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
         steps = min(shape.steps, shape.slices - first_slice)
         u, v, c = tap_at(first_slice * depth + thread % vectors * vector, shape)
         first_map = group * shape.group_in
-        first_word = first_slice * slice_rows * shape.panel_columns
-        panel = int32(group * shape.panel + first_word + first_column)
-        there = shape.panel_columns - first_column
+        first_word = first_slice * slice_rows * shape.panel_row + first_column * column_words
+        panel = int32(group * shape.panel + first_word)
+        there = shape.panel_row - first_column * column_words
         writing = 0
         for fetched in range(stages - 1):
             if fetched < steps:
@@ -74,7 +74,7 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
                 fetch_right(memory, writing + right_factor, weight, panel, there, shape, thread)
             commit()
             u, v, c = next_tap(u, v, c, depth, shape)
-            panel = int32(panel + slice_rows * shape.panel_columns)
+            panel = int32(panel + slice_rows * shape.panel_row)
             writing += stage
 
         left, right, reading = left_start(thread), right_factor + right_start(thread), 0
@@ -88,7 +88,7 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
                 fetch_right(memory, writing + right_factor, weight, panel, there, shape, thread)
             commit()
             u, v, c = next_tap(u, v, c, depth, shape)
-            panel = int32(panel + slice_rows * shape.panel_columns)
+            panel = int32(panel + slice_rows * shape.panel_row)
             sums = multiply(memory, left + reading, right + reading, sums)
             writing = reading
             reading = 0 if reading == last_stage else reading + stage
@@ -188,8 +188,8 @@ def _left_fetcher(tile: Tile, copy: Callable[..., None]) -> Callable[..., None]:
 
 def _right_fetcher(tile: Tile, copy_quad: Callable[..., None]) -> Callable[..., None]:
     """How a block copies a slice of the right factor."""
-    threads, pitch, quads = tile.threads, tile.right_pitch, tile.columns // 4
-    all_quads = tile.right_depth * quads
+    threads, pitch, quads = tile.threads, tile.right_pitch, tile.right_pitch // 4
+    all_quads = tile.right_rows * quads
     count = -(-all_quads // threads)
 
     @inlined
@@ -204,11 +204,11 @@ def _right_fetcher(tile: Tile, copy_quad: Callable[..., None]) -> Callable[..., 
     ) -> None:
         for number in range(count):
             at = thread + number * threads
-            k = quotient(at, quads)
-            column = (at - k * quads) * 4
+            row = quotient(at, quads)
+            along = (at - row * quads) * 4
             if at < all_quads:
-                source = int32(panel + k * shape.panel_columns + column)
-                copy_quad(memory, start + k * pitch + column, weight, source, column < there)
+                source = int32(panel + row * shape.panel_row + along)
+                copy_quad(memory, start + row * pitch + along, weight, source, along < there)
 
     return fetch_right
 

@@ -83,6 +83,17 @@ class Emitter:
     def load(self, memory: Any, start: Any, offset: int, width: int) -> list[Any]:
         return self._load(self._place(memory, start, offset), width)
 
+    def matrices(self, memory: Any, start: Any, offset: int, count: int) -> list[Any]:
+        b = self.builder
+        place = b.addrspacecast(self._place(memory, start, offset), FLOAT.as_pointer(SHARED))
+        registers = ", ".join(f"${i}" for i in range(count))
+        text = f"ldmatrix.sync.aligned.m8n8.x{count}.shared.b16 {{{registers}}}, [${count}];"
+        constraints = ",".join(["=f"] * count + ["r", "~{memory}"])
+        result = FLOAT if count == 1 else ir.LiteralStructType([FLOAT] * count)
+        assembly = ir.InlineAsm(ir.FunctionType(result, [I32]), text, constraints, True)
+        loaded = b.call(assembly, [b.ptrtoint(place, I32)], attrs=_TOGETHER)
+        return [loaded] if count == 1 else [b.extract_value(loaded, i) for i in range(count)]
+
     def load_if(self, memory: Any, start: Any, width: int, valid: Any) -> list[Any]:
         # A place that is surely there is read in its stead, rather than jumped around.
         b = self.builder

@@ -16,6 +16,8 @@ from cnndsl.backends.cuda.rounding import factors, rounded_words
 from cnndsl.backends.cuda.shapes.tensor_core import (
     COLUMNS,
     LANES,
+    MATRIX_ROWS,
+    QUAD,
     ROWS,
     Format,
     Instruction,
@@ -60,15 +62,25 @@ class Plain:
     def zero(self) -> Any:
         return np.float32(0)
 
+    def check_aligned(self, memory: Any, place: int, width: int) -> None:
+        """Vectors lie at multiples of their width."""
+        assert place % width == 0, "a vector must be aligned"
+
     def load(self, memory: Any, start: int, offset: int, width: int) -> list[Any]:
-        assert (start + offset) % width == 0, "a vector must be aligned"
+        self.check_aligned(memory, start + offset, width)
         return [memory[start + offset + i] for i in range(width)]
+
+    def matrices(self, memory: Any, start: int, offset: int, count: int) -> list[Any]:
+        self.check_aligned(memory, start + offset, QUAD)
+        lane, places = self._lanes([start + offset])
+        row, along = divmod(lane, QUAD)
+        return [memory[places[MATRIX_ROWS * i + row][0] + along] for i in range(count)]
 
     def load_if(self, memory: Any, start: int, width: int, valid: bool) -> list[Any]:
         return self.load(memory, start, 0, width) if valid else [self.zero()] * width
 
     def store(self, numbers: Sequence[Any], memory: Any, start: int, offset: int) -> None:
-        assert (start + offset) % len(numbers) == 0, "a vector must be aligned"
+        self.check_aligned(memory, start + offset, len(numbers))
         for i, number in enumerate(numbers):
             memory[start + offset + i] = number
 

@@ -28,7 +28,7 @@ from cnndsl.backends.cuda.lowering.shared import Lowering, Params, epilogue_of, 
 from cnndsl.backends.cuda.packing import pack_panels, pack_rows, pack_taps
 from cnndsl.backends.cuda.shapes.dense_vector import Form
 from cnndsl.backends.cuda.shapes.epilogue import Epilogue
-from cnndsl.backends.cuda.tiles import choose_tile
+from cnndsl.backends.cuda.tiles import choose_tile, tile_kernel
 from cnndsl.backends.cuda.vectors import choose_vectors, suits_vectors
 from cnndsl.backends.filters import as_conv, conv_params, output_classes, transposed_filters
 from cnndsl.ops.connections import connection_mask
@@ -82,16 +82,16 @@ class Filtering:
         def launches(batch: int) -> list[Launch]:
             images = replace(self.convolution, images=batch)
             tiled = choose_tile(images, gpu, self.precision)
-            tile, threads = tuple(tiled.tile), (tiled.tile.threads, 1, 1)
+            threads = tiled.tile.threads, 1, 1
             arguments = self._arguments(batch, weight())
             shape = tiled.fields(*self._numbers)
-            kernel = Kernel("conv_tile", "conv_tile_kernel", (tile, activation))
+            kernel = tile_kernel(tiled.tile, activation)
             if tiled.splits == 1:
                 return [Launch(kernel, tiled.grid, threads, arguments, shape)]
             x, panels, bias, addend, y = arguments
             sums = Address(SCRATCH, 0)
             unfinished = x, panels, no_bias, UNUSED, sums
-            kernel = Kernel("conv_tile", "conv_tile_kernel", (tile, "linear"))
+            kernel = tile_kernel(tiled.tile, "linear")
             first = Launch(kernel, tiled.grid, threads, unfinished, shape, tiled.workspace)
             kernel = Kernel("split_sum", "split_sum_kernel", (activation,))
             extents = over_cells(images.rows * images.out_maps, gpu)

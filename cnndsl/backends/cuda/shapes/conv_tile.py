@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cnndsl.backends.cuda.shapes.tensor_core import COLUMNS, INSTRUCTIONS, LANES, ROWS, Instruction
+from cnndsl.backends.cuda.shapes.tensor_core import (
+    COLUMNS,
+    INSTRUCTIONS,
+    LANES,
+    QUAD,
+    ROWS,
+    Instruction,
+)
 
 FMA = "fma"
 """The name of the multiply-add of the ordinary cores, in float32."""
@@ -26,8 +33,8 @@ class ConvTileShape(NamedTuple):
 
     `rows` are the pixels of all output images. Of the `slices` of a tile's depth that k has, a
     split adds up `steps`. `panel` leads from the packed weights of a group to the next group's,
-    `panel_columns` from one k to the next. `y_split` leads from the sums of a split to the next
-    one's. `addend` has the strides of y; it is read where `adds` is 1. `quads` is 1 where four
+    `panel_row` from one row of them to the next. `y_split` leads from the sums of a split to the
+    next one's. `addend` has the strides of y; it is read where `adds` is 1. `quads` is 1 where four
     output maps of y can be written at once: the maps of a group, its strides and its start divide
     by 4.
     """
@@ -58,7 +65,7 @@ class ConvTileShape(NamedTuple):
     slices: int
     steps: int
     panel: int
-    panel_columns: int
+    panel_row: int
     column_tiles: int
     adds: int
     quads: int
@@ -143,18 +150,23 @@ class Tile(NamedTuple):
 
     @property
     def left_pitch(self) -> int:
-        """Floats from one row of the left factor to the next: a warp's lanes meet all banks."""
-        return self.depth + 4 * self.factors
+        """Floats from a row of the left factor to the next: quads of eight rows meet all banks."""
+        return self.depth + 4
+
+    @property
+    def column_words(self) -> int:
+        """Words of a column in a row of the right factor: for tensor cores, those of a matrix."""
+        return QUAD if self.tensor_core else 1
+
+    @property
+    def right_rows(self) -> int:
+        """Rows of the right factor in a slice."""
+        return self.depth // (self.factors * self.column_words)
 
     @property
     def right_pitch(self) -> int:
-        """Words from one k of the right factor to the next, likewise."""
-        return self.columns + (8 if self.tensor_core else 0)
-
-    @property
-    def right_depth(self) -> int:
-        """Words of a column in a slice."""
-        return self.depth // self.factors
+        """Words from one row of the right factor to the next."""
+        return self.columns * self.column_words
 
     @property
     def right_start(self) -> int:
@@ -164,7 +176,7 @@ class Tile(NamedTuple):
     @property
     def stage(self) -> int:
         """Words of a stage: a slice of both factors."""
-        return self.right_start + self.right_depth * self.right_pitch
+        return self.right_start + self.right_rows * self.right_pitch
 
     @property
     def parts(self) -> int:
@@ -183,8 +195,13 @@ class Tile(NamedTuple):
 
     @property
     def shared_bytes(self) -> int:
-        """Bytes of shared memory."""
-        return 4 * (self.memory + PLACE_INTS * self.rows)
+        """Bytes of shared memory: what a launch brings, and the places of the rows."""
+        return self.launch_bytes + 4 * PLACE_INTS * self.rows
+
+    @property
+    def launch_bytes(self) -> int:
+        """Bytes of shared memory that a launch brings."""
+        return 4 * self.memory
 
 
 class SplitSumShape(NamedTuple):

@@ -10,6 +10,9 @@ Format = Literal["tf32", "float16", "bfloat16"]
 
 ROWS, COLUMNS, LANES = 16, 8, 32
 
+MATRIX_ROWS, QUAD = 8, 4
+"""What a warp loads at a time: rows of so many words, as `ldmatrix` of the PTX ISA has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
