@@ -11,7 +11,7 @@ from cnndsl.errors import ConventionError, Fix, ShapeError
 from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
 from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
-from cnndsl.ops.rescalable import Rescalable
+from cnndsl.ops.rescalable import Rescalable, scaled
 from cnndsl.ops.window import Padding, PaddingKind, Sides, Window
 from cnndsl.types import TensorType, f32
 
@@ -160,7 +160,7 @@ class ConvTranspose(Rescalable):
 
     def scaled_weight(self, weight: Array, scale: Array) -> Array:
         groups = weight.reshape(self.groups, -1, *weight.shape[1:])
-        return (groups * scale.reshape(self.groups, 1, -1, 1, 1)).reshape(weight.shape)
+        return scaled(groups, scale.reshape(self.groups, 1, -1, 1, 1)).reshape(weight.shape)
 
     def formula(self, x: TensorType) -> str:
         each = self.maps // self.groups

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from cnndsl.ops.base import Array, Op
 
 
@@ -28,4 +30,13 @@ class Rescalable(Op):
 
     def scaled_weight(self, weight: Array, scale: Array) -> Array:
         """The weight that multiplies each output map by its factor."""
-        return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+        return scaled(weight, scale.reshape(-1, *[1] * (weight.ndim - 1)))
+
+
+def scaled(weight: Array, factors: Array) -> Array:
+    """
+    A weight times factors that are broadcast against it, in the weight's own type.
+
+    Each product is rounded once from the wider type of the two; no array of that type is made.
+    """
+    return np.multiply(weight, factors, out=np.empty_like(weight), casting="same_kind")

@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import dataclass
+from functools import cache
 
 from llvmlite import binding
 
@@ -23,6 +24,7 @@ class Target:
     registers: int
 
     @staticmethod
+    @cache
     def host() -> "Target":
         """
         The machine that this process runs on.

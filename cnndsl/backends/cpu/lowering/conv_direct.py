@@ -219,9 +219,10 @@ class DirectConv:
         """`weight` [out, in/groups, kh, kw] as [panels, reduction, width]."""
         shape, width, each = self.shape, self.tile.width, self._group_panels
         taps = shape.kernel[0] * shape.kernel[1]
-        padded = np.zeros((shape.groups, each * width, shape.group_in, taps), np.float32)
-        padded[:, : shape.group_out] = weight.reshape(shape.groups, -1, shape.group_in, taps)
-        panels = padded.reshape(self._panel_count, width, shape.group_in, taps)
+        filters = weight.reshape(shape.groups, -1, shape.group_in, taps)
+        if shape.group_out < each * width:
+            filters = np.pad(filters, ((0, 0), (0, each * width - shape.group_out), (0, 0), (0, 0)))
+        panels = filters.reshape(self._panel_count, width, shape.group_in, taps)
         packed = np.ascontiguousarray(panels.transpose(0, 3, 2, 1))
         return packed.reshape(self._panel_count, shape.reduction, width)
 
