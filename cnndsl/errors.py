@@ -227,6 +227,7 @@ class MissingExtra(CnnError):
 
 CODES: dict[str, str] = {
     "E001": "an error without a more exact code",
+    "E002": "the command cannot be understood",
     "E100": "the line cannot be read",
     "E101": "the version line is missing or names an unknown version",
     "E102": "the header row is missing, repeated or incomplete",

@@ -223,21 +223,39 @@ def test_texts_from_strangers_cannot_steer_the_terminal(cli):
     assert "\ufffd[31m" in outcome.out
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (),
-        ("chek", "alexnet"),
-        ("check",),
-        ("show", "alexnet", "--format", "yaml"),
-        ("compile", "alexnet", "--seed", "0", "--weights", "w"),
-        ("run", "alexnet"),
-    ],
-)
-def test_a_mistake_in_the_command_ends_with_2(cli, arguments):
-    outcome = cli(*arguments)
+def test_without_a_verb_the_help_is_printed(cli):
+    outcome = cli()
     assert outcome.status == 2
     assert "usage: cnndsl" in outcome.err
+    assert "cnndsl check alexnet.cnn" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "fix"),
+    [
+        (("chek", "alexnet"), "there is no verb 'chek'", "did you mean check?"),
+        (("predict", "a.png"), "there is no verb 'predict'", "did you mean run?"),
+        (("lenet5",), "there is no verb 'lenet5'", "cnndsl check lenet5"),
+        (("42",), "there is no verb '42'", "cnndsl --help lists the verbs"),
+        (("check",), "required: SPEC", "cnndsl check --help"),
+        (("show", "alexnet", "vgg16"), "'vgg16' is an argument too many", "cnndsl show --help"),
+        (("show", "alexnet", "--tarlet", "cpu"), "no option --tarlet", "did you mean --target?"),
+        (("show", "alexnet", "--colour"), "no option --colour", "cnndsl show --help"),
+        (("--json", "show", "alexnet"), "--json stands before its verb", "cnndsl show --json"),
+        (("show", "alexnet", "--format", "yaml"), "invalid choice: 'yaml'", "cnndsl show --help"),
+        (("compile", "alexnet", "--seed", "0", "--weights", "w"), "not allowed with", "--help"),
+        (("bench", "alexnet", "--batch", "0"), "'0' is not a whole number", "cnndsl bench --help"),
+    ],
+)
+def test_a_mistake_in_the_command_ends_with_2_and_says_what_mends_it(cli, arguments, reason, fix):
+    outcome = cli(*arguments)
+    assert (outcome.status, outcome.out) == (2, "")
+    message, *fixes = outcome.err.splitlines()
+    assert message.startswith("error[E002]: ")
+    assert reason in message
+    assert fixes
+    assert fixes[0].startswith("  fix: ")
+    assert fix in fixes[0]
 
 
 def test_every_verb_has_a_page_of_help(cli):

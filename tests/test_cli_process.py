@@ -142,3 +142,50 @@ def test_running_a_compiled_model_needs_no_parser_and_no_graph(tmp_path):
     for _ in range(2):  # the first makes the plan that the second finds
         ran = subprocess.run(arguments, capture_output=True, check=True)
     assert ran.stderr == b"set()\n"
+
+
+def test_an_interruption_while_the_verb_is_loaded_ends_the_command_quietly():
+    program = (
+        "import sys; from cnndsl.cli import command_line\n"
+        "def interrupted(*_): raise KeyboardInterrupt\n"
+        "command_line.import_module = interrupted\n"
+        "from cnndsl.__main__ import main; raise SystemExit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "check", "lenet5"], capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_full_disk_behind_standard_output_is_said():
+    with Path("/dev/full").open("w") as full:
+        shown = subprocess.run(
+            [*CNNDSL, "show", "lenet5"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert shown.returncode == 1
+    message = b"error[E801]: cannot write to standard output: No space left on device\n"
+    assert shown.stderr == message
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes the streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams_end_in_no_traceback(closed):
+    command = f'"{sys.executable}" -m cnndsl check - {closed}'
+    checked = subprocess.run(["sh", "-c", command], input=b"", capture_output=True, check=False)
+    assert checked.returncode == 1
+    assert b"Traceback" not in checked.stdout + checked.stderr
+    assert b"mistake in cnndsl" not in checked.stdout + checked.stderr
+
+
+def test_a_cache_that_cannot_be_written_is_a_note_in_plain_words(tmp_path):
+    taken = tmp_path / "a file"
+    taken.touch()
+    ran = subprocess.run(
+        [*CNNDSL, "run", "lenet5", str(DIGITS / "7_a.png")],
+        capture_output=True,
+        env=environment(CNNDSL_CACHE_DIR=str(taken)),
+        check=True,
+    )
+    assert ran.stderr.startswith(f"warning: cannot write to the cache {taken} (".encode())
+    assert ran.stderr.count(b"\n") == 1

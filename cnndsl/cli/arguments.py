@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cnndsl.cli.findings import FORMATS
-from cnndsl.errors import CnnError
+from cnndsl.errors import CnnError, FileError
 from cnndsl.interop.drafts import write_whole
 from cnndsl.limits import Limits, parse_bytes
 from cnndsl.types import DENSE_WEIGHTS, NUMERICS, PRECISIONS, Options
@@ -124,7 +124,9 @@ def limits_of(args: argparse.Namespace) -> Limits:
 
 
 def read_stdin(limit: int) -> bytes:
-    """Standard input, or a byte more than `limit` of it."""
+    """Standard input, or a byte more than `limit` of it. Raises `FileError` where it is closed."""
+    if not sys.stdin:
+        raise FileError("cannot read standard input: it is closed", fixes=["a file, or a pipe"])
     return sys.stdin.buffer.read(limit + 1)
 
 

@@ -1,54 +1,20 @@
-"""The command `cnndsl`: one verb, one page of help."""
+"""The command `cnndsl`: one verb, one page of help, and how its process ends."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Protocol, cast
+import warnings
+from collections.abc import Generator, Sequence
 
-from cnndsl import __version__
 from cnndsl.cli.misuse import Misuse
 from cnndsl.cli.terminal import Terminal
-from cnndsl.errors import CnnError
+from cnndsl.errors import CnnError, FileError
 
 FINE, FINDINGS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
 """How the process ends. The last two are what a shell reports of a process that a signal ends."""
-
-# Each verb's module is imported when it is called for: `run` needs no parser, `fmt` no arrays.
-_VERBS = {
-    "check": ("check", "find what is wrong with a table"),
-    "show": ("show", "print sizes, parameters, cost and memory, or draw the graph"),
-    "fmt": ("fmt", "align a table's columns, and fill in what can be inferred"),
-    "explain": ("explain", "print a row's exact formula, type, cost and kernel"),
-    "compile": ("compile", "make one file of a table and its weights, or print a stage"),
-    "run": ("run", "classify pictures"),
-    "bench": ("bench", "measure how fast a network runs"),
-    "verify": ("verify", "compare a compiled network with the float64 reference, row by row"),
-    "diff": ("diff", "compare two networks: rows, costs, and which weights still load"),
-    "doctor": ("doctor", "print versions, what the compiler sees, and what the cache holds"),
-    "import": ("imports", "read tables, models and weights that other tools have written"),
-    "export": ("export", "write an ONNX model of a network with its weights"),
-}
-
-
-class Verb(Protocol):
-    """A verb's module."""
-
-    EPILOG: str
-    """Examples, for the end of the help."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare what it takes."""
-        ...
-
-    def run(self, args: argparse.Namespace, terminal: Terminal) -> int:
-        """Do it. Returns `FINE` or `FINDINGS`, or raises `CnnError`."""
-        ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,70 +26,77 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     terminal = Terminal.standard()
-    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
-    parser, verb = _parser(chosen)
+    debug = "--debug" in arguments
     try:
-        args = parser.parse_args(arguments)
-        if verb is None:
-            parser.print_help(sys.stderr)
-            return USAGE
-        status = _run(verb, args, terminal)
-        sys.stdout.flush()
+        with _warnings_as_notes(terminal):
+            status = _run(arguments, terminal)
+            terminal.out.flush()
     except SystemExit as leave:
         return int(leave.code or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has read enough. What is still buffered must not raise again at exit.
-        with contextlib.suppress(OSError, ValueError):  # a stream without a file has none
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    return status
-
-
-def _run(verb: Verb, args: argparse.Namespace, terminal: Terminal) -> int:
-    try:
-        return verb.run(args, terminal)
     except CnnError as error:
-        terminal.report(error.diagnostics, args.format)
+        terminal.report(error.diagnostics)
         return USAGE if isinstance(error, Misuse) else FINDINGS
     except BrokenPipeError:
-        raise
+        _forget_output()  # whoever read has read enough
+        return BROKEN_PIPE
+    except OSError as error:
+        _forget_output()
+        terminal.report(_unusable(error).diagnostics)
+        return FINDINGS
     except MemoryError:
         terminal.note("cnndsl: there is not enough memory for this")
         return FINDINGS
     except Exception as error:
-        if args.debug:
+        if debug:
             terminal.note(traceback.format_exc())
         terminal.note(
             f"cnndsl: a mistake in cnndsl itself, please report it with the command and the file: "
-            f"{type(error).__name__}: {error}" + ("" if args.debug else " (--debug shows where)")
+            f"{type(error).__name__}: {error}" + ("" if debug else " (--debug shows where)")
         )
         return INTERNAL
+    return status
 
 
-def _parser(chosen: str | None) -> tuple[argparse.ArgumentParser, Verb | None]:
-    """The parser, with the chosen verb's arguments in it, and that verb."""
-    parser = argparse.ArgumentParser(
-        prog="cnndsl",
-        description="A layer table in, a fast network out.",
-        epilog="Exit status: 0 fine, 1 findings, 2 a mistake in the command.",
-    )
-    parser.add_argument("--version", action="version", version=f"cnndsl {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", title="verbs")
-    verb: Verb | None = None
-    for name, (module, summary) in _VERBS.items():
-        page = verbs.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if name == chosen:
-            verb = cast("Verb", import_module(f"cnndsl.cli.{module}"))
-            verb.add_arguments(page)
-            page.epilog = verb.EPILOG
-            page.add_argument(
-                "--debug", action="store_true", help="show where cnndsl itself failed"
-            )
-    return parser, verb
+def _run(arguments: Sequence[str], terminal: Terminal) -> int:
+    # Imported here: an interruption while verbs are imported is told like any other.
+    from cnndsl.cli.command_line import read_command
+
+    command = read_command(arguments)
+    if command is None:
+        return USAGE
+    verb, args = command
+    try:
+        return verb.run(args, terminal)
+    except Misuse:
+        raise
+    except CnnError as error:
+        terminal.report(error.diagnostics, args.format)
+        return FINDINGS
+
+
+def _unusable(error: OSError) -> FileError:
+    """What is said of a file that no verb knew about, or of the process's own output."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return FileError(f"cannot write to standard output: {reason}")
+    return FileError(f"cannot use {os.fsdecode(error.filename)}: {reason}")
+
+
+def _forget_output() -> None:
+    """Let what is still buffered for standard output not raise again at exit."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _warnings_as_notes(terminal: Terminal) -> Generator[None]:
+    """Let warnings be told in a line of plain words, without the place in our code."""
+
+    def show(message: Warning | str, *_: object) -> None:
+        terminal.note(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,7 +1,9 @@
-"""Mistakes in the command itself that only the verb can see."""
+"""Mistakes in the command itself."""
 
 from cnndsl.errors import CnnError
 
 
 class Misuse(CnnError):
-    """Arguments that do not go together: the exit status is that of a usage error."""
+    """A command that cannot be understood, or arguments that do not go together: status 2."""
+
+    default_code = "E002"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cnndsl.cli.findings import as_github, as_json, as_text, styled
@@ -35,11 +35,11 @@ class Terminal:
 
     @staticmethod
     def standard() -> Terminal:
-        """The process's own. What an encoding cannot say is escaped."""
+        """The process's own, or nowhere, where they are closed. Escaped: what no encoding says."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        return Terminal(sys.stdout, sys.stderr)
+        return Terminal(sys.stdout or StringIO(), sys.stderr or StringIO())
 
     def write(self, text: str) -> None:
         """Write a result as it is."""
