@@ -135,6 +135,17 @@ def test_a_recording_that_fails_is_ended_all_the_same(gpu, api):
     assert "cuStreamEndCapture" in api.names()
 
 
+@pytest.mark.parametrize("call", ["cuStreamBeginCapture", "cuStreamEndCapture"])
+def test_after_a_recording_that_is_refused_memory_is_given_back_at_once(gpu, api, call):
+    stream, memory = gpu.stream(), gpu.allocate(4)
+    api.refused[call] = Result.CUDA_ERROR_ILLEGAL_ADDRESS
+    with pytest.raises(TargetError, match=f"refuses {call}"):
+        gpu.record(stream, lambda: None)
+    del memory
+    gc.collect()
+    assert api.names()[-1] == "cuMemFree"
+
+
 def test_a_launch_passes_addresses_int32_and_float32(gpu, api):
     stream = gpu.stream()
     gpu.launch(stream, Function(7, 512), ((2, 3, 1), (8, 4, 1)), (64, 128), (3, 0.5))

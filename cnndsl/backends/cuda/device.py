@@ -176,12 +176,14 @@ class Device:
         """What `work` puts into the stream, as a graph."""
         # Only this thread is held to what a recording allows: others allocate meanwhile.
         mode = self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        self._here("cuStreamBeginCapture", stream.value, mode)
         self._postponed.calls = []
         try:
-            work()
+            self._here("cuStreamBeginCapture", stream.value, mode)
+            try:
+                work()
+            finally:
+                (graph,) = self._here("cuStreamEndCapture", stream.value)
         finally:
-            (graph,) = self._here("cuStreamEndCapture", stream.value)
             self._forget_the_postponed()
         (executable,) = self._here("cuGraphInstantiate", graph, 0)
         self._here("cuGraphDestroy", graph)
