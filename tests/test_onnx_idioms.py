@@ -138,7 +138,7 @@ def test_means_along_different_axes_are_no_layer_normalization():
     nodes = layer_norm([1], ("Mul", "less less"))
     nodes[3] = node("ReduceMean", "square", "variance", axes=[2])
     model = modelled(nodes, [2, 6, 6, 5], weight=normal(6, 1, 1), bias=normal(6, 1, 1))
-    with pytest.raises(CnnError, match="different shapes has no row"):
+    with pytest.raises(CnnError, match="Sqrt"):
         imported(model)
 
 

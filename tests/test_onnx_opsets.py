@@ -100,6 +100,7 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "Div": plain(np.float32([2.0])),
     "Dropout": dropout,
     "Elu": plain(alpha=0.5),
+    "Expand": plain(ints(2, 4, 6, 3)),
     "Flatten": plain(axis=1),
     "Gelu": plain(),
     "Gemm": plain(normal(5, 144), normal(5), transB=1),
@@ -124,8 +125,11 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "Pad": since(
         11, ({"pads": [0, 0, 1, 0, 0, 0, 0, 2]}, []), ({}, [ints(0, 0, 1, 0, 0, 0, 0, 2)])
     ),
+    "ReduceL1": listed(18, "axes", 2, 3),
+    "ReduceL2": listed(18, "axes", 2, 3),
     "ReduceMax": listed(18, "axes", 2, 3),
     "ReduceMean": listed(18, "axes", 2, 3),
+    "ReduceSum": listed(13, "axes", 2, 3),
     "Relu": plain(),
     "Reshape": plain(ints(2, -1)),
     "Resize": resize,
@@ -146,7 +150,12 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "Unsqueeze": listed(13, "axes", 1),
     "Upsample": upsample,
 }
-SHAPES = {"Gemm": (2, 144), "Squeeze": (2, 1, 6, 6), "Transpose": (2, 4, 1, 6)}
+SHAPES = {
+    "Expand": (2, 4, 6, 1),
+    "Gemm": (2, 144),
+    "Squeeze": (2, 1, 6, 6),
+    "Transpose": (2, 4, 1, 6),
+}
 
 
 def versions(op_type: str) -> list[int]:

@@ -19,10 +19,12 @@ from cnndsl.ir.infer import infer_node
 from cnndsl.ir.node import Node
 from cnndsl.ops.base import Op
 from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.conv import Conv
 from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.input import Input
 from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.rescalable import Rescalable
+from cnndsl.ops.resize import Resize
 from cnndsl.types import TensorType, f32
 
 FloatArray = NDArray[np.float32]
@@ -96,11 +98,26 @@ class Builder:
 
     def image(self, view: View) -> str:
         """A node with the view as an image: maps along the first axis."""
-        return self.realised(view, as_image(view.shape))
+        narrow = view.narrowed()
+        name = self.realised(narrow, as_image(narrow.shape))
+        return self._repeated(name, as_image(view.shape))
 
     def vector(self, view: View) -> str:
         """A node with all of the view as one vector."""
+        if view.narrowed() is not view:
+            view = self.view(self.image(view), view.shape)
         return self.realised(view, f32(prod(view.shape)))
+
+    def _repeated(self, name: str, image: TensorType) -> str:
+        """An image's cells repeated along sides of one cell, and its one map, up to a size."""
+        old = self.types[name]
+        factor = tuple(new // side for new, side in zip(image.shape[:2], old.shape, strict=False))
+        if factor != (1, 1):
+            name = self.add(Resize("nearest", factor=(factor[0], factor[1])), [name])
+        if old.maps != image.maps:
+            ones = np.ones((image.maps, 1, 1, 1), np.float32)
+            name = self.add(Conv(image.maps, (1, 1), bias=False), [name], params={"weight": ones})
+        return name
 
     def tensor(self, view: View) -> str:
         """A node with the view as what it is: a vector of one axis, or an image."""

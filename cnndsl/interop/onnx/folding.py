@@ -15,9 +15,12 @@ LARGEST = 2**28
 """Elements of all folded constants together: a gigabyte of float32."""
 
 _FOLDABLE = """
-Abs Add And Cast CastLike Ceil Concat ConstantOfShape Div Equal Exp Expand Flatten Floor Gather
-Greater Identity Less Log Max Min Mul Neg Not Or Pow Range Reciprocal ReduceMax ReduceMin ReduceProd
-ReduceSum Reshape Round Shape Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Unsqueeze Where
+Abs Add And BatchNormalization Cast CastLike Ceil Clip Concat ConstantOfShape Cos CumSum Div Equal
+Erf Exp Expand Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less
+LessOrEqual Log Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceL1 ReduceL2 ReduceMax
+ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements
+ScatterND Shape Sigmoid Sign Sin Size Slice Softmax Split Sqrt Squeeze Sub Sum Tanh Tile Transpose
+Trilu Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
 

@@ -1,4 +1,4 @@
-"""ONNX's operators that compute cell by cell or weigh all cells, as rows."""
+"""ONNX's operators that weigh or normalize cells, as rows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 
 from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.import_functions import fraction
+from cnndsl.interop.onnx.import_places import MOST_PARTS, followed, parts_along
 from cnndsl.interop.onnx.reading import Array
-from cnndsl.interop.onnx.step import Step, along, epsilon, number, per_place
+from cnndsl.interop.onnx.step import Step, along, epsilon, number
 from cnndsl.interop.onnx.values import View
-from cnndsl.ops.activation import Activation
-from cnndsl.ops.add import Add
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.dense import Dense
@@ -22,124 +21,6 @@ from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.instance_norm import InstanceNorm
 from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.lrn import Lrn
-from cnndsl.ops.mul import Mul
-
-# ---- sums and products
-
-
-def import_add(step: Step) -> View:
-    """An `add` row; a constant goes into the row before, or is a `batchnorm` that shifts."""
-    return _sum(step, 1.0)
-
-
-def import_sub(step: Step) -> View:
-    """As `import_add`, what is subtracted times -1."""
-    return _sum(step, -1.0)
-
-
-def import_sum(step: Step) -> View:
-    """An `add` row of all inputs."""
-    if len(step.inputs) == 1:
-        return step.view()
-    views = [step.view(i) for i in range(len(step.inputs))]
-    return _together(step, Add(), views)
-
-
-def import_mul(step: Step) -> View:
-    """A `mul` row; a constant goes into the row before, or is a `batchnorm` that scales."""
-    view, constant, _ = _operands(step)
-    if constant is not None:
-        scale, axis = per_place(constant, view.shape)
-        return step.builder.scaled(view, scale, None, step.facts, axis)
-    other = step.view(1)
-    gated = _gated(step, view, other) or _gated(step, other, view)
-    if gated is not None:
-        return gated
-    return _product(step, view, other)
-
-
-def import_div(step: Step) -> View:
-    """As `import_mul`, by a constant's reciprocal."""
-    view, constant, swapped = _operands(step)
-    if constant is None or swapped:
-        raise Unsupported("division by a computed tensor has no row")
-    scale, axis = per_place(1.0 / constant.astype(np.float64), view.shape)
-    return step.builder.scaled(view, scale, None, step.facts, axis)
-
-
-def import_neg(step: Step) -> View:
-    """The tensor times -1."""
-    view = step.view()
-    return step.builder.scaled(view, np.full(view.shape[0], -1.0), None, step.facts, 0)
-
-
-def _sum(step: Step, sign: float) -> View:
-    view, constant, swapped = _operands(step)
-    if constant is None:
-        other = step.view(1)
-        if sign < 0:
-            minus = np.full(other.shape[0], -1.0)
-            other = step.builder.scaled(replace(other, shared=True), minus, None, step.facts, 0)
-        return _together(step, Add(), [view, other])
-    shift, axis = per_place(constant, view.shape)
-    scale = np.full(len(shift), sign) if swapped and sign < 0 else None
-    return step.builder.scaled(view, scale, shift if swapped else sign * shift, step.facts, axis)
-
-
-def _operands(step: Step) -> tuple[View, Array | None, bool]:
-    """The computed operand, the constant one if there is one, and whether that stands first."""
-    first, second = step.given(0), step.given(1)
-    if isinstance(first, View):
-        return first, None if isinstance(second, View) else step.constant(1, "operand"), False
-    return step.view(1), step.constant(0, "operand"), True
-
-
-def _together(step: Step, op: Add, views: list[View]) -> View:
-    """A sum of views of one shape: as they stand, if their cells stand alike."""
-    first = views[0]
-    if any(view.shape != first.shape for view in views):
-        shapes = " and ".join(str(list(view.shape)) for view in views)
-        raise Unsupported(f"a sum of tensors of different shapes has no row: {shapes}")
-    if all(_alike(view, first) for view in views):
-        name = step.add(op, *(view.node for view in views))
-        return replace(first, node=name, shared=False)
-    name = step.add(op, *(step.builder.tensor(view) for view in views))
-    return step.builder.view(name, first.shape)
-
-
-def _product(step: Step, a: View, b: View) -> View:
-    if _alike(a, b):
-        return replace(a, node=step.add(Mul(), a.node, b.node), shared=False)
-    rank = max(len(a.shape), len(b.shape))
-    if len(a.shape) != len(b.shape):
-        raise Unsupported("a product of tensors with different numbers of axes has no row")
-    shape = tuple(max(sides) for sides in zip(a.shape, b.shape, strict=True))
-    if any(
-        side not in (1, most) for v in (a, b) for side, most in zip(v.shape, shape, strict=True)
-    ):
-        raise Unsupported(f"a product of {list(a.shape)} and {list(b.shape)} has no row")
-    if rank > 3 and a.shape != b.shape:
-        raise Unsupported("a product of tensors with more than three axes has no row")
-    name = step.add(Mul(), step.builder.tensor(a), step.builder.tensor(b))
-    return step.builder.view(name, shape)
-
-
-def _alike(a: View, b: View) -> bool:
-    if a.type != b.type or a.shape != b.shape:
-        return False
-    return (a.places is None and b.places is None) or np.array_equal(a.flat, b.flat)
-
-
-def _gated(step: Step, x: View, gate: View) -> View | None:
-    """`x * sigmoid(x)` is silu, `x * hard_sigmoid(x)` hard swish."""
-    node = step.builder[gate.node]
-    if not isinstance(node.op, Activation) or node.inputs != (x.node,) or gate.shared:
-        return None
-    names = {"sigmoid": "silu", "hard_sigmoid(1/6,0.5)": "hard_swish"}
-    if node.op.activation not in names or not _alike(replace(gate, type=x.type), x):
-        return None
-    return step.builder.elementwise(Activation(names[node.op.activation]), x, step.facts)
-
 
 # ---- weights of all cells
 
@@ -161,35 +42,60 @@ def import_gemm(step: Step) -> View:
         wide = np.broadcast_to(bias.reshape(-1), (weight.shape[0],))
         params["bias"] = wide * np.float32(step.get("beta", 1.0))
     if not step.lead:
-        made = multiplied(step, view, params["weight"].T)
+        made = multiplied(step, view, params["weight"].T, 1)
         bias = params.get("bias")
         return made if bias is None else step.builder.scaled(made, None, bias, step.facts, 1)
     return step.builder.view(_dense(step, view, params))
 
 
 def import_matmul(step: Step) -> View:
-    """A `dense` row, or along the last of several axes a `conv` of 1x1."""
+    """
+    A `dense` row, or along the last of several axes a `conv` of 1x1.
+
+    A constant may stand first: then the axis before is multiplied, by the transposed matrix.
+    """
+    if not isinstance(step.given(0), View):
+        view, matrix = step.view(1), step.constant(0, "matrix")
+        if len(view.shape) < 2 or matrix.ndim < 2:
+            raise Unsupported("it multiplies along the batch")
+        return _by_stack(step, view, np.swapaxes(matrix, -1, -2), len(view.shape) - 2)
     view, matrix = step.view(), step.constant(1, "matrix")
-    if matrix.ndim == 1:
-        made = multiplied(step, view, matrix[:, None])
-        return made.reshaped(made.shape[:-1])
-    return multiplied(step, view, matrix)
-
-
-def multiplied(step: Step, view: View, matrix: Array) -> View:
-    """The view's last axis times a matrix."""
-    if matrix.ndim != 2:
-        raise Unsupported("a stack of matrices has no row")
     if not view.shape:
         raise Unsupported("it multiplies along the batch")
-    if len(view.shape) == 1:
+    last = len(view.shape) - 1
+    if matrix.ndim == 1:
+        made = multiplied(step, view, matrix[:, None], last)
+        return made.reshaped(made.shape[:-1])
+    return _by_stack(step, view, matrix, last)
+
+
+def _by_stack(step: Step, view: View, matrix: Array, axis: int) -> View:
+    """The view's axis times a matrix, or parts of the view each times one of a few matrices."""
+    while matrix.ndim > 2 and matrix.shape[0] == 1:
+        matrix = matrix[0]
+    if matrix.ndim == 2:
+        return multiplied(step, view, matrix, axis)
+    stack = len(view.shape) - matrix.ndim
+    if stack < 0 or len(matrix) > MOST_PARTS:
+        raise Unsupported("a stack of matrices has no row")
+    view = view.expanded((*view.shape[:stack], len(matrix), *view.shape[stack + 1 :]))
+    parts = zip(parts_along(step, view, stack), matrix, strict=True)
+    return followed(step, [_by_stack(step, part, one, axis) for part, one in parts], stack)
+
+
+def multiplied(step: Step, view: View, matrix: Array, axis: int) -> View:
+    """The view's axis times a matrix."""
+    rank = len(view.shape)
+    if rank == 1:
         return step.builder.view(_dense(step, view, {"weight": matrix.T}))
-    front, _ = step.builder.along(view, len(view.shape) - 1)
+    # Turned round: rows can do that, and cannot exchange two axes.
+    order = [(axis + i) % rank for i in range(rank)]
+    front = view.transposed(tuple(order))
     op = Conv(matrix.shape[1], (1, 1), bias=False)
     params = {"weight": matrix.T[:, :, None, None]}
     name = step.add(op, step.builder.image(front), params=params)
     made = step.builder.view(name, (matrix.shape[1], *front.shape[1:]))
-    return made.transposed((*range(1, len(view.shape)), 0))
+    return made.transposed(tuple((i - axis) % rank for i in range(rank)))
 
 
 def _dense(step: Step, view: View, params: dict[str, Array]) -> str:

@@ -107,7 +107,10 @@ def import_prelu(step: Step) -> View:
     if slopes.shape == view.shape[:1] and slopes.shape != view.shape[-1:]:
         # Up to opset 6 slopes along one axis are those of the maps.
         return along(step, view, 0, Prelu("map"), weight=slopes)
-    weight, axis = per_place(slopes, view.shape)
+    line = per_place(slopes, view.shape)
+    if line is None:
+        raise Unsupported(f"slopes of the shape {list(slopes.shape)} have no row")
+    weight, axis = line
     return along(step, view, axis, Prelu("map"), weight=weight)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
 from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.joining import joined_around, joined_parts
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View
@@ -16,6 +18,9 @@ from cnndsl.ops.slice import Part, Slice
 
 _FLOATS = (1, 10, 11, 16)
 """What TensorProto calls float32, float16, float64 and bfloat16."""
+MOST_PARTS = 16
+"""Rows that one node may become for the places along an axis: more are no branches of a network."""
+
 _CONCAT_AXES = ("maps", "height", "width")
 
 
@@ -106,16 +111,41 @@ def import_concat(step: Step) -> View:
     views = [step.view(i) for i in range(len(step.inputs))]
     if len(views) == 1:
         return views[0]
-    rank = len(views[0].shape)
-    axis = step.axis(int(step.get("axis", 1)), rank)
-    if rank > 3:
-        raise Unsupported("a concatenation of tensors with more than three axes has no row")
-    # Along one axis, an image has that axis as its width.
-    word = _CONCAT_AXES[2 if rank == 2 and axis == 1 else axis]
-    name = step.add(Concat(word), *(step.builder.tensor(view) for view in views))
+    return followed(step, views, step.axis(int(step.get("axis", 1)), len(views[0].shape)))
+
+
+def followed(step: Step, views: Sequence[View], axis: int) -> View:
+    """A `concat` row of views that follow each other along the axis."""
     sides = list(views[0].shape)
+    if any(
+        (*v.shape[:axis], *v.shape[axis + 1 :]) != (*sides[:axis], *sides[axis + 1 :])
+        for v in views
+    ):
+        shown = " and ".join(str(list(view.shape)) for view in views)
+        raise Unsupported(f"tensors of the shapes {shown} follow each other in no row")
     sides[axis] = sum(view.shape[axis] for view in views)
+    places = [joined_around(view.shape, axis) for view in views]
+    parts = [view.reshaped(shape) for view, (shape, _) in zip(views, places, strict=True)]
+    # Along one axis, an image has that axis as its width.
+    word = _CONCAT_AXES[2 if len(sides) == 2 and axis == 1 else places[0][1]]
+    name = step.add(Concat(word), *(step.builder.tensor(part) for part in parts))
     return step.builder.view(name, tuple(sides))
+
+
+def import_expand(step: Step) -> View:
+    """A view that repeats cells."""
+    view, wanted = step.view(), step.integers("shape", 1)
+    if wanted is None:
+        raise Unsupported("its shape is missing")
+    whole = step.whole(view)
+    try:
+        shape = np.broadcast_shapes(whole, tuple(wanted))
+    except ValueError:
+        raise Unsupported(f"{list(whole)} does not expand to {wanted}") from None
+    start = len(step.lead)
+    if len(shape) != len(whole) or shape[:start] != step.lead:
+        raise Unsupported("it repeats images")
+    return view.expanded(shape[start:])
 
 
 def import_slice(step: Step) -> View:
@@ -134,7 +164,7 @@ def import_slice(step: Step) -> View:
             raise Unsupported("it cuts the batch")
         place = step.axis(axis, len(view.shape))
         ranges[place] = range(view.shape[place])[start:end:stride]
-    return _cut(step, view, ranges)
+    return cut(step, view, ranges)
 
 
 def import_split(step: Step) -> list[View]:
@@ -151,23 +181,33 @@ def import_split(step: Step) -> list[View]:
     for size in sizes:
         ranges = [range(s) for s in view.shape]
         ranges[axis] = range(begin, begin + size)
-        views.append(_cut(step, view, ranges))
+        views.append(cut(step, view, ranges))
         begin += size
     return views
 
 
-def _cut(step: Step, view: View, ranges: list[range]) -> View:
+def cut(step: Step, view: View, ranges: Sequence[range]) -> View:
+    """A `slice` row with the places in the ranges, one an axis."""
     if all(r == range(side) for r, side in zip(ranges, view.shape, strict=True)):
         return view
     if any(not r or r.step < 1 for r in ranges):
         raise Unsupported("it takes no cells, or takes them backwards")
-    if len(view.shape) > 3:
-        raise Unsupported("a part of a tensor with more than three axes has no row")
-    parts = [_part(r, side) for r, side in zip(ranges, view.shape, strict=True)]
+    places, shape = joined_parts(ranges, view.shape)
+    parts = [_part(r, side) for r, side in zip(places, shape, strict=True)]
     if len(parts) == 2:
         parts.insert(1, Part())
-    name = step.add(Slice(*parts), step.builder.tensor(view))
+    name = step.add(Slice(*parts), step.builder.tensor(view.reshaped(shape)))
     return step.builder.view(name, tuple(map(len, ranges)))
+
+
+def parts_along(step: Step, view: View, axis: int) -> list[View]:
+    """A `slice` row for each place along an axis."""
+    parts: list[View] = []
+    for place in range(view.shape[axis]):
+        ranges = [range(side) for side in view.shape]
+        ranges[axis] = range(place, place + 1)
+        parts.append(cut(step, view, ranges))
+    return parts
 
 
 def _part(places: range, side: int) -> Part:

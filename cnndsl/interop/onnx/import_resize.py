@@ -128,11 +128,7 @@ def _filtered(step: Step, view: View, wanted: Interpolation, axes: Sequence[_Axi
         if axis.kept:
             continue
         matrix = wanted.weights(axis.old, axis.new, axis.scale, axis.crop).astype(np.float32)
-        # Turned round and round: rows can do that, and cannot exchange two axes.
-        rank = len(axes)
-        order = [(place + 1 + i) % rank for i in range(rank)]
-        back = tuple((i - place - 1) % rank for i in range(rank))
-        made = multiplied(step, made.transposed(tuple(order)), matrix).transposed(back)
+        made = multiplied(step, made, matrix, place)
     return _shifted(step, made, value) if cropped else made
 
 

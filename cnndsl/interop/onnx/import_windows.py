@@ -1,47 +1,58 @@
-"""ONNX's operators with windows, as rows. One axis is read as an image of height 1."""
+"""
+ONNX's operators with windows, as rows.
+
+One axis is read as an image of height 1; three axes are several rows.
+"""
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.cell_blocks import to_depth, to_space
+from cnndsl.interop.onnx.import_volumes import MakePool, convolved_volume, pooled_volume
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View, onnx_shape
+from cnndsl.interop.onnx.window_attributes import window_attributes
 from cnndsl.ops.avg_pool import AvgPool
+from cnndsl.ops.base import Op
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
+from cnndsl.ops.kinds import Pair
 from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.max_pool import MaxPool
-from cnndsl.ops.window import Padding, Sides
-
-_AUTO_PADDING = {"VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
+from cnndsl.ops.window import Padding
 
 
 def import_conv(step: Step) -> View:
     """A `conv` row, or `depthwise` where each map is filtered by itself."""
-    x, weight = _image(step), _filters(step, "filters")
-    groups, bias = int(step.get("group", 1)), step.optional(2, "bias")
-    window = _window(step, weight.shape[2:])
-    params = {"weight": weight} | ({} if bias is None else {"bias": bias})
-    maps = step.builder.types[x].maps
-    if groups == maps > 1 and weight.shape[0] % maps == 0:
-        multiplier = weight.shape[0] // maps
-        op: Any = Depthwise(**window, multiplier=multiplier, bias=bias is not None)
-    else:
-        op = Conv(weight.shape[0], **window, groups=groups, bias=bias is not None)
+    weight, bias = step.constant(1, "filters"), step.optional(2, "bias")
+    window, rank = window_attributes(step, weight.shape[2:]), _axes(step)
+    groups = int(step.get("group", 1))
+
+    def make(filters: Array, has_bias: bool, fields: dict[str, Any], maps: int) -> Op:
+        if groups == maps > 1 and len(filters) % maps == 0:
+            return Depthwise(**fields, multiplier=len(filters) // maps, bias=has_bias)
+        return Conv(len(filters), **fields, groups=groups, bias=has_bias)
+
+    if rank == 3:
+        return convolved_volume(step, window, weight, bias, make)
+    filters = weight[:, :, None] if rank == 1 else weight
+    params = {"weight": filters} | ({} if bias is None else {"bias": bias})
+    x = step.builder.image(step.view())
+    op = make(filters, bias is not None, window.image, step.builder.types[x].maps)
     return _result(step, step.add(op, x, params=params))
 
 
 def import_conv_transpose(step: Step) -> View:
     """A `convtranspose` row."""
-    x, weight = _image(step), _filters(step, "filters")
+    x, weight = _image(step), step.constant(1, "filters")
     groups, bias = int(step.get("group", 1)), step.optional(2, "bias")
-    window = _window(step, weight.shape[2:])
+    window = window_attributes(step, weight.shape[2:]).image
+    weight = weight[:, :, None] if weight.ndim == 3 else weight
     extra = _pair(step.get("output_padding"), 0)
     wanted = step.get("output_shape")
     if wanted is not None:
@@ -61,21 +72,24 @@ def import_conv_transpose(step: Step) -> View:
 def import_max_pool(step: Step) -> View:
     """A `maxpool` row."""
     step.only_first_output()
-    return _result(step, step.add(MaxPool(**_pool(step)), _image(step)))
+    return _pooled(step, lambda window, image: MaxPool(**window))
 
 
 def import_average_pool(step: Step) -> View:
     """An `avgpool` row; its divisor is named where windows overhang."""
-    x, window = _image(step), _pool(step)
-    op = AvgPool(**window)
-    if op.window.overhangs(step.builder.types[x].height_width):
-        op = AvgPool(**window, divisor="padded" if step.get("count_include_pad", 0) else "inside")
-    return _result(step, step.add(op, x))
+    divisor = "padded" if step.get("count_include_pad", 0) else "inside"
+
+    def make(window: dict[str, Any], image: Pair) -> AvgPool:
+        op = AvgPool(**window)
+        return AvgPool(**window, divisor=divisor) if op.window.overhangs(image) else op
+
+    return _pooled(step, make)
 
 
 def import_lp_pool(step: Step) -> View:
     """An `lppool` row."""
-    return _result(step, step.add(LpPool(**_pool(step), p=float(step.get("p", 2))), _image(step)))
+    p = float(step.get("p", 2))
+    return _pooled(step, lambda window, image: LpPool(**window, p=p))
 
 
 def import_global_average_pool(step: Step) -> View:
@@ -86,30 +100,6 @@ def import_global_average_pool(step: Step) -> View:
 def import_global_max_pool(step: Step) -> View:
     """A `globalmaxpool` row."""
     return _global(step, GlobalMaxPool())
-
-
-def import_reduce(step: Step) -> View:
-    """
-    The mean or the maximum along some axes: a `globalavgpool` or `globalmaxpool` row.
-
-    The cells of the other axes are its maps.
-    """
-    view, rank = step.view(), len(step.view().shape)
-    axes = step.integers("axes", 1)
-    if not axes:
-        if step.get("noop_with_empty_axes", 0):
-            return view
-        axes = [*range(-rank - len(step.lead), 0)]
-    gone = sorted(step.axis(axis, rank) for axis in axes)
-    kept = [axis for axis in range(rank) if axis not in gone]
-    moved = view if kept + gone == [*range(rank)] else view.transposed((*kept, *gone))
-    sides = moved.shape[len(kept) :]
-    image = moved.reshaped((prod(moved.shape[: len(kept)]), *sides))
-    op = GlobalAvgPool() if step.facts.op_type == "ReduceMean" else GlobalMaxPool()
-    made = step.builder.view(step.add(op, step.builder.image(image)))
-    keep = bool(step.get("keepdims", 1))
-    one = [1 if axis in gone else side for axis, side in enumerate(view.shape)]
-    return made.reshaped(tuple(one if keep else (view.shape[axis] for axis in kept)))
 
 
 def import_depth_to_space(step: Step) -> View:
@@ -135,12 +125,20 @@ def _global(step: Step, op: Any) -> View:
     return made.reshaped((view.shape[0], *[1] * (len(view.shape) - 1)))
 
 
-def _image(step: Step) -> str:
+def _axes(step: Step) -> int:
+    """How many axes a window slides along."""
     step.require_batch()
-    view = step.view()
-    if not 2 <= len(view.shape) <= 3:
-        raise Unsupported(f"it slides along {len(view.shape) - 1} axes, and rows have one or two")
-    return step.builder.image(view)
+    axes = len(step.view().shape) - 1
+    if not 1 <= axes <= 3:
+        raise Unsupported(f"it slides along {axes} axes, and rows have one or two")
+    return axes
+
+
+def _image(step: Step) -> str:
+    axes = _axes(step)
+    if axes == 3:
+        raise Unsupported("it slides along 3 axes, and rows have one or two")
+    return step.builder.image(step.view())
 
 
 def _result(step: Step, name: str) -> View:
@@ -149,41 +147,17 @@ def _result(step: Step, name: str) -> View:
     return step.builder.view(name, (maps, width) if one_axis else (maps, height, width))
 
 
-def _filters(step: Step, what: str) -> Array:
-    weight = step.constant(1, what)
-    return weight[:, :, None] if weight.ndim == 3 else weight
+def _pooled(step: Step, make: MakePool) -> View:
+    window, rounding = window_attributes(step), "ceil" if step.get("ceil_mode", 0) else "floor"
 
+    def rounded(fields: dict[str, Any], image: Pair) -> Op:
+        return make(fields | {"rounding": rounding}, image)
 
-def _pool(step: Step) -> dict[str, Any]:
-    window = _window(step, step.get("kernel_shape"))
-    return window | {"rounding": "ceil" if step.get("ceil_mode", 0) else "floor"}
-
-
-def _window(step: Step, kernel: Any) -> dict[str, Any]:
-    return {
-        "kernel": _pair(step.get("kernel_shape", kernel), 1),
-        "stride": _pair(step.get("strides"), 1),
-        "padding": _padding(step),
-        "dilation": _pair(step.get("dilations"), 1),
-    }
-
-
-def _padding(step: Step) -> Padding:
-    auto = step.get("auto_pad", "NOTSET")
-    if auto in _AUTO_PADDING:
-        return Padding(_AUTO_PADDING[auto])  # pyright: ignore[reportArgumentType]
-    pads = [int(pad) for pad in step.get("pads", ())]
-    if not any(pads):
-        return Padding("valid")
-    if min(pads) < 0:
-        raise Unsupported("negative padding has no row", "a Slice before it")
-    return Padding("explicit", _sides(pads))
-
-
-def _sides(pads: list[int]) -> Sides:
-    if len(pads) == 2:
-        return (0, 0), (pads[0], pads[1])
-    return (pads[0], pads[2]), (pads[1], pads[3])
+    if _axes(step) == 3:
+        return pooled_volume(step, window, rounded)
+    x = step.builder.image(step.view())
+    op = rounded(window.image, step.builder.types[x].height_width)
+    return _result(step, step.add(op, x))
 
 
 def _pair(values: Any, missing: int) -> tuple[int, int]:

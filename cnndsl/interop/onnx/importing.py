@@ -16,9 +16,11 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from cnndsl.errors import Diagnostic, Fix
+from cnndsl.interop.onnx import import_arithmetic as arithmetic
 from cnndsl.interop.onnx import import_cells as cells
 from cnndsl.interop.onnx import import_functions as functions
 from cnndsl.interop.onnx import import_places as places
+from cnndsl.interop.onnx import import_reductions as reductions
 from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
 from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
@@ -41,7 +43,7 @@ Importer: TypeAlias = (
 )
 
 IMPORTERS: Mapping[str, Importer] = {
-    "Add": cells.import_add,
+    "Add": arithmetic.import_add,
     "AveragePool": windows.import_average_pool,
     "BatchNormalization": cells.import_batch_norm,
     "Cast": places.import_cast,
@@ -51,9 +53,10 @@ IMPORTERS: Mapping[str, Importer] = {
     "Conv": windows.import_conv,
     "ConvTranspose": windows.import_conv_transpose,
     "DepthToSpace": windows.import_depth_to_space,
-    "Div": cells.import_div,
+    "Div": arithmetic.import_div,
     "Dropout": cells.import_dropout,
     "Elu": functions.plain_function("elu", alpha=1.0),
+    "Expand": places.import_expand,
     "Flatten": places.import_flatten,
     "Gelu": functions.import_gelu,
     "Gemm": cells.import_gemm,
@@ -72,12 +75,15 @@ IMPORTERS: Mapping[str, Importer] = {
     "MatMul": cells.import_matmul,
     "MaxPool": windows.import_max_pool,
     "Mish": functions.plain_function("mish"),
-    "Mul": cells.import_mul,
-    "Neg": cells.import_neg,
+    "Mul": arithmetic.import_mul,
+    "Neg": arithmetic.import_neg,
     "PRelu": functions.import_prelu,
     "Pad": places.import_pad,
-    "ReduceMax": windows.import_reduce,
-    "ReduceMean": windows.import_reduce,
+    "ReduceL1": reductions.import_reduce_norm,
+    "ReduceL2": reductions.import_reduce_norm,
+    "ReduceMax": reductions.import_reduce_max,
+    "ReduceMean": reductions.import_reduce_mean,
+    "ReduceSum": reductions.import_reduce_sum,
     "Relu": functions.plain_function("relu"),
     "Reshape": places.import_reshape,
     "Resize": import_resize,
@@ -90,8 +96,8 @@ IMPORTERS: Mapping[str, Importer] = {
     "SpaceToDepth": windows.import_space_to_depth,
     "Split": places.import_split,
     "Squeeze": places.import_squeeze,
-    "Sub": cells.import_sub,
-    "Sum": cells.import_sum,
+    "Sub": arithmetic.import_sub,
+    "Sum": arithmetic.import_sum,
     "Swish": functions.import_swish,
     "Tanh": functions.plain_function("tanh"),
     "Transpose": places.import_transpose,

@@ -10,8 +10,9 @@ import numpy as np
 
 from cnndsl.interop.onnx.building import Builder, Unsupported
 from cnndsl.interop.onnx.reading import Array, Facts, round_float
-from cnndsl.interop.onnx.values import View
+from cnndsl.interop.onnx.values import View, as_image, onnx_shape
 from cnndsl.ops.base import Op
+from cnndsl.ops.constant import Constant
 
 Known: TypeAlias = View | Array
 """What an ONNX value is: computed from the image, or constant."""
@@ -35,13 +36,37 @@ class Step:
     read: frozenset[str]
 
     def view(self, place: int = 0) -> View:
-        """An input that is computed."""
+        """An input that is computed, or a `constant` row that holds it."""
         value = self.given(place)
         if isinstance(value, View):
             return value
-        raise Unsupported(
-            f"its input {self.facts.inputs[place]!r} is constant", "onnxsim folds constants"
-        )
+        if value is None:
+            raise Unsupported("an input is missing")
+        return self.held(value)
+
+    def held(self, array: Array, rank: int = 0) -> View:
+        """
+        A `constant` row that holds an array, the same for every image.
+
+        It has that many axes, and the batch, at least: those in front are of one place.
+        """
+        lead = len(self.lead)
+        whole = array.reshape((1,) * (rank + lead - array.ndim) + array.shape)
+        if whole.dtype.kind != "f":
+            raise Unsupported("a constant of other numbers than floats has no row")
+        if whole.shape[:lead] not in ((), (1,), self.lead) or (
+            np.ptp(whole, axis=0).any() and lead
+        ):
+            raise Unsupported("a constant that differs from image to image has no row")
+        whole, shape = whole[:1] if lead else whole, whole.shape[lead:]
+        if len(shape) == 1:
+            op, value = Constant(shape[0]), whole.reshape(shape)
+        else:
+            image = as_image(shape)
+            op = Constant(image.maps, image.height_width)
+            value = whole.reshape(onnx_shape(image)).transpose(1, 2, 0)
+        name = self.builder.add(op, (), params={"value": value})
+        return self.builder.view(name, shape)
 
     def constant(self, place: int, what: str) -> Array:
         """An input that is constant."""
@@ -106,26 +131,24 @@ class Step:
             raise Unsupported("it wants a batch along its first axis")
 
 
-def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int]:
+def per_place(array: Array, shape: tuple[int, ...]) -> tuple[Array, int] | None:
     """
     A constant beside a view of that shape as a vector along the one axis that it varies on.
 
-    Raises `Unsupported` where it varies on more of them.
+    None where it varies on more of them, or changes the shape.
     """
     if array.size == 1:
-        return np.full(shape[0], array.reshape(-1)[0], np.float32), 0
+        return np.full(shape[0] if shape else 1, array.reshape(-1)[0], np.float32), 0
     surplus = max(0, array.ndim - len(shape))
-    if surplus == 1 and array.shape[0] != 1:
-        raise Unsupported("a constant that differs from image to image has no row")
-    if surplus > 1:
-        raise Unsupported(f"a constant of the shape {list(array.shape)} changes the tensor's shape")
+    if surplus > 1 or (surplus and array.shape[0] != 1):
+        return None
     sides = array.shape[surplus:]
     whole = array.reshape((1,) * (len(shape) - len(sides)) + sides)
+    if any(side not in (1, size) for side, size in zip(whole.shape, shape, strict=True)):
+        return None
     varying = [axis for axis in range(whole.ndim) if np.ptp(whole, axis=axis).any()]
     if len(varying) > 1:
-        raise Unsupported("a constant that differs from pixel to pixel has no row")
-    if any(side not in (1, size) for side, size in zip(whole.shape, shape, strict=True)):
-        raise Unsupported(f"a constant of the shape {list(array.shape)} changes the tensor's shape")
+        return None
     axis = varying[0] if varying else 0
     line = np.moveaxis(whole, axis, 0).reshape(whole.shape[axis], -1)[:, 0]
     return np.broadcast_to(line, shape[axis]).astype(np.float32), axis

@@ -63,6 +63,29 @@ class View:
         in_order = np.array_equal(view.flat, np.arange(self.type.size))
         return replace(view, places=None) if in_order else view
 
+    def expanded(self, shape: tuple[int, ...]) -> View:
+        """With its cells repeated along axes of one place, and along new ones in front."""
+        if self.shape == shape:
+            return self
+        if prod(shape) == prod(self.shape):
+            return self.reshaped(shape)
+        return replace(
+            self, shape=shape, places=np.broadcast_to(self.flat.reshape(self.shape), shape)
+        )
+
+    def narrowed(self) -> View:
+        """Without repetition: one place along each axis along which all cells are the same."""
+        if self.places is None or self.places.size <= self.type.size:
+            return self
+        places = self.places
+        for axis in range(places.ndim):
+            first = places.take([0], axis)
+            if np.array_equal(np.broadcast_to(first, places.shape), places):
+                places = first
+        view = replace(self, shape=places.shape, places=places)
+        in_order = np.array_equal(view.flat, np.arange(self.type.size))
+        return replace(view, places=None) if in_order else view
+
 
 def onnx_shape(type_: TensorType) -> tuple[int, ...]:
     """An image's shape as ONNX has it."""
@@ -89,6 +112,8 @@ def realise(view: View, type_: TensorType) -> tuple[Op, ...] | None:
     in_order = view.places is None
     if in_order and view.type == type_:
         return ()
+    if view.type.size != type_.size:
+        return None
     for ops in _candidates(view.type, type_):
         if moves_alike(view, lambda cells, ops=ops: _in_turn(ops, cells)):
             return ops
