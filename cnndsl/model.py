@@ -65,6 +65,7 @@ class Model:
         self._executable = executable
         # None where there are several, so that no array has it.
         self._only_shape = self.input_shape if len(self.inputs) == 1 else None
+        self._one = None if self._only_shape is None else (1, *self._only_shape)
 
     @cached_property
     def network(self) -> Network:
@@ -109,8 +110,8 @@ class Model:
         # The common case first: it costs some comparisons.
         if len(inputs) == 1 and not named:
             x = inputs[0]
-            fits = type(x) is _ndarray and x.dtype is _FLOAT32 and x.shape[1:] == self._only_shape
-            if fits and len(x) > 0:
+            fits = type(x) is _ndarray and x.dtype is _FLOAT32
+            if fits and (x.shape == self._one or (x.shape[1:] == self._only_shape and len(x) > 0)):
                 results = self._executable((_contiguous(x),))
                 return results[0] if len(results) == 1 else results
         return self._converted(*in_order(inputs, named, self.signature.inputs))

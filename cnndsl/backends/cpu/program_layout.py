@@ -15,23 +15,25 @@ MAX_FIELDS = ROW_WORDS - FIELDS
 # A participant's record is a row of int64 as well: addresses of the program and of the thread's
 # scratch, number of steps; the address of the run's state, 0 where nobody else takes part; from
 # which end of the units it draws, as what it adds to a step's counter for each. A caller's goes on:
-# where an array's object keeps the address of its elements, in words; the address of the helpers'
-# desks and how many there are; the address of its invitations and how many there are; numbers of
-# fields that hold addresses in the caller's inputs and in the outputs; then for each of these,
-# first those of the inputs, where the field lies, which array it is of, and its offset.
+# where a tuple's items begin, in bytes, and where an array's object keeps the address of its
+# elements, in words; the address of the helpers' desks and how many there are; the address of its
+# invitations and how many there are; numbers of fields that hold addresses in the caller's inputs
+# and in the outputs; then for each of these, first those of the inputs, where the field lies, which
+# array it is of, and its offset.
 PROGRAM = 0
 SCRATCH = 1
 STEPS = 2
 STATE = 3
 END = 4
-ELEMENTS = 5
-DESKS = 6
-DESK_COUNT = 7
-INVITATIONS = 8
-INVITED = 9
-INPUT_FIELDS = 10
-OUTPUT_FIELDS = 11
-PLACES = 12
+ITEMS = 5
+ELEMENTS = 6
+DESKS = 7
+DESK_COUNT = 8
+INVITATIONS = 9
+INVITED = 10
+INPUT_FIELDS = 11
+OUTPUT_FIELDS = 12
+PLACES = 13
 PLACE_WORDS = 3
 
 FRONT, BACK = 1, 1 << 32

@@ -30,6 +30,7 @@ from cnndsl.backends.cpu.program_layout import (
     INVITATION_WORDS,
     INVITATIONS,
     INVITED,
+    ITEMS,
     KERNEL,
     OFFERED,
     OUTPUT_FIELDS,
@@ -50,14 +51,15 @@ _PATIENCE = 4000  # pauses before a waiting thread offers its core: some tens of
 _WATCH = 16000  # pauses that a helper watches for the next run: a few hundred microseconds
 
 
-def run(record: int, inputs: int, outputs: int, _: int) -> None:
+def run(record: int, ends: int, _a: int, _b: int) -> None:
     """
     Run the program of a caller's `record`, with the helpers that are free.
 
-    `inputs` and `outputs` are addresses of words that hold the addresses of the caller's array
-    objects: the program's fields are pointed to these arrays first.
+    `ends` is the address of two words, the addresses of a tuple of the caller's input arrays and of
+    one of the output arrays: the program's fields are pointed to these arrays first.
     """
-    elements = load_int(record, ELEMENTS)
+    items, elements = load_int(record, ITEMS), load_int(record, ELEMENTS)
+    inputs, outputs = load_int(ends, 0) + items, load_int(ends, 1) + items
     read = load_int(record, INPUT_FIELDS)
     for i in range(read + load_int(record, OUTPUT_FIELDS)):
         place = PLACES + PLACE_WORDS * i
