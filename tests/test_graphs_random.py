@@ -19,7 +19,8 @@ from cnndsl.ops.base import Param
 from cnndsl.passes.base import Pass
 from cnndsl.passes.drop_dead import DropDead
 from cnndsl.passes.drop_identity import DropIdentity
-from cnndsl.passes.fold_batch_norm import FoldBatchNorm
+from cnndsl.passes.fold_affine import FoldAffine
+from cnndsl.passes.fold_constants import FoldConstants
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
 from cnndsl.passes.fuse_residual import FuseResidual
@@ -70,9 +71,10 @@ def test_an_exact_pass_keeps_every_bit(rewrite, graph, batch, seed):
         np.testing.assert_array_equal(y, expected)
 
 
+@pytest.mark.parametrize("rewrite", [FoldConstants(), FoldAffine()], ids=name_of)
 @given(graph=graphs(), batch=batches, seed=seeds)
-def test_folding_batch_norm_keeps_the_output(graph, batch, seed):
-    after = FoldBatchNorm().run(graph)
+def test_folding_keeps_the_output(rewrite, graph, batch, seed):
+    after = rewrite.run(graph)
     verify(after)
     weights, x = weights_of(graph, seed), images_of(graph, batch, seed)
     for y, expected in both(after, graph, weights, x):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,6 +75,12 @@ class Graph:
             tuple(replace(node, inputs=tuple(map(kept, node.inputs))) for node in self.nodes),
             tuple(map(kept, self.outputs)),
         )
+
+    def without_unread(self, names: Collection[str]) -> Graph:
+        """This graph without those of `names` that are no output and that nobody reads."""
+        read = {name for node in self.nodes for name in node.inputs}.union(self.outputs)
+        nodes = [node for node in self.nodes if node.name in read or node.name not in names]
+        return Graph(tuple(nodes), self.outputs)
 
     def dead(self) -> list[Node]:
         """The nodes that no output depends on."""

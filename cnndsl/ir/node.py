@@ -9,19 +9,23 @@ from cnndsl.ops.base import Op
 from cnndsl.source import Span
 
 if TYPE_CHECKING:  # operators are imported by who asks the registry for them
+    from cnndsl.ops.add import Add
     from cnndsl.ops.batch_norm import BatchNorm
+    from cnndsl.ops.mul import Mul
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
     """
-    A batch normalization that a pass has drawn into the parameters of the node before it.
+    What scales and shifts maps, and a pass has drawn into the parameters of the node before it.
 
-    Its own parameters are called `<prefix>.<param>`, as they were.
+    A batch normalization's own parameters are called `<prefix>.<param>`, as they were. A product
+    or a sum has none: its other operand is the constant that `made_of` says, as `Node` has it.
     """
 
     prefix: str
-    op: BatchNorm
+    op: BatchNorm | Mul | Add
+    made_of: tuple[Node, ...] = ()
 
 
 def extra_operands(epilogue: tuple[Op, ...]) -> int:
@@ -38,7 +42,8 @@ class Node:
     where the row has become several nodes with parameters. `folded` are normalizations behind the
     operator, before the epilogue: `ir.bind` computes the numbers that do for both. The epilogue
     holds elementwise operators that a pass has drawn in; those that read more than the result, as
-    an add does, read the last of `inputs`.
+    an add does, read the last of `inputs`. `made_of` are nodes that read no input of the network,
+    in order, of which a pass has made a constant: the last one's value is the node's.
     """
 
     name: str
@@ -49,6 +54,12 @@ class Node:
     epilogue: tuple[Op, ...] = ()
     part: str = ""
     folded: tuple[Folded, ...] = ()
+    made_of: tuple[Node, ...] = ()
+
+    @property
+    def recipe(self) -> tuple[Node, ...]:
+        """What a constant's value is made of: other nodes, or its own tensor."""
+        return self.made_of or (self,)
 
     @property
     def own_inputs(self) -> tuple[str, ...]:

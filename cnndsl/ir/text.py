@@ -12,13 +12,22 @@ def format_node(node: Node) -> str:
     """
     One node: `C1 = conv(In) maps=6 kernel=5x5 |> activation activation=tanh`.
 
-    Behind `*` stands what is folded into its parameters, behind `|>` its epilogue.
+    Behind `*` stands what is folded into its parameters, behind `|>` its epilogue, and in brackets
+    what a constant is made of.
     """
     row_type, _, options = format_op(node.op).partition(" ")
     call = f"{row_type}({', '.join(node.inputs)})"
-    folded = [f"* {folded.prefix}: {format_op(folded.op)}" for folded in node.folded]
+    folded = [
+        " ".join([f"* {folded.prefix}: {format_op(folded.op)}", *_parts(folded.made_of)])
+        for folded in node.folded
+    ]
     epilogue = [f"|> {format_op(op)}" for op in node.epilogue]
-    return f"{node.name} = {' '.join(filter(None, [call, options, *folded, *epilogue]))}"
+    words = filter(None, [call, options, *_parts(node.made_of), *folded, *epilogue])
+    return f"{node.name} = {' '.join(words)}"
+
+
+def _parts(nodes: tuple[Node, ...]) -> list[str]:
+    return [f"[{'; '.join(map(format_node, nodes))}]"] if nodes else []
 
 
 def format_graph(graph: Graph) -> str:

@@ -7,6 +7,7 @@ from cnndsl.ir.infer import infer_types
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.base import Op
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.rescalable import Rescalable
 
 
@@ -27,6 +28,8 @@ def verify(graph: Graph) -> None:
             raise InvalidGraph(f"{node.name} has an epilogue that is not elementwise")
         if node.folded and not isinstance(node.op, Rescalable):
             raise InvalidGraph(f"nothing can be folded into {node.name}")
+        if node.made_of and not isinstance(node.op, Constant):
+            raise InvalidGraph(f"{node.name} is no constant that could be made of others")
         seen.add(node.name)
     if not graph.outputs or not set(graph.outputs) <= seen:
         raise InvalidGraph("the outputs are missing or undefined")

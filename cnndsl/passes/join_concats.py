@@ -42,10 +42,7 @@ class JoinConcats(Pass):
                 inner[node.name] = node
         if not joined:
             return graph
-        kept = graph.rewritten(joined)
-        read = {name for node in kept.nodes for name in node.inputs}.union(kept.outputs)
-        nodes = [node for node in kept.nodes if node.name not in inner or node.name in read]
-        return Graph(tuple(nodes), kept.outputs)
+        return graph.rewritten(joined).without_unread(inner)
 
 
 def _spread(node: Node, inner: Mapping[str, Node]) -> Iterator[str]:

@@ -6,7 +6,8 @@ from cnndsl.ir.graph import Graph
 from cnndsl.passes.base import Pass
 from cnndsl.passes.drop_dead import DropDead
 from cnndsl.passes.drop_identity import DropIdentity
-from cnndsl.passes.fold_batch_norm import FoldBatchNorm
+from cnndsl.passes.fold_affine import FoldAffine
+from cnndsl.passes.fold_constants import FoldConstants
 from cnndsl.passes.fold_pad import FoldPad
 from cnndsl.passes.fuse_activation import FuseActivation
 from cnndsl.passes.fuse_residual import FuseResidual
@@ -21,7 +22,8 @@ PASSES: tuple[Pass, ...] = (
     FoldPad(),
     JoinConcats(),
     MergeCommon(),
-    FoldBatchNorm(),
+    FoldConstants(),
+    FoldAffine(),
     FuseActivation(),
 )
 """For every target."""

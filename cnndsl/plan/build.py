@@ -63,6 +63,7 @@ class _Draft:
     epilogue: tuple[Op, ...] = ()
     part: str = ""
     folded: tuple[Folded, ...] = ()
+    made_of: tuple[Node, ...] = ()
 
 
 @dataclass
@@ -112,7 +113,7 @@ class _Planner:
             y = replace(x[0], name=node.name)
         else:
             y = self._fresh(node.name, self.types[node.name].shape, self.halos[node.name])
-        extras = node.epilogue, node.part, node.folded
+        extras = node.epilogue, node.part, node.folded, node.made_of
         self.drafts.append(_Draft(choice.kernel, node, node.op, x, y, *extras))
         return y
 
@@ -219,6 +220,7 @@ class _Planner:
                 draft.epilogue,
                 draft.part,
                 draft.folded,
+                draft.made_of,
             )
             for draft in drafts
         )

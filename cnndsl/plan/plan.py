@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cnndsl.ir.node import Folded, extra_operands
+from cnndsl.ir.node import Folded, Node, extra_operands
 from cnndsl.ops.base import Op
 from cnndsl.plan.strategy import NO_HALO, Halo
 from cnndsl.types import Layout, TensorType, f32, in_layout
@@ -96,9 +96,9 @@ class Step:
     One kernel's work: `y = op(*x)`, then `epilogue`, by the algorithm `kernel`.
 
     `node` names the graph's node, `row` the table's row and `part` the part of it that has its own
-    parameters; what they are together with those `folded` into them, `ir.bind` says. Two kernels
-    belong to no operator of the graph: `copy` moves x into y's layout and halo, and `zero_halo`
-    writes zeros around y's image, whose cells a later step writes.
+    parameters; what they are with those `folded` into them, or `made_of` others, `ir.bind` says.
+    Two kernels belong to no operator of the graph: `copy` moves x into y's layout and halo, and
+    `zero_halo` writes zeros around y's image, whose cells a later step writes.
     """
 
     kernel: str
@@ -110,6 +110,7 @@ class Step:
     epilogue: tuple[Op, ...] = ()
     part: str = ""
     folded: tuple[Folded, ...] = ()
+    made_of: tuple[Node, ...] = ()
 
     @property
     def prefix(self) -> str:

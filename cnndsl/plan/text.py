@@ -6,12 +6,14 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from cnndsl.ir.node import Folded
+from cnndsl.ir.node import Folded, Node
+from cnndsl.ops.add import Add
 from cnndsl.ops.batch_norm import BatchNorm
+from cnndsl.ops.mul import Mul
 from cnndsl.ops.text import format_op, parse_op
 from cnndsl.plan.plan import Buffer, Plan, Step, memory_name
 
-FORMAT = 3
+FORMAT = 4
 
 
 def format_plan(plan: Plan) -> str:
@@ -60,12 +62,30 @@ def plan_to_json(plan: Plan) -> str:
                     "y": asdict(step.y),
                     "epilogue": [format_op(op) for op in step.epilogue],
                     "part": step.part,
-                    "folded": [[folded.prefix, format_op(folded.op)] for folded in step.folded],
+                    "folded": [
+                        [folded.prefix, format_op(folded.op), _parts(folded.made_of)]
+                        for folded in step.folded
+                    ],
+                    "made_of": _parts(step.made_of),
                 }
                 for step in plan.steps
             ],
         }
     )
+
+
+def _parts(nodes: tuple[Node, ...]) -> list[dict[str, Any]]:
+    """The nodes that a constant is made of, as data."""
+    return [
+        {
+            "name": node.name,
+            "op": format_op(node.op),
+            "inputs": node.inputs,
+            "row": node.row,
+            "part": node.part,
+        }
+        for node in nodes
+    ]
 
 
 def plan_from_json(text: str) -> Plan:
@@ -91,15 +111,21 @@ def _step(data: Any) -> Step:
         _buffer(data["y"]),
         tuple(parse_op(op) for op in data["epilogue"]),
         str(data["part"]),
-        tuple(_folded(prefix, op) for prefix, op in data["folded"]),
+        tuple(_folded(prefix, op, parts) for prefix, op, parts in data["folded"]),
+        tuple(map(_part, data["made_of"])),
     )
 
 
-def _folded(prefix: str, text: str) -> Folded:
+def _part(data: Any) -> Node:
+    name, row, part = (str(data[key]) for key in ("name", "row", "part"))
+    return Node(name, parse_op(data["op"]), tuple(data["inputs"]), row, part=part)
+
+
+def _folded(prefix: str, text: str, parts: Any) -> Folded:
     op = parse_op(text)
-    if not isinstance(op, BatchNorm):
+    if not isinstance(op, BatchNorm | Mul | Add):
         raise ValueError(f"not a plan: {text} cannot be folded")
-    return Folded(prefix, op)
+    return Folded(prefix, op, tuple(map(_part, parts)))
 
 
 def _buffer(data: Any) -> Buffer:
