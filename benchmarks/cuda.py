@@ -7,9 +7,12 @@ cnndsl on a GPU beside PyTorch, eager and as a CUDA graph, on the same networks 
 
 Needs a GPU, `pip install 'cnndsl[cuda]'`, and PyTorch with CUDA to compare with. All arrays stay on
 the device. Every output is compared with PyTorch's in float32 on the CPU before anything is timed.
-A call's time is that between two events around a burst of calls; contestants take turns. In float32
-PyTorch's TF32 is off, in tf32 it is on, in float16 its module and its images are halves.
-What is measured is written at once, so that a later failure costs nothing of it.
+A call's time is that between two events around a burst of calls; contestants take turns. Caches are
+not flushed between calls: what fits into the second level stays there, for all alike. In float32
+PyTorch's TF32 is off, in tf32 it is on, in float16 its module and its images are halves. Its images
+and filters lie as it likes them best, channels last, and cuDNN measures its algorithms first.
+Each case has a process of its own, for a GPU gives no further answer to one in which a kernel has
+failed. What is measured is written at once, so that a later failure costs nothing of it.
 """
 
 from __future__ import annotations
@@ -18,11 +21,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -50,6 +55,7 @@ DEVICE = "cuda"
 OURS, EAGER, GRAPH = "cnndsl", "torch", "torch graph"
 
 Call = Callable[[], Any]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         device = find_device()
-        require_torch()
+        built_with = torch_versions()
     except CnnError as error:
         print(error, file=sys.stderr)
         return 2
@@ -83,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "command": " ".join(["python -m benchmarks.cuda", *(argv or sys.argv[1:])]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": asdict(device.gpu),
-        "versions": versions(PACKAGES),
+        "versions": {**versions(PACKAGES), **built_with},
         "results": [],
         "layers": [],
     }
@@ -94,21 +100,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write(data)
     print(f"{device.gpu.name}: milliseconds a call, median; last, the better PyTorch's over ours")
     print(table(measured))
+    failed = any(m.refused for m in measured)
     for name in args.nets.split(",") if args.layers else ():
-        data["layers"] += by_layer(name, args.batches)
+        rows, error = apart(by_layer, name, args.batches)
+        if rows is None:
+            failed = True
+            print(f"{name}, by layer: {reason_of(error)}", file=sys.stderr)
+        data["layers"] += rows or []
         _write(data)
-    return int(any(m.refused for m in measured))
+    return int(failed)
 
 
-def require_torch() -> None:
-    """Raise `MissingExtra` unless there is a PyTorch that finds a GPU."""
+def torch_versions() -> dict[str, str]:
+    """What PyTorch computes with. Raises `MissingExtra` unless there is one that finds a GPU."""
     try:
         import torch
     except ImportError:
         found = "is not installed"
     else:
         if torch.cuda.is_available():
-            return
+            found = {"PyTorch's CUDA": torch.version.cuda, "cuDNN": torch.backends.cudnn.version()}
+            return {name: str(number) for name, number in found.items()}
         found = f"{torch.__version__} finds no GPU"
     raise MissingExtra(
         f"the benchmark compares with PyTorch, which {found}",
@@ -118,12 +130,27 @@ def require_torch() -> None:
 
 def measured_or_refused(name: str, batch: int, precision: str) -> Measured:
     """`measure`, or why it failed: the other cases are measured all the same."""
-    try:
-        return measure(name, batch, precision)
-    except (CnnError, RuntimeError, MemoryError) as error:  # PyTorch's are RuntimeErrors
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    measured, error = apart(measure, name, batch, precision)
+    if measured is None:
+        reason = reason_of(error)
         print(f"{name}, batch {batch}, {precision}: {reason}", file=sys.stderr)
         return Measured(name, batch, precision, {}, {OURS: reason})
+    return measured
+
+
+def apart(
+    function: Callable[..., Found], *arguments: Any
+) -> tuple[Found | None, BaseException | None]:
+    """What a function returns or raises in a process of its own, which may even die of it."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        future = pool.submit(function, *arguments)
+        error = future.exception()
+        return (None if error else future.result()), error
+
+
+def reason_of(error: BaseException | None) -> str:
+    """The first line of what an error says, or its name."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _write(data: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The benchmark on a GPU, as far as it runs without one: PyTorch on the CPU in the GPU's place."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,13 +11,22 @@ from benchmarks import cuda as bench
 from benchmarks.figures import Quartiles
 from cnndsl.api import compile
 from cnndsl.backends.cuda.gpu import assumed_gpu
-from cnndsl.errors import TargetError
+from cnndsl.errors import CnnError, TargetError
+
+
+def here(function, *arguments):
+    """`apart`, in this process."""
+    try:
+        return function(*arguments), None
+    except (CnnError, RuntimeError) as error:
+        return None, error
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "find_device", lambda: SimpleNamespace(gpu=assumed_gpu((9, 0))))
-    monkeypatch.setattr(bench, "require_torch", lambda: None)
+    monkeypatch.setattr(bench, "torch_versions", dict)
+    monkeypatch.setattr(bench, "apart", here)
     monkeypatch.setattr(bench, "RESULTS", tmp_path / "cuda.json")
     return tmp_path / "cuda.json"
 
@@ -52,6 +62,32 @@ def test_what_is_measured_is_written_before_the_next_case(results, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         bench.main(["--nets", "lenet5", "--batches", "1,16", "--precisions", "tf32"])
     assert len(json.loads(results.read_text())["results"]) == 1
+
+
+def test_layers_that_fail_are_named_and_cost_no_others(results, monkeypatch, capsys):
+    def by_layer(name, batches):
+        if name == "lenet5":
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+        return [{"network": name, "batch": batch} for batch in batches]
+
+    monkeypatch.setattr(bench, "by_layer", by_layer)
+    monkeypatch.setattr(bench, "measure", lambda *case: bench.Measured(*case, {}, {}))
+    argv = ["--nets", "lenet5,alexnet", "--batches", "1,16", "--precisions", "tf32", "--layers"]
+    assert bench.main(argv) == 1
+    said = "lenet5, by layer: CUDA error: an illegal memory access was encountered\n"
+    assert capsys.readouterr().err == said
+    layers = json.loads(results.read_text())["layers"]
+    assert [row["network"] for row in layers] == ["alexnet", "alexnet"]
+
+
+def refused(*case):
+    raise TargetError("the GPU's driver refuses cuLaunchKernel", code="E704", fixes=["another"])
+
+
+def test_a_case_has_a_process_of_its_own_which_may_fail_or_die():
+    assert bench.apart(os.getpid)[0] != os.getpid()
+    assert bench.reason_of(bench.apart(refused)[1]).startswith("error[E704]: the GPU's driver")
+    assert "terminated abruptly" in bench.reason_of(bench.apart(os._exit, 1)[1])
 
 
 class OnTheCpu:
