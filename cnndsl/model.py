@@ -63,6 +63,7 @@ class Model:
         self.outputs = signature.output_shapes
         """One image's results by their rows' names, in the first input's layout, in order."""
         self._executable = executable
+        self._on_device = executable if isinstance(executable, DeviceExecutable) else None
         # None where there are several, so that no array has it.
         self._only_shape = self.input_shape if len(self.inputs) == 1 else None
         self._one = None if self._only_shape is None else (1, *self._only_shape)
@@ -126,8 +127,7 @@ class Model:
         stands. The work is put into `stream`, a library's stream or its handle, by default the
         first input's, and need not be done when this returns. Raises `InputError`, `TargetError`.
         """
-        executable = self._executable
-        if not isinstance(executable, DeviceExecutable):
+        if self._on_device is None:
             raise InputError(
                 f"the input lies on a device, and the model runs on {self.target}",
                 fixes=['target="cuda"', "x.cpu(), in PyTorch"],
@@ -135,7 +135,7 @@ class Model:
         given: tuple[Any, ...] = () if out is None else (out,)
         if isinstance(out, tuple):
             given = cast("tuple[Any, ...]", out)
-        results = executable.on_device(inputs, given, stream)
+        results = self._on_device.on_device(inputs, given, stream)
         return results[0] if len(results) == 1 else results
 
     def _converted(self, *inputs: Any) -> Any:

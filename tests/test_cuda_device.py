@@ -190,6 +190,14 @@ def test_what_goes_while_a_graph_is_recorded_is_given_back_behind_it(gpu, api):
     assert names.index("cuMemFree", 2) > names.index("cuStreamEndCapture")
 
 
+def test_a_moment_that_is_marked_again_makes_no_other_event(gpu, api):
+    stream = gpu.stream()
+    event = gpu.mark(stream)
+    api.calls.clear()
+    assert gpu.mark(stream, event) is event
+    assert api.calls == [("cuEventRecord", event.value, stream.value)]
+
+
 def test_an_array_is_uploaded_whole(gpu, api):
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     memory = gpu.upload(array)

@@ -107,7 +107,7 @@ class FakeDriver:
     def replay(self, stream, graph):
         self.note("replay", stream, [event[0] for event in graph])
 
-    def mark(self, stream):
+    def mark(self, stream, again=None):
         self.note("mark", stream)
         return f"event of {stream}"
 

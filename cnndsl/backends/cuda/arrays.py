@@ -59,9 +59,9 @@ def device_array(x: Any, called: str, reader: int = 0) -> DeviceArray:
 
     Raises `InputError` for another element type, gaps, or an address that kernels cannot read from.
     """
-    if not hasattr(x, "__cuda_array_interface__"):
+    facts: dict[str, Any] | None = getattr(x, "__cuda_array_interface__", None)
+    if facts is None:
         return _checked(_from_dlpack(x, called, reader), called)
-    facts: dict[str, Any] = x.__cuda_array_interface__
     shape = tuple(facts["shape"])
     if facts["typestr"] != _FLOAT32:
         raise InputError(

@@ -65,6 +65,7 @@ class Device:
 
     def __init__(self, api: Any, cache: FileCache) -> None:
         self._api = api
+        self._success = api.CUresult.CUDA_SUCCESS
         self._cache = cache
         self._lock = threading.Lock()
         self._functions: dict[Kernel, Function] = {}
@@ -193,11 +194,13 @@ class Device:
         """Do what was recorded."""
         self._here("cuGraphLaunch", graph.value, stream.value)
 
-    def mark(self, stream: Handle) -> Handle:
-        """The moment when all that was put into the stream is done."""
-        (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DISABLE_TIMING)
-        self._here("cuEventRecord", event, stream.value)
-        return self._held(event, "cuEventDestroy")
+    def mark(self, stream: Handle, again: Handle | None = None) -> Handle:
+        """The moment when all that was put into the stream is done; `again` is used once more."""
+        if again is None:
+            (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DISABLE_TIMING)
+            again = self._held(event, "cuEventDestroy")
+        self._here("cuEventRecord", again.value, stream.value)
+        return again
 
     def wait_for(self, stream: Handle, event: Handle) -> None:
         """Let the stream's further work wait for a moment."""
@@ -239,7 +242,7 @@ class Device:
     def _call(self, name: str, *arguments: Any) -> list[Any]:
         """What a call of the driver gives besides its status. Raises `TargetError`."""
         status, *results = getattr(self._api, name)(*arguments)
-        if status != self._api.CUresult.CUDA_SUCCESS:
+        if status != self._success:
             raise TargetError(
                 f"the GPU's driver refuses {name}: {status.name}",
                 code="E704",

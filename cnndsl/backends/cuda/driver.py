@@ -123,8 +123,8 @@ class Driver(Protocol):
         """Do what was recorded."""
         ...
 
-    def mark(self, stream: Stream) -> Event:
-        """The moment when all that was put into the stream is done."""
+    def mark(self, stream: Stream, again: Event | None = None) -> Event:
+        """The moment when all that was put into the stream is done; `again` is used once more."""
         ...
 
     def wait_for(self, stream: Stream, event: Event) -> None:

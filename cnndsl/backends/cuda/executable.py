@@ -64,6 +64,7 @@ class CudaExecutable:
         self._lock = threading.Lock()
         self._largest = largest_batch(plan)
         self._image_bytes = FLOAT_BYTES * sum(make_program(plan, (), 1).inputs)
+        self._inputs = [buffer.array_shape for buffer in plan.inputs]
         self._outputs = [buffer.array_shape for buffer in plan.outputs]
         self._give_back(1, self._take(1))  # compiles all kernels and brings the weights
 
@@ -104,7 +105,7 @@ class CudaExecutable:
         """
         reader = 0 if stream is None else stream_handle(stream)
         x = [device_array(array, "an input", reader) for array in inputs]
-        batch = self._common_batch(x, [buffer.array_shape for buffer in self._plan.inputs])
+        batch = self._common_batch(x)
         handle = x[0].stream if stream is None else reader
         theirs = self._driver.foreign_stream(handle)
         for array in x:
@@ -143,12 +144,10 @@ class CudaExecutable:
         """What runs for a batch of that size."""
         return make_program(self._plan, self._lowered, batch)
 
-    def _common_batch(
-        self, arrays: Sequence[DeviceArray], shapes: Sequence[tuple[int, ...]]
-    ) -> int:
+    def _common_batch(self, arrays: Sequence[DeviceArray]) -> int:
         """How many images arrays of the caller's hold. Raises `InputError` where they differ."""
         batch = arrays[0].shape[0] if arrays[0].shape else 0
-        for array, shape in zip(arrays, shapes, strict=True):
+        for array, shape in zip(arrays, self._inputs, strict=True):
             if array.shape != (batch, *shape) or batch < 1:
                 raise InputError(
                     f"an input's shape on the device is {list(array.shape)}, and the network reads "

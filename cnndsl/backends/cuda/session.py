@@ -79,7 +79,8 @@ class Session:
             SCRATCH: driver.allocate(max(1, program.scratch)),
         }
         self._stream = driver.stream()
-        self._done: Event | None = None
+        self._event: Event | None = None
+        self._is_awaited = True  # whether what the event stands for needs no more waiting
         self._ports: _Ports | None = None
         self._graphs: OrderedDict[tuple[int, ...], Graph] = OrderedDict()
 
@@ -115,7 +116,8 @@ class Session:
             self._graphs.popitem(last=False)
         self._after_the_last(stream)
         self._driver.replay(stream, graph)
-        self._done = self._driver.mark(stream)
+        self._event = self._driver.mark(stream, self._event)
+        self._is_awaited = False
 
     def trace(self, inputs: Sequence[FloatArray], after: Callable[[int], None]) -> None:
         """Run launch by launch, and tell when each, by its number from 1, is in the stream."""
@@ -135,9 +137,9 @@ class Session:
 
     def _after_the_last(self, stream: Stream) -> None:
         """Let a stream wait until the caller before is done with this memory."""
-        if self._done is not None:
-            self._driver.wait_for(stream, self._done)
-            self._done = None
+        if self._event is not None and not self._is_awaited:
+            self._driver.wait_for(stream, self._event)
+            self._is_awaited = True
 
     def _make_ports(self) -> _Ports:
         driver, program = self._driver, self._program

@@ -115,7 +115,7 @@ class Simulator:
         """Do the work."""
         graph()
 
-    def mark(self, stream: None) -> None:
+    def mark(self, stream: None, again: None = None) -> None:
         """All is done."""
 
     def wait_for(self, stream: None, event: None) -> None:
