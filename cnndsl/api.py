@@ -10,6 +10,7 @@ from typing import Any
 
 from cnndsl.compiler import Compilation
 from cnndsl.errors import CnnError, FileError, WeightsError
+from cnndsl.files import near_files
 from cnndsl.frontend.load import load_network, read_source
 from cnndsl.interop.weights import (
     FloatArray,
@@ -22,7 +23,7 @@ from cnndsl.labels import read_labels
 from cnndsl.limits import Limits
 from cnndsl.model import Model
 from cnndsl.ops.kinds import shown
-from cnndsl.resources import near_files, resource, shipped_specs
+from cnndsl.resources import resource, shipped_specs
 from cnndsl.source import Source
 from cnndsl.targets import thread_count, whole_number
 from cnndsl.types import DenseWeights, Numerics, Options, Precision
@@ -57,12 +58,9 @@ def parse(
 def find_spec(path: PathLike) -> Path:
     """The file of a spec given by path or by a shipped one's bare name. Raises `FileError`."""
     found = _shipped_or_path(path, ".cnn", resource("specs"))
-    try:
-        if found.exists():
-            return found
-    except (OSError, ValueError):
-        pass  # too long to be a path, or with a zero in it
-    raise _no_spec(os.fspath(path))
+    if _is_missing(found):
+        raise _no_spec(os.fspath(path))
+    return found
 
 
 def _no_spec(name: str) -> FileError:
@@ -71,10 +69,13 @@ def _no_spec(name: str) -> FileError:
         return FileError(message, fixes=["cnndsl.parse(text=...) reads a text"])
     shipped = shipped_specs()
     near = [f"did you mean {spec}?" for spec in get_close_matches(name, shipped, 1)]
+    path = Path(name)
+    if path.suffix or path.name != name:
+        return FileError(message, fixes=[*near_files(path), *near])
     return FileError(
         message,
         notes=[f"shipped specs, by name: {', '.join(shipped)}"],
-        fixes=near_files(Path(name)) + near,
+        fixes=near or ["a file's path, or one of these names"],
     )
 
 
@@ -145,14 +146,27 @@ def _weights(
     )
 
 
-def _shipped_or_path(name: str | os.PathLike[str], suffix: str, shipped: Path) -> Path:
+def _shipped_or_path(name: PathLike, suffix: str, shipped: Path) -> Path:
     """
     A path as a user gives it: a file, or else the bare name of a shipped one.
 
     `shipped` is the folder of the shipped files, which end in `suffix`.
     """
     path = Path(name)
-    if path.exists() or path.name != str(name) or path.suffix:
+    if not path.name:
+        raise FileError("the name of the file is empty", fixes=["a path, or a shipped file's name"])
+    if path.name != str(name) or path.suffix or not _is_missing(path):
         return path
     inside = shipped / f"{name}{suffix}"
     return inside if inside.is_file() else path
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing is there. What may not be looked at is there: reading it says why."""
+    try:
+        path.stat()
+    except PermissionError:
+        return False
+    except (OSError, ValueError):  # also what is too long to be a path, or has a zero in it
+        return True
+    return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnndsl.errors import CnnError, FileError
+from cnndsl.files import unreadable
 from cnndsl.ir.network import Network
 from cnndsl.ops.input import Input
-from cnndsl.resources import near_files
 
 _LARGEST = 2**20
 
@@ -49,7 +49,7 @@ def _lines(folder: Path, name: str) -> tuple[str, ...]:
             raise FileError(f"{name} is larger than {_LARGEST:,} bytes")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}", fixes=near_files(path)) from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError:
         raise FileError(f"{path} is not UTF-8") from None
     return tuple(text.removesuffix("\n").split("\n"))

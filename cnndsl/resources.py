@@ -20,23 +20,3 @@ def resource(*parts: str) -> Path:
 def shipped_specs() -> list[str]:
     """The names of the specs that come with the package: `alexnet`, `lenet5`, ..."""
     return sorted(path.stem for path in resource("specs").glob("*.cnn"))
-
-
-def near_files(path: Path) -> list[str]:
-    """
-    Fixes for a file that is not there: the ones beside it whose names are nearest, as questions.
-
-    None where it is there, or where its folder cannot be read.
-    """
-    try:
-        if path.exists():
-            return []
-        names = sorted(file.name for file in path.parent.iterdir())
-    except (OSError, ValueError):
-        return []
-    # Imported here: what runs models needs no names of files that are not there.
-    from difflib import get_close_matches
-
-    return [
-        f"did you mean {path.with_name(name)}?" for name in get_close_matches(path.name, names, 2)
-    ]

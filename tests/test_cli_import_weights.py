@@ -93,16 +93,17 @@ def test_weights_can_be_converted_from_python(cli, weights):
     ("arguments", "message"),
     [
         (["w.npz"], "error[E001]: whose weights are they?"),
-        (["w.bin", "--for", "net.cnn"], "no format ends in '.bin'"),
-        (["gone.npz", "--for", "net.cnn"], "No such file"),
+        (["w.npz.bin", "--for", "net.cnn"], "no format of weights ends in .bin"),
+        (["gone.npz", "--for", "net.cnn"], "there is no such file"),
         (["net.npz", "--for", "net.cnn"], "it is no npz file"),
         (["objects.npz", "--for", "net.cnn"], "or it holds objects"),
         (["one.npz", "--for", "net.cnn"], "it holds one array, and no names"),
-        (["w.npz", "--for", "net.cnn", "--map", "gone.txt"], "gone.txt cannot be read"),
+        (["w.npz", "--for", "net.cnn", "--map", "gone.txt"], "cannot read gone.txt: "),
     ],
 )
 def test_what_cannot_be_read_is_a_planned_error(cli, weights, tmp_path, arguments, message):
     (tmp_path / "net.npz").write_text(TABLE)
+    (tmp_path / "w.npz.bin").write_bytes((tmp_path / "w.npz").read_bytes())
     np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object))
     np.save(tmp_path / "one.npy", np.zeros(3))
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")

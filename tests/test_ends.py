@@ -243,7 +243,7 @@ def test_run_reads_files_for_each_input_by_name_or_in_order(cli, model):
         (["left=l.npy", "r.npy"], "does not say whose each file is"),
         (["l.npy", "r.npy"], "right has 2 images, and other inputs have more"),
         (["r.npy", "l.npy"], "r.npy: it holds float32 [3, 12, 12], and left reads images"),
-        (["l.npy", "none.npy"], "none.npy: it cannot be read: No such file or directory"),
+        (["l.npy", "none.npy"], "none.npy: it cannot be read: there is no such file"),
     ],
 )
 def test_files_that_do_not_go_together_are_refused(cli, paths, message):

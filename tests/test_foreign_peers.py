@@ -69,7 +69,7 @@ def test_a_file_that_would_run_code_is_refused(torch, tmp_path):
         cnndsl.convert_weights(tmp_path / "whole.pt", network)
     with pytest.raises(cnndsl.CnnError, match="no file of PyTorch's"):
         cnndsl.convert_weights(tmp_path / "text.pt", network)
-    with pytest.raises(cnndsl.CnnError, match="No such file"):
+    with pytest.raises(cnndsl.CnnError, match="there is no such file"):
         cnndsl.convert_weights(tmp_path / "gone.pt", network)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from cnndsl.errors import WeightsError
+from cnndsl.errors import FileError, WeightsError
 from cnndsl.interop.weights import read_weights, seeded_weights, take_weights
 from cnndsl.ops.base import Param
 
@@ -185,7 +185,7 @@ def test_no_byte_changed_in_the_header_escapes_as_another_exception(tmp_path_fac
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(WeightsError, match="No such file"):
+    with pytest.raises(FileError, match="there is no such file"):
         read_weights(tmp_path / "none.safetensors", PARAMS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError, FileError, InputError, MissingExtra
+from cnndsl.files import fixes_of_reading, reason_of, unreadable
 from cnndsl.ir.signature import Shape
 from cnndsl.pictures import preprocess
-from cnndsl.resources import near_files
 
 if TYPE_CHECKING:
     from cnndsl.model import Model
@@ -48,16 +49,23 @@ def find_files(paths: Iterable[str]) -> list[Path]:
     """The files that are named and those in the folders that are. Raises `FileError` for none."""
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-            found += sorted(file for file in inside if file.is_file())
-        else:
-            found.append(path)
+        found += _inside(path) if os.path.isdir(path) else [path]
     if not found:
         raise FileError(
-            f"no pictures in {', '.join(paths)}", notes=[f"looked for {' '.join(SUFFIXES)}"]
+            f"no pictures in {', '.join(paths)}",
+            notes=[f"looked for {' '.join(SUFFIXES)}"],
+            fixes=["a folder that holds some; folders in it are not searched"],
         )
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The pictures and arrays that lie in a folder, in the order of their names."""
+    try:
+        files = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return sorted(file for file in files if file.is_file())
 
 
 def read_samples(file: Path, model: Model, row: str) -> Iterator[Sample]:
@@ -83,8 +91,7 @@ def read_array(file: Path) -> NDArray[Any]:
     try:
         return np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"it cannot be read: {reason}", code="E603") from None
+        raise _unreadable(file, error) from None
 
 
 def read_picture(file: Path) -> NDArray[np.uint8]:
@@ -112,8 +119,15 @@ def read_picture(file: Path) -> NDArray[np.uint8]:
         raise InputError("it is no picture", code="E603") from None
     # A damaged file makes Pillow's decoders raise almost anything.
     except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"it cannot be read: {reason}", code="E603") from None
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    """The error of a file that cannot be opened, or whose content is damaged."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return InputError(f"it cannot be read: {error}", code="E603")
+    fixes = fixes_of_reading(file, error)
+    return InputError(f"it cannot be read: {reason_of(error)}", code="E603", fixes=fixes)
 
 
 def _pixels(picture: Any) -> NDArray[np.uint8]:
@@ -169,5 +183,5 @@ def _named(error: CnnError, file: Path) -> CnnError:
         f"{file}: {first.message}",
         code=first.code,
         notes=first.notes,
-        fixes=(*first.fixes, *near_files(file)),
+        fixes=first.fixes,
     )

@@ -18,7 +18,8 @@ from cnndsl.cli.findings import as_json
 from cnndsl.cli.models import add_machine, add_weights, open_model
 from cnndsl.cli.pictures import ARRAY, Sample
 from cnndsl.cli.terminal import Terminal
-from cnndsl.errors import Diagnostic, FileError, InputError
+from cnndsl.errors import Diagnostic, InputError
+from cnndsl.files import unwritable
 from cnndsl.ops.base import Best
 from cnndsl.pictures import check_input_row
 
@@ -189,7 +190,7 @@ def _save(path: Path, outputs: Sequence[tuple[NDArray[Any], ...]], model: Model)
             else:
                 np.save(file, whole[0], allow_pickle=False)
     except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
 
 
 def _as_json(model: str, results: list[Result], findings: list[Diagnostic]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnndsl.errors import FileError, LimitError, SpecError
+from cnndsl.files import unreadable
 from cnndsl.limits import Limits
 from cnndsl.source import Source, Span
 
@@ -32,7 +33,7 @@ def read_source(path: str | os.PathLike[str], limits: Limits | None = None) -> S
         with Path(path).open("rb") as stream:
             data = stream.read(limits.text_bytes + 1)
     except OSError as error:
-        raise FileError(f"{name} cannot be read: {error.strerror or error}") from None
+        raise unreadable(Path(path), error) from None
     except ValueError as error:
         raise FileError(f"{name!r} is no path of a file: {error}") from None
     return replace(decode_source(name, data, limits), folder=Path(path).parent)

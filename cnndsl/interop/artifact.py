@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.errors import ArtifactError, FileError
+from cnndsl.errors import ArtifactError
 from cnndsl.interop.pages import release
 from cnndsl.interop.safetensors_file import SafetensorsFile, open_safetensors, save_safetensors
-from cnndsl.resources import near_files
 
 FloatArray = NDArray[np.float32]
 FORMAT = 1
@@ -58,15 +57,13 @@ def read_artifact(path: Path) -> Artifact:
     """
     Map a compiled model's file and check all its content against its hash.
 
-    Raises `ArtifactError`: E501 for a foreign file, E502 for a truncated or damaged one, E503 where
-    the content was changed, E504 for a newer format.
+    Raises `FileError` where it cannot be opened, and `ArtifactError`: E501 for a foreign file, E502
+    for a truncated or damaged one, E503 where the content was changed, E504 for a newer format.
     """
 
     def damaged(reason: str) -> ArtifactError:
         return ArtifactError(f"cannot read the compiled model {path}: {reason}", code="E502")
 
-    if not path.exists():
-        raise FileError(f"cannot read {path}: there is no such file", fixes=near_files(path))
     file = open_safetensors(path, damaged)
     _check_kind(path, file)
     weights = {

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from cnndsl.errors import FileError
+from cnndsl.files import unwritable
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -31,7 +32,7 @@ def write_whole(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 draft.unlink()
             raise
-    except (OSError, RuntimeError) as error:
-        # A loop of links is a RuntimeError in older Pythons.
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"cannot write {path}: {reason}") from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+    except RuntimeError as error:  # a loop of links in older Pythons
+        raise FileError(f"cannot write {path}: {error}") from None

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError, FileError
+from cnndsl.files import unreadable, unwritable
 
 _DTYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _OTHER_DTYPES = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2")
@@ -75,7 +76,8 @@ def open_safetensors(path: Path, refuse: Callable[[str], CnnError]) -> Safetenso
     """
     Map a safetensors file. Every length and offset is checked before it is used.
 
-    `refuse` makes the error of a reason, such as "it is truncated".
+    `refuse` makes the error of a reason, such as "it is truncated". Raises `FileError` for a
+    file that cannot be opened.
     """
     try:
         with path.open("rb") as file:
@@ -84,7 +86,7 @@ def open_safetensors(path: Path, refuse: Callable[[str], CnnError]) -> Safetenso
                 raise refuse("it is too short to be a safetensors file")
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
-        raise refuse(error.strerror or str(error)) from None
+        raise unreadable(path, error) from None
     length = int.from_bytes(mapped[:8], "little")
     if not 2 <= length <= min(size - 8, _LARGEST_HEADER):
         raise refuse("it is no safetensors file, or it is truncated")
@@ -161,7 +163,7 @@ def save_safetensors(
     ordered = sorted(contiguous.items(), key=lambda item: item[1].nbytes % CACHE_LINE != 0)
     if not path.name or "\0" in path.name:
         raise FileError(f"{str(path)!r} is no path of a file")
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if os.path.exists(path) and not path.is_file() and not path.is_dir():
         # Renaming the draft would put a file in the place of a device or a pipe.
         raise FileError(f"cannot write {path}: it is no plain file")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -174,7 +176,7 @@ def save_safetensors(
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
 
 
 def _written_header(

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from cnndsl.errors import Diagnostic, Fix, WeightsError
 from cnndsl.interop.safetensors_file import open_safetensors
 from cnndsl.ops.base import Param
-from cnndsl.resources import near_files
 
 FloatArray = NDArray[np.float32]
 Params = Mapping[str, Param]
@@ -30,13 +29,14 @@ def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
     """
     A safetensors file's tensors as float32, checked against `params`.
 
-    Where the file holds float32, its tensors are mapped, not copied. Raises `WeightsError` with a
-    finding for each tensor that is missing, left over, or of a wrong shape or element type.
+    Where the file holds float32, its tensors are mapped, not copied. Raises `FileError` for a file
+    that cannot be opened, and `WeightsError` with a finding for each tensor that is missing, left
+    over, or of a wrong shape or element type.
     """
 
     def refuse(reason: str) -> WeightsError:
         message = f"cannot read the weights in {path}: {reason}"
-        return WeightsError(message, code="E402", fixes=near_files(path) or [_CONVERT])
+        return WeightsError(message, code="E402", fixes=[_CONVERT])
 
     tensors = open_safetensors(path, refuse).tensors
     if params and tensors and not params.keys() & tensors.keys():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import WeightsError
+from cnndsl.files import unreadable
 from cnndsl.interop.darknet.builder import Slot
 from cnndsl.interop.darknet.sections import EPSILON
 
@@ -26,7 +27,7 @@ def read_stream(path: Path, slots: Sequence[Slot]) -> dict[str, FloatArray]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from None
+        raise unreadable(path, error) from None
     if len(content) < 16:
         raise _unreadable(path, "it is too short to be a Darknet file")
     major, minor = (int(number) for number in np.frombuffer(content, "<i4", 2))

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import WeightsError
-from cnndsl.resources import near_files
 
 FloatArray = NDArray[np.float32]
 Layout = Literal["pytorch", "keras"]
@@ -172,5 +171,5 @@ def unreadable(path: Path, reason: str, *fixes: str) -> WeightsError:
     return WeightsError(
         f"cannot read the weights in {path}: {reason}",
         code="E402",
-        fixes=near_files(path) or fixes,
+        fixes=fixes,
     )

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cnndsl.errors import Diagnostic, FileError, Fix, WeightsError
+from cnndsl.files import unreadable
 
 _NONE = "-"
 
@@ -46,11 +47,14 @@ def read_pairs(path: Path) -> Pairs:
     """A file of pairs. Raises `FileError` and, for a line that is none, `WeightsError`."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        # A path with a null character is a ValueError, as is a text that is not UTF-8.
-        not_utf8 = isinstance(error, UnicodeDecodeError)
-        reason = "it is not UTF-8" if not_utf8 else getattr(error, "strerror", None) or str(error)
-        raise FileError(f"{path} cannot be read: {reason}") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError:
+        raise FileError(
+            f"cannot read {path}: it is not UTF-8", fixes=["save it as UTF-8"]
+        ) from None
+    except ValueError as error:
+        raise FileError(f"{str(path)!r} is no path of a file: {error}") from None
     return parse_pairs(text)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cnndsl.errors import MissingExtra, WeightsError
+from cnndsl.files import reason_of
 from cnndsl.interop.foreign.archives import UNREADABLE, require_unpackable
 from cnndsl.interop.foreign.layers import FloatArray, ForeignWeights, layers_of, unreadable
 
@@ -37,7 +38,7 @@ def read_pytorch(path: Path) -> ForeignWeights:
     try:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise unreadable(path, error.strerror or str(error)) from None
+        raise unreadable(path, reason_of(error)) from None
     except Exception as error:
         # torch raises pickle's, zipfile's and its own errors, of no common class.
         raise _refusal(path, error) from None

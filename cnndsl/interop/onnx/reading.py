@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError, FileError
+from cnndsl.files import unreadable
 from cnndsl.interop.onnx.package import onnx_module
 from cnndsl.limits import Limits
 
@@ -70,12 +71,14 @@ def read_onnx(path: Path) -> ModelFacts:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     try:
         model = onnx.load_model_from_string(content)
     except Exception:
         # What protobuf raises differs between its versions and has no common class.
-        raise OnnxError(f"{path} is no ONNX model, or it is damaged") from None
+        model = None
+    if model is None or not model.HasField("graph"):
+        raise OnnxError(f"{path} is no ONNX model, or it is damaged")
     return model_facts(model, path.parent, path.stem)
 
 
