@@ -49,10 +49,12 @@ def _compute(code: Code, f: Any, tile: DepthwiseTile, x: Value, y: Value, first:
         weights, *sums = state
         taps = [code.at(weights, f.maps * tap) for tap in range(tile.run)]
         factors = [[code.load(tap, lane) for _, lane in vectors] for tap in taps]
-        place = code.at(x, constant(code, f.runs, number) + first)
+        place, here = code.at(x, constant(code, f.runs, number) + first), 0
         for column, readers in _columns(tile):
+            # Step by step, one address serves all columns: an offset each would fill the registers.
+            place, here = code.at(place, f.x_pixel * (column - here)), column
             for j, lane in vectors:
-                value = code.load(place, f.x_pixel * column + lane)
+                value = code.load(place, lane)
                 for pixel, tap in readers:
                     k = pixel * tile.vectors + j
                     sums[k] = value.fma(factors[tap][j], sums[k])

@@ -23,12 +23,11 @@ from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
 CACHE_LINE = 16  # floats
-MOST_RUN = 3  # taps taken at a time: of more, the weights leave no registers to read ahead
-MOST_PIXELS = {1: 7, 2: 4}  # of a tile, by its vectors: the sums that leave registers for the rest
-TILE_COST = 2  # multiply-adds that take as long as beginning and ending a tile, a vector of maps
-# How much longer a tile takes whose vectors are halves of cache lines: the halves that it loads lie
-# in the same banks of the cache. Measured on Zen 3.
-HALF_LINES = 1.17
+MOST_VECTORS = 2  # of a tile: two are a cache line where vectors are halves of one
+# Fitted to the tiles of sixteen convolutions, measured on Zen 3:
+TURN_COST = 0.5  # multiply-adds that take as long as to begin a run of taps, a vector of maps
+CHAINS = 6  # sums that a tile needs: of fewer, each waits for itself
+HALF_LINES = 1.1  # times as long for vectors that are halves of cache lines: they share banks
 
 
 class ConvDepthwiseFields(NamedTuple):
@@ -85,20 +84,24 @@ def depthwise_tile(shape: ConvShape, machine: Target, lanes: int | None = None) 
     It is no larger than an image, so that the last one of a row or of a pixel can be shifted back
     onto its neighbour.
     """
-    maps, width, run = shape.out_maps, shape.size[1], shape.kernel[1]
+    maps, width, taps = shape.out_maps, shape.size[1], shape.kernel[1]
     lanes = min(lanes or machine.lanes, 1 << (maps.bit_length() - 1))
-    run = run if run <= MOST_RUN else 1
 
     def cost(tile: DepthwiseTile) -> float:
         tiles = ceil(width / tile.pixels) * ceil(maps / (tile.vectors * lanes))
-        work = tiles * tile.vectors * (tile.pixels * run + TILE_COST)
+        taken = max(tile.pixels, CHAINS / tile.vectors) + TURN_COST / tile.run
+        work = tiles * tile.vectors * taken
         return work if tile.vectors * lanes >= CACHE_LINE else work * HALF_LINES
 
     tiles = [
         DepthwiseTile(pixels, vectors, lanes, run, shape.stride[1], shape.dilation[1])
-        for vectors, most in MOST_PIXELS.items()
-        if vectors <= run and vectors * lanes <= maps  # more is only faster where inputs are reused
-        for pixels in range(1, min(most, width) + 1)
+        for vectors in range(1, MOST_VECTORS + 1)
+        for run in range(1, taps + 1)
+        if taps % run == 0
+        and vectors <= run  # more is only faster where inputs are reused
+        and vectors * lanes <= maps
+        for pixels in range(1, width + 1)
+        if (pixels + run) * vectors < machine.registers  # sums and weights, and room for an input
     ]
     return min(tiles, key=cost)
 
