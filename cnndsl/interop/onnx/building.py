@@ -43,9 +43,10 @@ class Unsupported(Exception):
 
 @dataclass
 class Builder:
-    """Nodes in order, each a row of its own, their types and their weights."""
+    """Nodes in order, each a row of its own, and by name their places, types and weights."""
 
     nodes: list[Node] = field(default_factory=list[Node])
+    places: dict[str, int] = field(default_factory=dict[str, int])
     types: dict[str, TensorType] = field(default_factory=dict[str, TensorType])
     weights: dict[str, FloatArray] = field(default_factory=dict[str, FloatArray])
     names: Names = field(default_factory=Names)
@@ -72,7 +73,7 @@ class Builder:
         return self._put(op, (), self.names.take(op, "", name))
 
     def __getitem__(self, name: str) -> Node:
-        return next(node for node in reversed(self.nodes) if node.name == name)
+        return self.nodes[self.places[name]]
 
     def view(self, name: str, shape: tuple[int, ...] | None = None) -> View:
         """A node's result as it stands, or in another ONNX shape."""
@@ -169,13 +170,13 @@ class Builder:
             self.types[name] = infer_node(node, self.types)
         except CnnError as error:
             raise Unsupported(error.diagnostics[0].message) from None
+        self.places[name] = len(self.nodes)
         self.nodes.append(node)
         return name
 
     def _absorbed(self, name: str, scale: Array, shift: Array) -> bool:
         """Whether the node could take the factor and the summand into its own parameters."""
         node = self[name]
-        place = self.nodes.index(node)
         keys = [p.name for p in node.op.params(*(self.types[i] for i in node.inputs))]
         params: dict[str, Any] = {
             key: self.weights[f"{name}.{key}"].astype(np.float64) for key in keys
@@ -193,7 +194,7 @@ class Builder:
         if not had_bias and not shift.any():
             del params["bias"]
         op: Any = replace(cast(Any, node.op), bias="bias" in params, **flags)
-        self.nodes[place] = replace(node, op=op)
+        self.nodes[self.places[name]] = replace(node, op=op)
         for key, array in params.items():
             self.weights[f"{name}.{key}"] = array.astype(np.float32)
         return True

@@ -158,6 +158,7 @@ class _Import:
         self.known: dict[str, Known] = dict(model.constants)
         self.uses = Counter(name for node in model.nodes for name in node.inputs)
         self.uses.update(model.outputs)
+        self.read = frozenset(self.uses)
         self.problems: list[Diagnostic] = []
         self.lead: tuple[int, ...] = ()
         self.inputs: dict[str, str] = {}
@@ -250,8 +251,7 @@ class _Import:
             return list(self._folded(facts, given))
         if importer is None:
             raise without_row(facts)
-        read = frozenset(self.uses)
-        step = Step(facts, given, self.builder, self.model.opset, self.lead, read)
+        step = Step(facts, given, self.builder, self.model.opset, self.lead, self.read)
         try:
             result = importer(step)
         except _OF_MALFORMED as error:
