@@ -64,6 +64,10 @@ class CheckedTable:
         """The verdict on a row that stood at that place, all others being as they are."""
         return _judge(row, lambda name: self.verdicts[self.places[name]], self.limits)
 
+    def reading(self, place: int, operands: Operands) -> Verdict:
+        """The verdict on the row at a place if that were what it reads."""
+        return _try(self.rows[place], operands, self.limits)
+
     def with_rows(self, rows: Mapping[int, TypedRow]) -> dict[int, Verdict]:
         """The verdicts that would be given anew if other rows stood at their places."""
         anew: dict[int, Verdict] = {}

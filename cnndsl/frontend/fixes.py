@@ -17,7 +17,8 @@ from cnndsl.ops.attributes import Attribute, attributes_of
 from cnndsl.ops.kinds import Pair
 from cnndsl.source import Span
 
-_MOST_FIXES = 4
+MOST_FIXES = 4
+"""How many are told: more are no help."""
 # How many verdicts a search may ask for, for one row and for one text: each takes some
 # 50 microseconds.
 _BUDGET_ROW, _BUDGET_TEXT = 3_000, 30_000
@@ -82,7 +83,7 @@ class FixSearch:
                     break
         self._left += budget
         found.sort(key=lambda near: near[0])
-        return [fix for _, fix in found[:_MOST_FIXES]]
+        return [fix for _, fix in found[:MOST_FIXES]]
 
     @staticmethod
     def _mends(failure: str, verdict: Verdict) -> bool:

@@ -9,7 +9,8 @@ from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.checking import REFUSED, CheckedTable
 from cnndsl.frontend.claims import actual, claim_text
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.fixes import FixSearch
+from cnndsl.frontend.fixes import MOST_FIXES, FixSearch
+from cnndsl.frontend.missing_row import missing_steps
 from cnndsl.frontend.nodes import Operands, Outcome
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
@@ -50,7 +51,8 @@ def _report_claim(
         _misplaced_sign(row, name, claim, verdict.outcome, findings)
         return
     message, *notes = _refutation(row, name, claim, verdict.outcome, verdict.operands)
-    fixes = search.fixes(place, name)
+    missing = missing_steps(table, place) if name == "size" else []
+    fixes = [*missing, *search.fixes(place, name)][:MOST_FIXES]
     findings.error(_CODES[name], message, claim.word.span, row.name, claim.column, notes, fixes)
 
 

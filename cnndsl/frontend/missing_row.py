@@ -1,0 +1,86 @@
+"""
+What a table lacks whose sizes go down by a factor in a row that does not do that.
+
+Most often a pool was forgotten between two convolutions, or a stride: no change of one number mends
+either, so `fixes.py` does not find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from cnndsl.errors import Edit, Fix
+from cnndsl.frontend.checking import REFUSED, CheckedTable
+from cnndsl.frontend.edits import set_value
+from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.window import Padding
+from cnndsl.source import Span
+from cnndsl.types import TensorType
+
+_FACTORS = (2, 3, 4)
+_WORDS = {2: "halves", 3: "takes a third of", 4: "takes a quarter of"}
+
+
+def missing_steps(table: CheckedTable, place: int) -> list[Fix]:
+    """
+    The pool above a row, and the stride and padding of the row, with which its claimed size holds.
+
+    Both are tried before they are offered. None for a row in a block, which has other uses, and
+    none where no factor explains the claim.
+    """
+    row, verdict = table.rows[place], table.verdicts[place]
+    if row.uses or row.op is None or not verdict.operands or len(verdict.operands) != 1:
+        return []
+    ((source, type_),) = verdict.operands
+    if not type_.is_image:
+        return []
+    for factor in _FACTORS:
+        found = [*_pool_above(table, place, source, type_, factor), *_steps(table, place, factor)]
+        if found:
+            return found
+    return []
+
+
+def _pool_above(
+    table: CheckedTable, place: int, source: str, type_: TensorType, factor: int
+) -> Iterator[Fix]:
+    """A maxpool between the row and the one above, where that is the row that it reads."""
+    row = table.rows[place]
+    above = table.rows[place - 1]
+    if row.line is None or row.source_words or above.name != source:
+        return
+    height, width, maps = type_.shape
+    pooled = replace(type_, shape=(height // factor, width // factor, maps))
+    if 0 in pooled.shape or "size" in table.reading(place, ((source, pooled),)).failures:
+        return
+    name = _free_name(table, f"{row.name}_pool")
+    text = f"{name}  {MaxPool.row_type}  kernel={factor}x{factor} stride={factor}"
+    start = row.line.name.span.start
+    edit = Edit(Span(row.span.source, start, start), f"{text}\n")
+    yield Fix(f"a row above that {_WORDS[factor]} {height}x{width}, such as: {text}", (edit,))
+
+
+def _steps(table: CheckedTable, place: int, factor: int) -> Iterator[Fix]:
+    """A stride of the row's own, with the padding that keeps as much as `same` did."""
+    row = table.rows[place]
+    op: Any = row.op
+    kernel, padding = getattr(op, "kernel", None), getattr(op, "padding", None)
+    if getattr(op, "stride", None) != (1, 1) or padding is None or kernel is None:
+        return
+    height, width = kernel
+    side = height // 2
+    if padding.mode == "valid" or height != width or side == 0:
+        return
+    explicit = Padding("explicit", ((side, side), (side, side)))
+    changed = replace(row, op=replace(op, stride=(factor, factor), padding=explicit))
+    failures = table.alone(place, changed).failures
+    if "size" in failures or REFUSED in failures:
+        return
+    edits = set_value(row, "stride", str(factor)), set_value(row, "padding", str(side))
+    yield Fix(f"stride {factor} and padding {side}", edits)
+
+
+def _free_name(table: CheckedTable, name: str) -> str:
+    return name if name not in table.places else _free_name(table, f"{name}_")
