@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import mmap
 import os
 import re
+import shutil
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from struct import Struct
+from typing import IO
 
-_MAGIC = b"CNNDSLC1"
+from cnndsl.checksums import checksum_of_blocks
+
+_MAGIC, _MAPPED_MAGIC = b"CNNDSLC1", b"CNNDSLM1"
 _HEADER = Struct("<8s32s32s")  # magic, checksum of all that follows it, key
 _CHECKED_FROM = 8 + 32
+_MAPPED_FROM = 4096  # where the content of an entry begins that is mapped: a page
 
 MOST_BYTES = 512 * 2**20
 """What a cache may hold; beyond it, those entries go that were not used for the longest time."""
+MOST_MAPPED_BYTES = 2**30
+"""The same, of large entries that are mapped, which are counted by themselves."""
+_SHARE_OF_DISK = 8
+"""An entry that is mapped is kept only where so many of it are free on the disk."""
 MOST_UNUSED = 30 * 24 * 3600.0
 """Seconds after which an entry goes that nobody has used."""
 # A use is noted no more often than this, in seconds: it costs a write.
@@ -29,7 +39,7 @@ _NOTED_EVERY = 24 * 3600.0
 # A draft that is older than this many seconds was left by a process that was killed.
 _DRAFT_LIVES = 3600.0
 
-_ENTRY = re.compile(r"(?P<name>.+)-[0-9a-f]{24}\.cache")
+_ENTRY = re.compile(r"(?P<name>.+)-[0-9a-f]{24}\.(?P<kind>cache|map)")
 _DRAFT = re.compile(r".+-[0-9a-f]{24}\.[0-9]+-[0-9]+")
 
 
@@ -66,6 +76,11 @@ class Entry:
     size: int
     used: float
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it is one of the large ones."""
+        return self.path.suffix == ".map"
+
 
 class FileCache:
     """
@@ -85,6 +100,10 @@ class FileCache:
     def path(self, name: str, key: bytes) -> Path:
         """The file of `name`, made from what `key` (32 bytes) digests."""
         return self.directory / f"{name}-{key.hex()[:24]}.cache"
+
+    def mapped_path(self, name: str, key: bytes) -> Path:
+        """The same, of an entry that is mapped."""
+        return self.path(name, key).with_suffix(".map")
 
     def get(self, name: str, key: bytes) -> bytes | None:
         """What is stored under `key`, or None where there is nothing to be trusted."""
@@ -108,17 +127,71 @@ class FileCache:
     def put(self, name: str, key: bytes, data: bytes) -> None:
         """Keep `data` for later processes. A folder that cannot be written costs a warning."""
         checked = key + data
-        path = self.path(name, key)
+        whole = _MAGIC + hashlib.sha256(checked).digest() + checked
+        try:
+            self._write(self.path(name, key), lambda file: file.write(whole))
+        except OSError as error:
+            self._warn(error)
+
+    def map(self, name: str, key: bytes) -> memoryview | None:
+        """
+        What `put_mapped` stored under `key`, read-only and in place, or None.
+
+        It begins at a page. Who maps it shares its memory with all who do, and it can be used as
+        long as the view lives, whatever becomes of the cache.
+        """
+        try:
+            with self.mapped_path(name, key).open("rb") as file:
+                if not _is_ours(file.fileno()):
+                    return None
+                whole = _mapped(file)
+                _note_use(file.fileno(), file.name)
+        except (OSError, ValueError):  # the latter for an empty file
+            return None
+        if len(whole) < _MAPPED_FROM:
+            return None
+        magic, checksum, stored_key = _HEADER.unpack_from(whole)
+        if magic != _MAPPED_MAGIC or stored_key != key:
+            return None
+        content = whole[_MAPPED_FROM:]
+        return content if checksum_of_blocks(key, content) == checksum else None
+
+    def put_mapped(self, name: str, key: bytes, parts: Sequence[bytes | memoryview]) -> None:
+        """
+        Keep much data, as parts one behind the other, for later processes to map.
+
+        It is not kept, and nobody is warned, where it would take too much of the cache or the disk.
+        """
+        size = _MAPPED_FROM + sum(len(part) for part in parts)
+        if 2 * size > MOST_MAPPED_BYTES:
+            return
+
+        def write(file: IO[bytes]) -> None:
+            file.write(bytes(_MAPPED_FROM))
+            for part in parts:
+                file.write(part)
+            file.flush()
+            checksum = checksum_of_blocks(key, _mapped(file)[_MAPPED_FROM:])
+            file.seek(0)
+            file.write(_HEADER.pack(_MAPPED_MAGIC, checksum, key))
+
+        with contextlib.suppress(OSError):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if shutil.disk_usage(self.directory).free >= _SHARE_OF_DISK * size:
+                self._write(self.mapped_path(name, key), write)
+
+    def _write(self, path: Path, write: Callable[[IO[bytes]], object]) -> None:
+        """Let a file appear whole, or not at all. Raises `OSError`."""
         draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.write_bytes(_MAGIC + hashlib.sha256(checked).digest() + checked)
+            with draft.open("w+b") as file:
+                write(file)
             draft.replace(path)
-        except OSError as error:
+        except OSError:
             with contextlib.suppress(OSError):
                 draft.unlink()
-            self._warn(error)
-            return
+            raise
         if not self._pruned:  # once is enough: a process writes little
             self._pruned = True
             self.prune()
@@ -133,11 +206,12 @@ class FileCache:
 
     def prune(self) -> None:
         """Remove what was not used for long, and the oldest of what is too much."""
-        now, total = time.time(), 0
+        now = time.time()
+        room = {False: MOST_BYTES, True: MOST_MAPPED_BYTES}
         self._remove_drafts(now - _DRAFT_LIVES)
         for entry in sorted(self.entries(), key=lambda entry: entry.used, reverse=True):
-            total += entry.size
-            if total > MOST_BYTES or now - entry.used > MOST_UNUSED:
+            room[entry.is_mapped] -= entry.size
+            if room[entry.is_mapped] < 0 or now - entry.used > MOST_UNUSED:
                 _remove(entry.path)
 
     def clear(self) -> list[Entry]:
@@ -184,6 +258,11 @@ class FileCache:
             )
 
 
+def _mapped(file: IO[bytes]) -> memoryview:
+    """A file's content in place, read-only. Raises `ValueError` for an empty one."""
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def _note_use(descriptor: int, path: str) -> None:
     """Let a file's time say when it was last used."""
     now = time.time()
@@ -198,7 +277,7 @@ def _is_entry(path: Path, size: int) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+            return file.read(len(_MAGIC)) in (_MAGIC, _MAPPED_MAGIC)
     except OSError:
         return False
 

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from cnndsl.backends.protocol import Backend, Request
+import numpy as np
+from numpy.typing import NDArray
+
+from cnndsl.backends.protocol import Backend, Executable, Keepable, Request, Restoring
 from cnndsl.interop.artifact import Artifact, read_artifact
 from cnndsl.interop.weights import check_weights
+from cnndsl.ir.signature import Signature
 from cnndsl.model import Model
-from cnndsl.prepared import Prepared, find_prepared, keep_prepared
+from cnndsl.prepared import (
+    Prepared,
+    find_prepared,
+    keep_prepared,
+    prepared_key,
+    signature_data,
+    signature_of,
+)
 from cnndsl.source import Source
 from cnndsl.targets import find_backend, thread_count
 from cnndsl.types import DenseWeights, Numerics, Options, Precision
 
 if TYPE_CHECKING:
     from cnndsl.ir.network import Network
+
+
+class _Ready(NamedTuple):
+    """What a model is made of."""
+
+    executable: Executable
+    weights: Mapping[str, NDArray[np.float32]]
+    signature: Signature
 
 
 def load(
@@ -41,43 +63,85 @@ def load(
     options = Options(numerics, dense_weights, precision)
     backend = find_backend(target, options)
     count = thread_count(threads)
-    source = Source(str(file), artifact.text)
-    network = partial(_network, source)
+    network = partial(_network, Source(str(file), artifact.text))
     if isinstance(backend, Backend):
-        prepared = _prepared(artifact, backend, options, source)
-        weights = check_weights(artifact.weights, prepared.params, str(file))
-        executable = backend.load(Request(prepared.plan, weights, count))
-        signature = prepared.signature
+        ready = _Loading(artifact, backend, network, options, count, str(file)).ready()
     else:
         parsed = network()
         weights = check_weights(artifact.weights, parsed.param_table, str(file))
-        executable = backend.interpret(parsed, weights)
-        signature = parsed.signature
+        ready = _Ready(backend.interpret(parsed, weights), weights, parsed.signature)
     return Model(
         network,
-        signature=signature,
-        weights=weights,
+        signature=ready.signature,
+        weights=ready.weights,
         labels=artifact.labels,
-        executable=executable,
+        executable=ready.executable,
         target=target,
         threads=count,
         options=options,
     )
 
 
-def _prepared(artifact: Artifact, backend: Backend, options: Options, source: Source) -> Prepared:
-    """The plan and what belongs to it: from the cache, or made and kept there."""
-    fingerprint = backend.fingerprint()
-    prepared = find_prepared(artifact.text, fingerprint)
-    if prepared is None:
+@dataclass(frozen=True)
+class _Loading:
+    """A compiled model on its way to a target that runs plans."""
+
+    artifact: Artifact
+    backend: Backend
+    network: Callable[[], Network]
+    options: Options
+    threads: int
+    origin: str
+
+    def ready(self) -> _Ready:
+        """What the cache holds whole, else what is made of its parts, or of the table."""
+        return self._restored() or self._made()
+
+    @cached_property
+    def _plan_key(self) -> bytes:
+        return prepared_key(self.artifact.text, self.backend.fingerprint())
+
+    @property
+    def _key(self) -> bytes:
+        return hashlib.sha256(self._plan_key + self.artifact.digest.encode()).digest()
+
+    def _restored(self) -> _Ready | None:
+        if not isinstance(self.backend, Restoring):
+            return None
+        weights = self.artifact.weights
+        found = self.backend.restore(self._key, weights, self.threads, self._request)
+        if found is None:
+            return None
+        executable, note = found
+        weights = {name: weights[name] for name in note["weights"]}
+        return _Ready(executable, weights, signature_of(note["signature"]))
+
+    def _made(self) -> _Ready:
+        known = find_prepared(self._plan_key)
+        prepared = known or self._prepare()
+        weights = check_weights(self.artifact.weights, prepared.params, self.origin)
+        executable = self.backend.load(Request(prepared.plan, weights, self.threads))
+        # What is loaded for the first time may be loaded once only, and is not worth the disk.
+        if known is not None and isinstance(executable, Keepable):
+            note = {"weights": list(weights), "signature": signature_data(prepared.signature)}
+            executable.keep(self._key, weights, note)
+        return _Ready(executable, weights, prepared.signature)
+
+    def _request(self) -> Request:
+        """What a restored model's target makes all else of."""
+        prepared = find_prepared(self._plan_key) or self._prepare()
+        return Request(prepared.plan, self.artifact.weights, self.threads)
+
+    def _prepare(self) -> Prepared:
+        """The plan and what belongs to it, which the cache then holds."""
         # Imported here: a model that is found prepared spares the planner and the graph library.
         from cnndsl.compiler import Compilation
 
-        network = _network(source)
-        plan = Compilation(network, backend.name, options).plan
+        network = self.network()
+        plan = Compilation(network, self.backend.name, self.options).plan
         prepared = Prepared(plan, network.param_table, network.signature)
-        keep_prepared(artifact.text, fingerprint, prepared)
-    return prepared
+        keep_prepared(self._plan_key, prepared)
+        return prepared
 
 
 def _network(source: Source) -> Network:

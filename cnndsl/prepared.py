@@ -13,17 +13,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnndsl.cache import FileCache, default_directory
 from cnndsl.errors import CnnError
 from cnndsl.ir.signature import Output, Signature
-from cnndsl.ops.base import Param
 from cnndsl.ops.input import Input
-from cnndsl.ops.text import format_op, parse_op
-from cnndsl.plan.plan import Plan
-from cnndsl.plan.text import plan_from_json, plan_to_json
+from cnndsl.ops.text import format_op, parse_as
 from cnndsl.types import f32
+
+if TYPE_CHECKING:  # a model that is found whole needs no plan
+    from cnndsl.ops.base import Param
+    from cnndsl.plan.plan import Plan
 
 # The rooms that a plan depends on; a target's own sources are its fingerprint's business.
 _ROOMS = ("types.py", "limits.py", "ops", "ir", "frontend", "passes", "plan")
@@ -38,9 +39,9 @@ class Prepared:
     signature: Signature
 
 
-def find_prepared(text: str, fingerprint: bytes) -> Prepared | None:
-    """What was kept for a table's text and a target's fingerprint, or None."""
-    data = FileCache(default_directory()).get("plan", _key(text, fingerprint))
+def find_prepared(key: bytes) -> Prepared | None:
+    """What was kept under a key, or None."""
+    data = FileCache(default_directory()).get("plan", key)
     if data is None:
         return None
     try:
@@ -50,47 +51,20 @@ def find_prepared(text: str, fingerprint: bytes) -> Prepared | None:
         return None
 
 
-def keep_prepared(text: str, fingerprint: bytes, prepared: Prepared) -> None:
+def keep_prepared(key: bytes, prepared: Prepared) -> None:
     """Keep it for later processes."""
+    from cnndsl.plan.text import plan_to_json
+
     data = {
         "plan": plan_to_json(prepared.plan),
         "params": {name: asdict(param) for name, param in prepared.params.items()},
-        "inputs": {name: format_op(op) for name, op in prepared.signature.inputs.items()},
-        "outputs": {name: [y.type.shape, y.best] for name, y in prepared.signature.outputs.items()},
+        "signature": signature_data(prepared.signature),
     }
-    key = _key(text, fingerprint)
     FileCache(default_directory()).put("plan", key, json.dumps(data).encode())
 
 
-def _decoded(data: Any) -> Prepared:
-    params = {name: _param(fields) for name, fields in data["params"].items()}
-    inputs = {name: _input(text) for name, text in data["inputs"].items()}
-    outputs = {
-        name: Output(f32(*shape), "min" if best == "min" else "max")
-        for name, (shape, best) in data["outputs"].items()
-    }
-    return Prepared(plan_from_json(data["plan"]), params, Signature(inputs, outputs))
-
-
-def _input(text: str) -> Input:
-    op = parse_op(text)
-    if not isinstance(op, Input):
-        raise ValueError("an input row is no input")
-    return op
-
-
-def _param(fields: Any) -> Param:
-    return Param(
-        fields["name"],
-        tuple(fields["shape"]),
-        fields["init"],
-        int(fields["fan_in"]),
-        bool(fields["trainable"]),
-        tuple(tuple(links) for links in fields["connections"]),
-    )
-
-
-def _key(text: str, fingerprint: bytes) -> bytes:
+def prepared_key(text: str, fingerprint: bytes) -> bytes:
+    """The key of what belongs to a table's text and a target's fingerprint."""
     digest = hashlib.sha256(fingerprint)
     package = Path(__file__).parent
     for room in _ROOMS:
@@ -99,3 +73,41 @@ def _key(text: str, fingerprint: bytes) -> bytes:
             digest.update(path.read_bytes())
     digest.update(text.encode())
     return digest.digest()
+
+
+def signature_data(signature: Signature) -> Any:
+    """What a caller sees at both ends, as JSON has it."""
+    outputs = {name: [y.type.shape, y.best] for name, y in signature.outputs.items()}
+    inputs = {name: format_op(op) for name, op in signature.inputs.items()}
+    return {"inputs": inputs, "outputs": outputs}
+
+
+def signature_of(data: Any) -> Signature:
+    """What `signature_data` wrote. Raises `ValueError`, `KeyError` or `TypeError` for another."""
+    outputs = {
+        name: Output(f32(*shape), "min" if best == "min" else "max")
+        for name, (shape, best) in data["outputs"].items()
+    }
+    return Signature(
+        {name: parse_as(Input, text) for name, text in data["inputs"].items()}, outputs
+    )
+
+
+def _decoded(data: Any) -> Prepared:
+    from cnndsl.plan.text import plan_from_json
+
+    params = {name: _param(fields) for name, fields in data["params"].items()}
+    return Prepared(plan_from_json(data["plan"]), params, signature_of(data["signature"]))
+
+
+def _param(fields: Any) -> Param:
+    from cnndsl.ops.base import Param
+
+    return Param(
+        fields["name"],
+        tuple(fields["shape"]),
+        fields["init"],
+        int(fields["fan_in"]),
+        bool(fields["trainable"]),
+        tuple(tuple(links) for links in fields["connections"]),
+    )

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnndsl import cache as caches
 from cnndsl.cache import MOST_UNUSED, FileCache
@@ -108,3 +110,46 @@ def test_whether_a_cache_can_be_written_is_tried(cache, tmp_path):
     assert names(tmp_path) == set()
     (tmp_path / "file").write_bytes(b"")
     assert not FileCache(tmp_path / "file" / "cache").is_writable()
+
+
+def test_what_is_mapped_comes_back_from_a_page_on(cache):
+    parts = [b"head", bytes(range(256)) * 300, b"end"]
+    cache.put_mapped("large", KEYS[0], parts)
+    assert cache.map("large", KEYS[0]) == b"".join(parts)
+    assert cache.map("large", KEYS[1]) is None
+    assert cache.get("large", KEYS[0]) is None
+
+
+@given(st.data())
+def test_any_change_of_what_is_mapped_is_noticed(tmp_path_factory, data):
+    cache = FileCache(tmp_path_factory.mktemp("cache"))
+    content = data.draw(st.binary(max_size=200)) + bytes(range(256)) * data.draw(
+        st.integers(0, 600)
+    )
+    cache.put_mapped("large", KEYS[0], [content])
+    path = cache.mapped_path("large", KEYS[0])
+    whole = bytearray(path.read_bytes())
+    meant = [*range(8 + 32 + 32), *range(4096, len(whole))]  # the rest of the first page is empty
+    place = data.draw(st.sampled_from(meant))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(whole)
+    assert cache.map("large", KEYS[0]) is None
+
+
+def test_blocks_that_changed_places_are_noticed(cache):
+    blocks = [bytes([i]) * 2**16 for i in range(3)]
+    cache.put_mapped("large", KEYS[0], blocks)
+    path = cache.mapped_path("large", KEYS[0])
+    path.write_bytes(path.read_bytes()[:4096] + blocks[1] + blocks[0] + blocks[2])
+    assert cache.map("large", KEYS[0]) is None
+
+
+def test_entries_that_are_mapped_have_a_limit_of_their_own(cache, monkeypatch):
+    monkeypatch.setattr(caches, "MOST_MAPPED_BYTES", 40_000)
+    cache.put("kernel", KEYS[0], bytes(1000))
+    used_before(cache.path("kernel", KEYS[0]), 20 * 3600)
+    for i in range(4):
+        FileCache(cache.directory).put_mapped(f"large{i}", KEYS[i], [bytes(10_000)])
+        used_before(cache.mapped_path(f"large{i}", KEYS[i]), (4 - i) * 3600)
+    FileCache(cache.directory).put_mapped("too large", KEYS[0], [bytes(20_000)])
+    assert kept(cache) == {"kernel", "large2", "large3"}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.ir.node import Node
-from cnndsl.plan.plan import Plan
-from cnndsl.plan.strategy import Choice
-from cnndsl.types import TensorType
-
-if TYPE_CHECKING:  # a cached model runs without its graph, and spares the import of networkx
+if TYPE_CHECKING:  # a model that is found compiled runs without any of it
     from cnndsl.ir.network import Network
+    from cnndsl.ir.node import Node
     from cnndsl.passes.base import Pass
+    from cnndsl.plan.plan import Plan
+    from cnndsl.plan.strategy import Choice
+    from cnndsl.types import TensorType
 
 Images = NDArray[np.float32]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -89,6 +88,31 @@ class Backend(Protocol):
 
     def emit(self, plan: Plan, stage: str) -> str:
         """A stage below the plan as text, such as `python`. Raises `TargetError`."""
+        ...
+
+
+@runtime_checkable
+class Restoring(Protocol):
+    """A target that finds what it once made executable, with the weights as it wants them."""
+
+    def restore(
+        self, key: bytes, weights: Weights, threads: int, request: Callable[[], Request]
+    ) -> tuple[Executable, Any] | None:
+        """
+        What a `Keepable` kept under `key`, and its note; None where there is nothing.
+
+        `weights` are those that it was made with. `request` says what to make of them where more is
+        wanted than was kept.
+        """
+        ...
+
+
+@runtime_checkable
+class Keepable(Protocol):
+    """An executable that can be kept, for other processes to restore."""
+
+    def keep(self, key: bytes, weights: Weights, note: Any) -> None:
+        """Keep it, and a note that JSON can hold, under the digest of all that it was made from."""
         ...
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from shlex import quote, split
+from typing import TypeVar
 
 from cnndsl.errors import ValueRefused
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import shown
-from cnndsl.ops.registry import OPERATORS
+
+T = TypeVar("T", bound=Op)
 
 
 def format_op(op: Op) -> str:
@@ -28,13 +30,21 @@ def format_op(op: Op) -> str:
 
 def parse_op(text: str) -> Op:
     """The operator that `format_op` wrote. Raises `ValueRefused`."""
-    try:
-        row_type, *options = split(text)
-    except ValueError:
-        raise ValueRefused(f"{shown(text)} is not an operator with its attributes") from None
+    # Imported here: who knows which operator it is needs no other.
+    from cnndsl.ops.registry import OPERATORS
+
+    row_type, *_ = _words(text)
     operator = OPERATORS.get(row_type)
     if operator is None:
         raise ValueRefused(f"{shown(row_type)} is not an operator")
+    return parse_as(operator, text)
+
+
+def parse_as(operator: type[T], text: str) -> T:
+    """The operator of that class that `format_op` wrote. Raises `ValueRefused`."""
+    row_type, *options = _words(text)
+    if row_type != operator.row_type:
+        raise ValueRefused(f"{shown(row_type)} is not {operator.row_type}")
     kinds = {attribute.name: attribute.kind for attribute in attributes_of(operator)}
     values: dict[str, object] = {}
     for option in options:
@@ -48,3 +58,14 @@ def parse_op(text: str) -> Op:
     if missing:
         raise ValueRefused(f"{row_type} lacks {', '.join(missing)}")
     return operator(**values)
+
+
+def _words(text: str) -> list[str]:
+    """The words of an operator, its type first. Raises `ValueRefused`."""
+    try:
+        words = split(text)
+    except ValueError:
+        words = []
+    if not words:
+        raise ValueRefused(f"{shown(text)} is not an operator with its attributes")
+    return words

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cnndsl.backends.choosing import Considered, Placed, Tuned
-from cnndsl.backends.cpu.executable import CpuExecutable
+from cnndsl.backends.cpu.executable import CpuExecutable, LoweredPlan
 from cnndsl.backends.cpu.fingerprint import fingerprint
-from cnndsl.backends.cpu.helpers import processors, shared_helpers
+from cnndsl.backends.cpu.helpers import shared_helpers
+from cnndsl.backends.cpu.kept_programs import KeptPrograms, find_program
 from cnndsl.backends.cpu.library import shared_library
-from cnndsl.backends.cpu.lowering.call import Field, Lowered
-from cnndsl.backends.cpu.program import kernels_of
-from cnndsl.backends.cpu.steps.lower import lower_step
-from cnndsl.backends.cpu.steps.shared import Params
+from cnndsl.backends.cpu.program import Programs, kernels_of
 from cnndsl.backends.cpu.times import Times, kept_times
-from cnndsl.backends.profiling import Roof, StepTimer
 from cnndsl.backends.protocol import Request, Weights
-from cnndsl.interop.pages import release
-from cnndsl.ir.bind import bound_params, declared_params
-from cnndsl.ir.node import Node
-from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step
-from cnndsl.plan.strategy import Choice
-from cnndsl.types import DenseWeights, Numerics, TensorType
 
-if TYPE_CHECKING:  # a model that is found planned needs no passes
+if TYPE_CHECKING:  # a model whose program is found whole needs none of it
+    from cnndsl.backends.choosing import Considered, Placed, Tuned
+    from cnndsl.backends.profiling import Roof, StepTimer
+    from cnndsl.ir.node import Node
     from cnndsl.passes.base import Pass
+    from cnndsl.plan.plan import Plan
+    from cnndsl.plan.strategy import Choice
+    from cnndsl.types import DenseWeights, Numerics, TensorType
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ class CpuBackend:
 
     def passes(self) -> tuple[Pass, ...]:
         """All but the fusing of shortcuts, which gains nothing here."""
-        # Imported here, as below: a model that is found planned needs only what runs it.
+        # Imported here, as below: a model whose program is found needs only what runs it.
         from cnndsl.passes.pipeline import PASSES
 
         return PASSES
@@ -75,6 +68,7 @@ class CpuBackend:
 
     def tune(self, nodes: Sequence[Placed], advance: Callable[[int], None]) -> Tuned:
         """Measure, in another process, what is not known yet, and keep it for later choices."""
+        from cnndsl.backends.choosing import Tuned
         from cnndsl.backends.cpu.strategy import conv_work
         from cnndsl.backends.cpu.tuning import tune, with_a_choice
 
@@ -86,13 +80,18 @@ class CpuBackend:
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""
-        return CpuExecutable(
-            request.plan,
-            [call for step in _lowered(request) for call in step],
-            threads=request.threads,
-            library=shared_library(),
-            helpers=shared_helpers(),
-        )
+        return _executable(_programs(request), request.threads)
+
+    def restore(
+        self, key: bytes, weights: Weights, threads: int, request: Callable[[], Request]
+    ) -> tuple[CpuExecutable, Any] | None:
+        """What was kept under `key`, and its note. What was not kept is lowered when asked for."""
+        found = find_program(key, weights)
+        if found is None:
+            return None
+        program, note = found
+        programs = KeptPrograms(program, lambda: _programs(request()))
+        return _executable(programs, threads), note
 
     def emit(self, plan: Plan, stage: str) -> str:
         """The stage `python`, `llvm` or `asm` of a plan."""
@@ -102,16 +101,19 @@ class CpuBackend:
 
     def cached(self, request: Request) -> dict[str, bool]:
         """Each kernel that runs a plan, by name: whether the user's cache has it."""
-        calls = [lowered(1) for step in _lowered(request) for lowered in step]
+        from cnndsl.backends.cpu.lowered import lowered_steps
+
+        calls = [lowered(1) for step in lowered_steps(request) for lowered in step]
         return {kernel.name: shared_library().is_cached(kernel) for kernel in kernels_of(calls)}
 
     def step_timer(self, request: Request) -> StepTimer:
         """Make a plan ready to be timed."""
+        from cnndsl.backends.cpu.lowered import lowered_steps
         from cnndsl.backends.cpu.timing import CpuStepTimer
 
         return CpuStepTimer(
             request.plan,
-            _lowered(request),
+            lowered_steps(request),
             threads=request.threads,
             library=shared_library(),
             helpers=shared_helpers(),
@@ -124,40 +126,14 @@ class CpuBackend:
         return measure_roof(threads, shared_library(), shared_helpers())
 
 
-def _lowered(request: Request) -> list[list[Lowered]]:
-    """
-    Each step's kernel calls, in order.
+def _programs(request: Request) -> Programs:
+    """A plan's programs, its weights packed."""
+    from cnndsl.backends.cpu.lowered import lowered_steps
 
-    NumPy, which packs the weights, lets several threads do so side by side.
-    """
-    steps, threads = request.plan.steps, min(request.threads, processors())
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(partial(_lowered_step, weights=request.weights), steps))
+    return LoweredPlan(request.plan, [call for step in lowered_steps(request) for call in step])
 
 
-def _lowered_step(step: Step, weights: Weights) -> list[Lowered]:
-    """
-    A step's kernel calls.
-
-    Weights that it has packed into an order of its own need no memory beside that.
-    """
-    calls = lower_step(step, _params(step, weights))
-    fields: list[Field] = [field for lowered in calls for field in lowered(1).fields]
-    used = [field for field in fields if isinstance(field, np.ndarray)]
-    for name in _param_names(step):
-        array = weights[name]
-        if not any(np.may_share_memory(array, other) for other in used):
-            release(array)
-    return calls
-
-
-def _param_names(step: Step) -> Iterable[str]:
-    """The full names of a step's parameters."""
-    return () if step.kernel in (COPY, ZERO_HALO) else declared_params(step, step.operands)
-
-
-def _params(step: Step, weights: Weights) -> Params:
-    """What a step computes with, by short names; what only moves memory has no parameters."""
-    if step.kernel in (COPY, ZERO_HALO):
-        return {}
-    return bound_params(step, step.operands, weights)
+def _executable(programs: Programs, threads: int) -> CpuExecutable:
+    return CpuExecutable(
+        programs, threads=threads, library=shared_library(), helpers=shared_helpers()
+    )

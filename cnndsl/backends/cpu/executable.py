@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.helpers import Helpers
+from cnndsl.backends.cpu.kept_programs import keep_program
 from cnndsl.backends.cpu.library import Library
-from cnndsl.backends.cpu.lowering.call import Call, Lowered
-from cnndsl.backends.cpu.program import Program, assemble
+from cnndsl.backends.cpu.program import Program, Programs, Relocatable, lay_out, link
 from cnndsl.backends.cpu.session import Session
-from cnndsl.plan.plan import Plan
+
+if TYPE_CHECKING:  # a program that is found whole needs neither
+    from cnndsl.backends.cpu.lowering.call import Lowered
+    from cnndsl.backends.protocol import Weights
+    from cnndsl.plan.plan import Plan
 
 # Below this much work, in floats read or written, sharing it costs more than it saves.
 LEAST_SHARED_FLOATS = 30_000
@@ -24,6 +29,20 @@ FloatArray = NDArray[np.float32]
 
 _FLOAT32 = np.dtype(np.float32)
 _empty = np.empty  # found faster than an attribute of a module
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredPlan:
+    """The programs of a plan whose steps' weights are packed."""
+
+    plan: Plan
+    lowered: Sequence[Lowered]
+
+    def __call__(self, batch: int) -> Relocatable:
+        """The program for a batch of that size."""
+        calls = [lower(batch) for lower in self.lowered]
+        shapes = tuple(y.array_shape for y in self.plan.outputs)
+        return lay_out(calls, self.plan.arena * batch, shapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +68,13 @@ class CpuExecutable:
 
     def __init__(
         self,
-        plan: Plan,
-        lowered: Sequence[Lowered],
+        programs: Programs,
         *,
         threads: int,
         library: Library,
         helpers: Helpers,
     ) -> None:
-        self._plan = plan
-        self._lowered = lowered
+        self._programs = programs
         self._threads = threads
         self._library = library
         self._helpers = helpers
@@ -81,17 +98,17 @@ class CpuExecutable:
         batch.free.append(session)
         return outputs
 
-    def calls(self, batch: int) -> list[Call]:
-        """The kernel calls for a batch of that size, in order."""
-        return [lower(batch) for lower in self._lowered]
+    def keep(self, key: bytes, weights: Weights, note: Any) -> None:
+        """Keep the program for one image, and a note, for processes that `restore` them."""
+        keep_program(key, self._programs(1), weights, note)
 
     def _prepared(self, size: int) -> _Batch:
-        program = assemble(self.calls(size), self._plan.arena * size, self._library)
+        program = self._programs(size)
         if len(self._batches) >= BATCH_SIZES_KEPT:
             for oldest in list(self._batches)[:1]:
                 self._batches.pop(oldest, None)
-        shapes = tuple((size, *y.array_shape) for y in self._plan.outputs)
-        return self._batches.setdefault(size, _Batch(program, shapes))
+        shapes = tuple((size, *shape) for shape in program.outputs)
+        return self._batches.setdefault(size, _Batch(link(program, self._library), shapes))
 
     def _session(self, program: Program) -> Session:
         threads = self._threads if program.work >= LEAST_SHARED_FLOATS else 1

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from cnndsl.backends.cpu.executable import CpuExecutable
+from cnndsl.backends.cpu.executable import CpuExecutable, LoweredPlan
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.library import Library
 from cnndsl.backends.cpu.lowering.candidates import Candidate, ConvWork, allowed
@@ -63,7 +63,8 @@ class _Run:
         parts = x, y, Epilogue(low=0.0), weight, bias
         lowered = lower_conv(candidate.kernel, work.conv, *parts)
         plan = Plan((), y.image_stride, (x,), (Buffer("nothing", (1,), "output"),))
-        self._run = CpuExecutable(plan, [lowered], threads=1, library=library, helpers=helpers)
+        programs = LoweredPlan(plan, [lowered])
+        self._run = CpuExecutable(programs, threads=1, library=library, helpers=helpers)
         self.floats = (
             x.image_stride
             + y.image_stride

@@ -1,10 +1,10 @@
-"""A network for one batch size as a table of kernel calls, and the memory that it runs in."""
+"""A network for one batch size as a table of kernel calls, before and after it has addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from cnndsl.backends.cpu.program_layout import (
     ROW_WORDS,
     UNITS,
 )
-from cnndsl.plan.plan import Place
+
+if TYPE_CHECKING:  # a program that is found whole needs no plan
+    from cnndsl.plan.plan import Place
 
 EXECUTOR, WATCH = Kernel("executor", "run"), Kernel("executor", "watch")
 _FLOAT = 4  # bytes
@@ -32,6 +34,39 @@ class Moved(NamedTuple):
 
     field: int
     port: int
+
+
+class Wanted(NamedTuple):
+    """A field that holds an address: its place in the flattened table, and the number of what."""
+
+    field: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relocatable:
+    """
+    A program that lacks all addresses, so that another process can have it.
+
+    `table`, `moved`, `arena`, `scratch` and `work` are those of a `Program`. `kernels` are
+    called from `functions`, and `arrays` are read from `data`, both fields of the table that hold 0
+    here. `outputs` are the shapes of one image's results.
+    """
+
+    table: NDArray[np.int64]
+    moved: dict[Place, list[Moved]]
+    kernels: tuple[Kernel, ...]
+    functions: tuple[Wanted, ...]
+    arrays: tuple[NDArray[Any], ...]
+    data: tuple[Wanted, ...]
+    arena: int
+    scratch: int
+    work: int
+    outputs: tuple[tuple[int, ...], ...] = ()
+
+
+Programs = Callable[[int], Relocatable]
+"""The program for a batch of that size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +100,70 @@ def kernels_of(calls: Sequence[Call]) -> list[Kernel]:
 
 def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
     """The program of these calls over an arena of that many floats."""
-    addresses = library.addresses(kernels_of(calls))
+    return link(lay_out(calls, arena), library)
+
+
+def lay_out(
+    calls: Sequence[Call], arena: int, outputs: tuple[tuple[int, ...], ...] = ()
+) -> Relocatable:
+    """The program of these calls over an arena of that many floats, without addresses."""
+    kernels = {kernel: number for number, kernel in enumerate(kernels_of(calls))}
     table = np.zeros((len(calls), ROW_WORDS), np.int64)
     moved: dict[Place, list[Moved]] = {"input": [], "output": [], "arena": []}
-    kept: list[Any] = [library]
+    functions: list[Wanted] = []
+    arrays: list[NDArray[Any]] = []
+    data: list[Wanted] = []
     for step, call in enumerate(calls):
         if len(call.fields) > MAX_FIELDS:
             raise ValueError(f"{call.kernel.name} has more than {MAX_FIELDS} fields")
-        row = table[step]
-        row[KERNEL], row[UNITS], row[GRAIN] = addresses[call.kernel], call.units, call.grain
+        row, start = table[step], step * ROW_WORDS
+        functions.append(Wanted(start + KERNEL, kernels[call.kernel]))
+        row[UNITS], row[GRAIN] = call.units, call.grain
         for number, field in enumerate(call.fields, FIELDS):
             if isinstance(field, Address):
-                moved[field.place].append(Moved(step * ROW_WORDS + number, field.port))
+                moved[field.place].append(Moved(start + number, field.port))
                 row[number] = field.offset * _FLOAT
             elif isinstance(field, np.ndarray):
-                kept.append(field)
-                row[number] = field.ctypes.data
+                data.append(Wanted(start + number, len(arrays)))
+                arrays.append(cast("NDArray[Any]", field))
             elif isinstance(field, Kernel):
-                row[number] = addresses[field]
+                functions.append(Wanted(start + number, kernels[field]))
             else:
                 row[number] = encode(field)
-    scratch = max((call.scratch_floats for call in calls), default=0)
-    work = sum(call.units * call.unit_floats for call in calls)
     for step in reversed(range(len(calls))):
         if calls[step].too_small_to_share:
             following = table[step + 1, ALONE] if step + 1 < len(calls) else 0
             table[step, ALONE] = 1 + following
-    functions = addresses[EXECUTOR], addresses[WATCH]
-    return Program(table, moved, arena, scratch, work, *functions, tuple(kept))
+    return Relocatable(
+        table,
+        moved,
+        tuple(kernels),
+        tuple(functions),
+        tuple(arrays),
+        tuple(data),
+        arena=arena,
+        scratch=max((call.scratch_floats for call in calls), default=0),
+        work=sum(call.units * call.unit_floats for call in calls),
+        outputs=outputs,
+    )
+
+
+def link(program: Relocatable, library: Library) -> Program:
+    """A program with the addresses that its kernels and arrays have in this process."""
+    addresses = library.addresses(program.kernels)
+    table = program.table.copy()
+    words = table.reshape(-1)
+    for field, number in program.functions:
+        words[field] = addresses[program.kernels[number]]
+    for field, number in program.data:
+        words[field] = program.arrays[number].ctypes.data
+    return Program(
+        table,
+        program.moved,
+        program.arena,
+        program.scratch,
+        program.work,
+        executor=addresses[EXECUTOR],
+        watch=addresses[WATCH],
+        kept=(library, *program.arrays),
+    )

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
-from cnndsl.backends.cpu.executable import CpuExecutable
+from cnndsl.backends.cpu.executable import CpuExecutable, LoweredPlan
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.library import Library
 from cnndsl.backends.cpu.lowering.call import Call
@@ -34,7 +34,10 @@ def measure_roof(threads: int, library: Library, helpers: Helpers) -> Roof:
 
     def best_seconds(call: Call, runs: int) -> float:
         run = CpuExecutable(
-            _NOTHING, [lambda batch: call], threads=threads, library=library, helpers=helpers
+            LoweredPlan(_NOTHING, [lambda batch: call]),
+            threads=threads,
+            library=library,
+            helpers=helpers,
         )
         return _best_seconds(run, runs)
 

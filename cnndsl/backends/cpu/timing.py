@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.cpu.executable import CpuExecutable
+from cnndsl.backends.cpu.executable import CpuExecutable, LoweredPlan
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.library import Library
 from cnndsl.backends.cpu.lowering.call import Lowered
@@ -44,7 +44,9 @@ class CpuStepTimer:
         calls = stamps[:1]
         for step, stamp in zip(steps, stamps[1:], strict=True):
             calls += [*step, stamp]
-        self._run = CpuExecutable(plan, calls, threads=threads, library=library, helpers=helpers)
+        self._run = CpuExecutable(
+            LoweredPlan(plan, calls), threads=threads, library=library, helpers=helpers
+        )
 
     def kernels(self, batch: int) -> list[tuple[str, ...]]:
         """For each step the kernels that run it, in order, each once."""

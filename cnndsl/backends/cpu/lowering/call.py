@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.plan.plan import Buffer, Place
+
+if TYPE_CHECKING:  # a program that is found whole needs no plan
+    from cnndsl.plan.plan import Buffer, Place
 
 # Threads draw work in chunks of about this many floats read or written: from one to some
 # microseconds of work, and of a short step few chunks.
