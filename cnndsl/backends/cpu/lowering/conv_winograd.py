@@ -233,6 +233,8 @@ class WinogradConv:
         macs = batch * self.points * self.squares * self.shape.in_maps * self.shape.out_maps
         least, most = (STRIP_UNIT_MACS, UNITS_OF_STRIP) if strips == 1 else (UNIT_MACS, LEAST_UNITS)
         ranges = max(1, min(self.panel_count, ceil(min(most, macs // least) / strips)))
+        if strips * ranges == 3:  # of which one of two threads would do two
+            ranges += 1
         return ceil(self.panel_count / ranges)
 
     def work_units(self, batch: int) -> int:

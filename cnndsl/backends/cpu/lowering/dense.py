@@ -28,7 +28,7 @@ UNIT_OUTPUTS = 96  # most outputs of a unit: whole tiles and whole vectors on ev
 LEAST_OUTPUTS = 24  # of a unit: whole tiles and whole vectors too, with one image or several
 UNIT_IMAGES = 32  # images of a unit, which share its passing through the weights
 CACHED_IMAGES = 16  # images whose inputs lie in the nearest cache together: whole tiles
-LARGE_WEIGHTS = 1 << 17  # from this many on, whole units are few of many even of one image
+UNITS_OF_ONE_IMAGE = 16  # which threads share evenly, if the layer has outputs for so many
 DEPTH = 320  # inputs of an image that lie there; 16 * 320 floats and passing weights fill 32 KiB
 
 
@@ -104,7 +104,7 @@ def lower_dense(
     scratch = UNIT_IMAGES * UNIT_OUTPUTS * tile.lanes + CACHED_IMAGES * DEPTH
 
     def call(batch: int) -> Call:
-        units = Units.of(outputs, inputs, batch)
+        units = Units.of(outputs, batch)
         places = {"x": start_of(x, batch), "y": start_of(y, batch)}
         fields = DenseFields(batch=batch, unit_outputs=units.outputs, **places, **numbers)
         return Call(kernel, fields, units.number, units.outputs * inputs, scratch)
@@ -119,14 +119,18 @@ class Units(NamedTuple):
     number: int
 
     @staticmethod
-    def of(outputs: int, inputs: int, batch: int) -> Units:
+    def of(outputs: int, batch: int) -> Units:
         """
         The units of a batch.
 
         Several images want as many outputs as share a block of inputs. One image does not, and
-        small units let threads that share a small layer end at the same time.
+        small units let threads that share a layer end at the same time.
+
+        >>> Units.of(128, 1), Units.of(1000, 1), Units.of(1000, 16)
+        (Units(outputs=24, number=6), Units(outputs=72, number=14), Units(outputs=96, number=11))
         """
         each = UNIT_OUTPUTS
-        if batch == 1 and outputs * inputs < LARGE_WEIGHTS:
-            each = LEAST_OUTPUTS
+        if batch == 1:
+            part = ceil(outputs / (UNITS_OF_ONE_IMAGE * LEAST_OUTPUTS)) * LEAST_OUTPUTS
+            each = min(each, part)
         return Units(each, ceil(outputs / each) * ceil(batch / UNIT_IMAGES))
