@@ -122,21 +122,27 @@ def _pooling(reduce: Reduce, finish: Finish, rows: int, columns: int) -> Any:
             x_row = f.x + (image * f.x_image + down.first * f.x_row) * FLOAT_BYTES
             y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
 
-            def pixel(column: Value, _state: object) -> tuple[()]:
-                across = _window(code, f.column_windows, code.integer(column))
-                x = x_row + across.first * f.x_pixel * FLOAT_BYTES
-                y = code.pointer(y_row + code.integer(column) * f.y_pixel * FLOAT_BYTES)
-                cells = _Cells(code, f, x, rows or down.cells, columns or across.cells)
-                divisor = code.vector(rows * columns or _product(down.divisor, across.divisor))
+            def pixels(start: Index, stop: Index, floats: Index) -> None:
+                """Pool those pixels, `floats` of each: its maps, or more, overwritten next."""
 
-                def pool_span(span: Span) -> None:
-                    vectors = finish(cells, span, reduce(cells, span), divisor)
-                    span.store([bounds.clamp(v) for v in vectors], y)
+                def pixel(column: Value, _state: object) -> tuple[()]:
+                    across = _window(code, f.column_windows, code.integer(column))
+                    x = x_row + across.first * f.x_pixel * FLOAT_BYTES
+                    y = code.pointer(y_row + code.integer(column) * f.y_pixel * FLOAT_BYTES)
+                    cells = _Cells(code, f, x, rows or down.cells, columns or across.cells)
+                    divisor = rows * columns or _product(down.divisor, across.divisor)
 
-                over_row(code, f.maps, pool_span, widths=(4, 1))
-                return ()
+                    def pool_span(span: Span) -> None:
+                        vectors = finish(cells, span, reduce(cells, span), code.vector(divisor))
+                        span.store([bounds.clamp(v) for v in vectors], y)
 
-            code.loop(0, f.columns, 1, (), pixel)
+                    over_row(code, floats, pool_span, widths=(4, 1))
+                    return ()
+
+                code.loop(start, stop, 1, (), pixel)
+
+            pixels(0, f.whole, code.lanes)
+            pixels(f.whole, f.columns, f.maps)
             activate_row(code, f, y_row)
 
         over_units(code, begin, end, f.rows, unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Call, Lowered, source, target
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.target import Target
 from cnndsl.ops.window import Padding, Window
 from cnndsl.plan.plan import Buffer
 
@@ -24,7 +26,8 @@ class PoolFields(NamedTuple):
 
     `rows`, `columns` and `maps` are those of the output. `row_windows` and `column_windows` are
     tables of `AxisWindow`; `row_step` and `column_step` lead from one cell of a window to the next,
-    in floats. `weight` and `bias`, one a map, are subsampling's.
+    in floats. The first `whole` pixels of a row are pooled a vector each, their maps and what lies
+    behind them. `weight` and `bias`, one a map, are subsampling's.
     """
 
     x: Any
@@ -38,6 +41,7 @@ class PoolFields(NamedTuple):
     rows: Any
     columns: Any
     maps: Any
+    whole: Any
     row_windows: Any
     column_windows: Any
     row_step: Any
@@ -89,6 +93,23 @@ def axis_windows(
     return np.stack(columns, axis=1).astype(np.int64)
 
 
+def whole_vectors(windows: NDArray[np.int64], dilation: int, x: Buffer, y: Buffer) -> int:
+    """
+    How many pixels of a row, from the left, may be read and written as a vector of few maps.
+
+    What lies in the vector behind the maps is in the same row, and is written after them.
+    `windows` are those along the row.
+    """
+    (_, width, maps), lanes = x.image, Target.host().lanes
+    if maps >= lanes or not x.pixel_stride == y.pixel_stride == maps:
+        return 0
+    needed = ceil(lanes / maps)  # pixels that a vector takes
+    first, cells, _ = windows.T
+    readable = first + (cells - 1) * dilation + needed <= width
+    writable = np.arange(len(windows)) + needed <= len(windows)
+    return int(np.logical_and.accumulate(readable & writable).sum())
+
+
 def lower_max_pool(window: Window, x: Buffer, y: Buffer, epilogue: Epilogue) -> Lowered:
     """`y[i, j, c] = max(window)`; cells outside the image never win."""
     return _lower("max_pool", window, x, y, epilogue, {"weight": 0, "bias": 0}, padded=False)
@@ -136,6 +157,7 @@ def _lower(
     tables = [axis_windows(window, (height, width), axis, padded=padded) for axis in (0, 1)]
     common = window.kernel in COMMON_WINDOWS and not window.overhangs((height, width))
     kernel = Kernel("pool", function, (*(window.kernel if common else ANY_WINDOW), *of))
+    whole = 0 if function == "subsample" else whole_vectors(tables[1], window.dilation[1], x, y)
     unit_floats = columns * maps * (1 + window.kernel[0] * window.kernel[1])
 
     def call(batch: int) -> Call:
@@ -145,6 +167,7 @@ def _lower(
             rows=rows,
             columns=columns,
             maps=maps,
+            whole=whole,
             row_windows=tables[0],
             column_windows=tables[1],
             row_step=window.dilation[0] * x.row_stride,
