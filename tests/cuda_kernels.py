@@ -5,24 +5,34 @@ from cnndsl.ops.functions import FUNCTIONS
 
 LINEAR = "linear"
 ACTIVATIONS = [
-    Kernel("cells", "elementwise_kernel", (name,))
+    Kernel("cells", "elementwise_kernel", (1, name))
     for name, function in FUNCTIONS.items()
     if function.elementwise and name != "relu6"  # a clip to kernels
 ]
+# By module: a thread may take several neighbours.
+WIDE = {
+    "cells": "affine prelu add",
+    "multiply": "multiply",
+    "pool": "max_pool avg_pool subsample",
+}
 KERNELS = [
+    Kernel("cells", "elementwise_kernel", (4, LINEAR)),
     *ACTIVATIONS,
-    *(Kernel("cells", f"{name}_kernel", (LINEAR,)) for name in ("affine", "prelu", "add")),
-    Kernel("multiply", "multiply_kernel", (LINEAR,)),
+    *(
+        Kernel(module, f"{name}_kernel", (width, LINEAR))
+        for module, names in WIDE.items()
+        for name in names.split()
+        for width in (1, 4)
+    ),
     Kernel("gather", "runs"),
     Kernel("gather", "reorder"),
     Kernel("gather", "gather_kernel", (LINEAR,)),
     Kernel("gather", "transpose_kernel", (32, 8)),
     Kernel("resample", "resample_kernel", (LINEAR,)),
     *(
-        Kernel("pool", f"{name}_kernel", (LINEAR,))
-        for name in ("max_pool", "avg_pool", "subsample")
+        Kernel("pool", "lp_pool_kernel", (p, width, LINEAR))
+        for p, width in ((1.0, 1), (2.0, 4), (3.0, 4))
     ),
-    *(Kernel("pool", "lp_pool_kernel", (p, LINEAR)) for p in (1.0, 2.0, 3.0)),
     Kernel("pool", "global_max_pool_kernel", (32, 8, LINEAR)),
     Kernel("pool", "global_avg_pool_kernel", (32, 8, LINEAR)),
     *(Kernel("lrn", "lrn_kernel", (beta, LINEAR)) for beta in (0.5, 0.75, 1.0, 0.6)),

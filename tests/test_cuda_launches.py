@@ -26,11 +26,13 @@ from cnndsl.backends.cuda.gpu import (
 )
 from cnndsl.backends.cuda.launch import Address, lanes_for, over_cells
 from cnndsl.backends.cuda.lowering.lower import lower_step
+from cnndsl.backends.cuda.lowering.shared import width_of
 from cnndsl.backends.cuda.program import LARGEST_COUNT, Program, largest_batch, make_program
 from cnndsl.compiler import Compilation
 from cnndsl.ir.node import Node
 from cnndsl.passes.pipeline import optimised
 from cnndsl.plan.build import make_plan
+from cnndsl.plan.plan import Buffer
 
 GPUS = [SIMULATED_GPU, *map(assumed_gpu, ARCHITECTURES)]
 gpus = st.sampled_from(GPUS)
@@ -85,6 +87,15 @@ def test_threads_that_walk_over_cells_meet_all_of_them(cells, gpu):
     assert threads >= min(cells, gpu.processors * gpu.blocks * gpu.threads)
     assert prod(grid) <= max(1, gpu.processors * gpu.blocks)
     assert prod(grid) * gpu.threads < cells + gpu.threads
+
+
+def test_four_neighbours_are_taken_where_runs_and_starts_divide_by_four():
+    def at(offset):
+        return Buffer("x", (2, 2, 8), "arena", offset)
+
+    assert width_of(8, at(0), at(32)) == 4
+    assert width_of(6, at(0), at(32)) == 1
+    assert width_of(8, at(0), at(34)) == 1
 
 
 @given(length=st.integers(1, 10**6), gpu=gpus)

@@ -16,6 +16,7 @@ from cnndsl.backends.cuda.launch import Lowered, over_cells
 from cnndsl.backends.cuda.program import make_program
 from cnndsl.backends.cuda.session import Constants, Session
 from cnndsl.backends.cuda.shapes.cells import CellsShape
+from cnndsl.backends.cuda.shapes.tensor_core import QUAD
 from cnndsl.backends.profiling import Roof
 from cnndsl.backends.protocol import Images
 from cnndsl.plan.plan import Plan
@@ -71,14 +72,14 @@ def measure_roof(device: Device) -> Roof:
 
     The tensor cores are faster than that: with them a step may exceed the roof.
     """
-    kernel = Kernel("cells", "elementwise_kernel", ("linear",))
+    kernel = Kernel("cells", "elementwise_kernel", (QUAD, "linear"))
     function, stream = device.function(kernel), device.stream()
     x, y = device.allocate(_STREAM_FLOATS), device.allocate(_STREAM_FLOATS)
     shape = CellsShape(_STREAM_FLOATS, 1, 0.0, 0.0)
     best = np.inf
     for _ in range(_STREAM_RUNS):
         first = device.tick(stream)
-        extents = over_cells(_STREAM_FLOATS, device.gpu)
+        extents = over_cells(_STREAM_FLOATS // QUAD, device.gpu)
         device.launch(stream, function, extents, (x.at(0), y.at(0)), shape)
         last = device.tick(stream)
         device.wait(stream)

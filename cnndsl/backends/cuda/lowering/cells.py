@@ -14,6 +14,8 @@ from cnndsl.backends.cuda.lowering.shared import (
     Params,
     Read,
     epilogue_of,
+    size_of,
+    width_of,
 )
 from cnndsl.backends.cuda.shapes.cells import CellsShape
 from cnndsl.backends.cuda.shapes.epilogue import Epilogue
@@ -31,7 +33,10 @@ def lower_cells(
     def shape(cells: int) -> CellsShape:
         return CellsShape(cells, period, epilogue.alpha, epilogue.beta)
 
-    return CellKernel("cells", function, shape).lowered(gpu, reads, y, epilogue)
+    values = [read for read in reads if isinstance(read, Buffer)]
+    run = size_of(y) if len(values) == len(reads) else period
+    width = width_of(run, y, *values)
+    return CellKernel("cells", function, shape, (width,), width).lowered(gpu, reads, y, epilogue)
 
 
 def lower_add(a: Buffer, b: Buffer, y: Buffer, epilogue: Epilogue, gpu: Gpu) -> Lowered:
@@ -46,7 +51,10 @@ def _lower_multiply(a: Buffer, b: Buffer, y: Buffer, epilogue: Epilogue, gpu: Gp
     def shape(cells: int) -> MultiplyShape:
         return MultiplyShape(cells, *y.image, *strides, epilogue.alpha, epilogue.beta)
 
-    return CellKernel("multiply", "multiply_kernel", shape).lowered(gpu, (a, b), y, epilogue)
+    have_all_maps = a.image[2] == b.image[2] == y.image[2]
+    width = width_of(y.image[2], a, b, y) if have_all_maps else 1
+    kernel = CellKernel("multiply", "multiply_kernel", shape, (width,), width)
+    return kernel.lowered(gpu, (a, b), y, epilogue)
 
 
 def _strides(x: Buffer, y: Buffer) -> tuple[int, int, int, int]:

@@ -7,7 +7,14 @@ import numpy as np
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel, Parameter
 from cnndsl.backends.cuda.launch import Launch, Lowered, lanes_for, start_of
-from cnndsl.backends.cuda.lowering.shared import CellKernel, Lowering, Params, Read, epilogue_of
+from cnndsl.backends.cuda.lowering.shared import (
+    CellKernel,
+    Lowering,
+    Params,
+    Read,
+    epilogue_of,
+    width_of,
+)
 from cnndsl.backends.cuda.shapes.pool import PoolShape, WholeShape
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.lp_pool import LpPool
@@ -69,7 +76,8 @@ def _lower(
             epilogue.beta,
         )
 
-    kernel = CellKernel("pool", function, shape, constants)
+    width = width_of(y.image[2], x, y)
+    kernel = CellKernel("pool", function, shape, (*constants, width), width)
     return kernel.lowered(gpu, (x, *tables), y, epilogue)
 
 

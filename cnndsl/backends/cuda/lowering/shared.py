@@ -12,6 +12,7 @@ from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel, Parameter
 from cnndsl.backends.cuda.launch import Constant, Launch, Lowered, over_cells, start_of
 from cnndsl.backends.cuda.shapes.epilogue import Epilogue
+from cnndsl.backends.cuda.shapes.tensor_core import QUAD
 from cnndsl.ops.activation import Activation
 from cnndsl.plan.plan import Buffer, Step
 from cnndsl.types import PRECISIONS, Precision, TensorType
@@ -54,19 +55,30 @@ def size_of(buffer: Buffer) -> int:
     return TensorType("f32", buffer.shape).size
 
 
+def width_of(length: int, *buffers: Buffer) -> int:
+    """
+    How many neighbours a thread takes of values that are runs of so many cells: 4, or 1.
+
+    Four where runs divide by it and all values start at a multiple of 16 bytes, in any batch.
+    """
+    starts = [start for buffer in buffers for start in (buffer.offset, buffer.origin)]
+    return 1 if any(number % QUAD for number in (length, *starts)) else QUAD
+
+
 @dataclass(frozen=True, slots=True)
 class CellKernel:
     """
     A kernel whose threads walk over the cells of a batch.
 
     `shape` makes its NamedTuple of the number of cells in the batch. `constants` are the parameters
-    of its factory before the activation.
+    of its factory before the activation. A thread takes `width` neighbours at a time.
     """
 
     module: str
     function: str
     shape: Callable[[int], tuple[int | float, ...]]
     constants: tuple[Parameter, ...] = ()
+    width: int = 1
 
     def lowered(
         self,
@@ -92,7 +104,7 @@ class CellKernel:
                 start_of(read, batch) if isinstance(read, Buffer) else constants[id(read)]
                 for read in reads
             ]
-            grid, block = over_cells(batch * image, gpu)
+            grid, block = over_cells(batch * image // self.width, gpu)
             places = (*arguments, start_of(y, batch))
             return [Launch(kernel, grid, block, places, self.shape(batch * image))]
 
