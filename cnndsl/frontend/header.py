@@ -179,14 +179,11 @@ def _miss_header(
     if rows and isinstance(rows[0], BadLine) and rows[0].first.startswith("|"):
         return  # a Markdown table, and that has been said
     if rows:
-        pasted = isinstance(rows[0], RowLine) and not rows[0].cells and "," in rows[0].name.text
         findings.error(
             "E102",
             "a header row names the columns first",
             rows[0].span,
-            fixes=["`cnndsl import table` reads CSV and writes a .cnn text"]
-            if pasted
-            else [_insert(owner.span.source, rows[0].span.start, f"{USUAL_HEADER}\n")],
+            fixes=[_insert(owner.span.source, rows[0].span.start, f"{USUAL_HEADER}\n")],
         )
     else:
         findings.error("E102", f"{owner.name} has no table", owner.span, fixes=[USUAL_HEADER])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnndsl.frontend.elaborate import elaborate
 from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.foreign_text import refuse_foreign_text
 from cnndsl.frontend.parse import parse
 from cnndsl.frontend.reading import decode_source, read_source
 from cnndsl.ir.network import Network
@@ -28,5 +29,6 @@ def load_network(source: Source, limits: Limits | None = None) -> Network:
     >>> load_network(Source("small.cnn", text))["C1"].shape
     (24, 24, 6)
     """
+    refuse_foreign_text(source)
     findings = Findings()
     return elaborate(parse(source, findings, limits), findings, limits)
