@@ -34,6 +34,7 @@ KNOWN = {
     "resnet 1x1": (Conv(128, (1, 1)), (28, 28, 512), "conv_direct"),
     "resnet 3x3/2": (Conv(128, (3, 3), (2, 2), UPPER), (56, 56, 128), "conv_direct"),
     "mobilenet": (Conv(128, (3, 3), padding=SAME, groups=128), (56, 56, 128), "conv_depthwise"),
+    "resnext": (Conv(128, (3, 3), padding=SAME, groups=32), (56, 56, 128), "conv_depthwise"),
     "lenet C1": (Conv(6, (5, 5)), (32, 32, 1), "conv_planar"),
     "lenet C5": (Conv(120, (5, 5)), (5, 5, 16), "dense"),
 }

@@ -163,13 +163,14 @@ def test_the_inner_loop_keeps_to_the_registers_of_avx512(tile):
 @settings(deadline=None, max_examples=40)
 @given(
     shape=shapes(),
-    maps=st.integers(1, 40),
+    groups=st.integers(1, 40),
+    each=st.sampled_from([1, 2, 4]),
     batch=st.integers(1, 3),
     lanes=st.sampled_from([4, 8, 16]),
     halo=st.tuples(*[st.integers(0, 2)] * 4),
 )
-def test_depthwise_convolution_is_the_defining_sum(shape, maps, batch, lanes, halo):
-    shape = replace(shape, in_maps=maps, out_maps=maps, groups=maps)
+def test_convolution_of_small_groups_is_the_defining_sum(shape, groups, each, batch, lanes, halo):
+    shape = replace(shape, in_maps=groups * each, out_maps=groups * each, groups=groups)
     problem = Depthwise(shape, batch, halo)
     problem.check(problem.outputs(how=lanes))
 
@@ -197,7 +198,8 @@ def test_a_depthwise_convolution_clamps_lets_nan_through_and_activates():
 
 @pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (7, 7), (1, 31)])
 @pytest.mark.parametrize("size", [(6, 5), (7, 7), (8, 56)])
-def test_the_depthwise_loop_keeps_its_vectors_in_registers(size, kernel):
-    problem = Depthwise(ConvShape(size, 64, 64, kernel, groups=64), 1)
+@pytest.mark.parametrize("groups", [64, 32, 16])
+def test_the_depthwise_loop_keeps_its_vectors_in_registers(size, kernel, groups):
+    problem = Depthwise(ConvShape(size, 64, 64, kernel, groups=groups), 1)
     (loop,) = hot_loops(problem.lower()(1).kernel)
     assert not [line for line in loop if re.search(r"mm\d.*sp\)|\[sp", line)]

@@ -1,4 +1,4 @@
-"""Depthwise convolution. See lowering/conv_depthwise.py for the fields and the idea."""
+"""Convolution depthwise and of small groups. See lowering/conv_depthwise.py for fields and idea."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.lowering.conv_depthwise import ConvDepthwiseFields, DepthwiseTile
 from cnndsl.backends.cpu.memory import constant, read_fields
-from cnndsl.backends.cpu.vectors import Code, emits
+from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
 
 def conv_depthwise(*parameters: int) -> Any:
@@ -47,18 +47,20 @@ def _compute(code: Code, f: Any, tile: DepthwiseTile, x: Value, y: Value, first:
 
     def turn(number: Value, state: list[Any]) -> list[Any]:
         weights, *sums = state
-        taps = [code.at(weights, f.maps * tap) for tap in range(tile.run)]
-        factors = [[code.load(tap, lane) for _, lane in vectors] for tap in taps]
+        rows = [code.at(weights, f.maps * i) for i in range(tile.run * tile.group)]
+        factors = [[code.load(row, lane) for _, lane in vectors] for row in rows]
         place, here = code.at(x, constant(code, f.runs, number) + first), 0
         for column, readers in _columns(tile):
             # Step by step, one address serves all columns: an offset each would fill the registers.
             place, here = code.at(place, f.x_pixel * (column - here)), column
             for j, lane in vectors:
-                value = code.load(place, lane)
-                for pixel, tap in readers:
-                    k = pixel * tile.vectors + j
-                    sums[k] = value.fma(factors[tap][j], sums[k])
-        return [code.at(weights, f.maps * tile.run), *sums]
+                maps = code.load(place, lane)
+                for i in range(tile.group):
+                    value = _spread(maps, i, tile.group)
+                    for pixel, tap in readers:
+                        k = pixel * tile.vectors + j
+                        sums[k] = value.fma(factors[tap * tile.group + i][j], sums[k])
+        return [code.at(weights, f.maps * (tile.run * tile.group)), *sums]
 
     bias, weights = (code.at(code.pointer(p), first) for p in (f.bias, f.weights))
     start = [code.load(bias, lane) for _, lane in vectors] * tile.pixels
@@ -68,6 +70,12 @@ def _compute(code: Code, f: Any, tile: DepthwiseTile, x: Value, y: Value, first:
         for j, lane in vectors:
             total = bounds.clamp(sums[pixel * tile.vectors + j])
             code.store(total, y, first + f.y_pixel * pixel + lane)
+
+
+def _spread(maps: Vector, i: int, group: int) -> Vector:
+    """Map `i` of each group, in all lanes of its group."""
+    lanes = [lane // group * group + i for lane in range(maps.code.lanes)]
+    return maps.code.pick(maps, maps, lanes) if group > 1 else maps
 
 
 def _columns(tile: DepthwiseTile) -> list[tuple[int, list[tuple[int, int]]]]:

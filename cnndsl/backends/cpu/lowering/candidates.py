@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cnndsl.backends.cpu.lowering.conv import conv_shape
+from cnndsl.backends.cpu.lowering.conv_depthwise import fits_depthwise
 from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, most_maps
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv
@@ -114,8 +115,7 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
     planar = f"only one input map, step by step, to at most {most_maps(machine)} maps"
     yield Candidate("conv_planar", halo, refusal="" if fits_planar(shape, machine) else planar)
 
-    by_itself = conv.groups == conv.maps == work.x[2]
-    refusal = "" if by_itself else "only filters that read and write one map each"
+    refusal = "" if fits_depthwise(shape) else "only groups of 1, 2 or 4 maps that read as many"
     yield Candidate("conv_depthwise", halo, refusal=refusal)
 
     # One window that is the whole image: each output is a product with all of its cells.

@@ -1,9 +1,9 @@
 """
-Depthwise convolution, each map by itself: the fields and the tiles of its kernel.
+Depthwise convolution, each map by itself, and that of small groups: the fields and the tiles.
 
 Vectors go over maps, which lie side by side. A tile computes some maps of neighbouring pixels of a
 row: what it reads of a row of the window is loaded once for all pixels that need it, and so are the
-weights.
+weights. Where a group has several maps, each is spread over the lanes of its group.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
+MOST_GROUP = 4  # maps of a group: more lie in several quarters of a register, far from each other
 CACHE_LINE = 16  # floats
 MOST_VECTORS = 2  # of a tile: two are a cache line where vectors are halves of one
 # Fitted to the tiles of sixteen convolutions, measured on Zen 3:
@@ -37,8 +38,8 @@ class ConvDepthwiseFields(NamedTuple):
     `rows`, `columns` and `maps` are those of the output, and a work unit is one row of one image.
     `x` is the address of the first float that the first output pixel reads, halo included;
     `x_down` leads to what the pixel below reads, `x_pixel` to the next pixel. `weights` is [taps,
-    maps] and `bias` [maps]; `runs` is a table of int64, of where each run of a window's taps begins
-    that lie in a row.
+    maps of a group, maps] and `bias` [maps]; `runs` is a table of int64, of where each run of a
+    window's taps begins that lie in a row.
     """
 
     rows: Any
@@ -66,7 +67,8 @@ class DepthwiseTile(NamedTuple):
     The parameters of the kernel.
 
     A tile is of `pixels` of a row times `vectors` of `lanes` maps. `run` neighbouring taps of a
-    window's row are taken at a time, `dilation` pixels apart, and the tile's pixels `stride`.
+    window's row are taken at a time, `dilation` pixels apart, and the tile's pixels `stride`. Each
+    map reads the `group` maps of its group.
     """
 
     pixels: int
@@ -75,6 +77,12 @@ class DepthwiseTile(NamedTuple):
     run: int
     stride: int
     dilation: int
+    group: int
+
+
+def fits_depthwise(shape: ConvShape) -> bool:
+    """Whether groups write as many maps as they read, and few enough."""
+    return shape.group_in == shape.group_out and shape.group_in in (1, 2, MOST_GROUP)
 
 
 def depthwise_tile(shape: ConvShape, machine: Target, lanes: int | None = None) -> DepthwiseTile:
@@ -85,6 +93,7 @@ def depthwise_tile(shape: ConvShape, machine: Target, lanes: int | None = None) 
     onto its neighbour.
     """
     maps, width, taps = shape.out_maps, shape.size[1], shape.kernel[1]
+    group, room = shape.group_in, machine.registers
     lanes = min(lanes or machine.lanes, 1 << (maps.bit_length() - 1))
 
     def cost(tile: DepthwiseTile) -> float:
@@ -94,14 +103,15 @@ def depthwise_tile(shape: ConvShape, machine: Target, lanes: int | None = None) 
         return work if tile.vectors * lanes >= CACHE_LINE else work * HALF_LINES
 
     tiles = [
-        DepthwiseTile(pixels, vectors, lanes, run, shape.stride[1], shape.dilation[1])
+        DepthwiseTile(pixels, vectors, lanes, run, shape.stride[1], shape.dilation[1], group)
         for vectors in range(1, MOST_VECTORS + 1)
         for run in range(1, taps + 1)
         if taps % run == 0
         and vectors <= run  # more is only faster where inputs are reused
         and vectors * lanes <= maps
         for pixels in range(1, width + 1)
-        if (pixels + run) * vectors < machine.registers  # sums and weights, and room for an input
+        # Sums and weights, and an input: as it was loaded, and as it is spread for each of a group.
+        if (pixels + run * group) * vectors + group + (group > 1) <= room
     ]
     return min(tiles, key=cost)
 
@@ -115,10 +125,10 @@ def lower_conv_depthwise(
     bias: NDArray[np.float32] | None,
     lanes: int | None = None,
 ) -> Lowered:
-    """`y = conv(x)` with `weight` [maps, 1, kh, kw], each output map reading its input map."""
+    """`y = conv(x)` with `weight` [maps, maps of a group, kh, kw], of what `fits_depthwise`."""
     maps, (height, width) = shape.out_maps, shape.size
     tile = depthwise_tile(shape, Target.host(), lanes)
-    runs = offsets(shape, x)[:: tile.run].copy()
+    runs = offsets(shape, x)[:: tile.run * tile.group].copy()
     numbers = {
         "rows": height,
         "columns": width,
@@ -126,7 +136,7 @@ def lower_conv_depthwise(
         "x_image": x.image_stride,
         "x_down": shape.stride[0] * x.row_stride,
         "x_pixel": x.pixel_stride,
-        "weights": np.ascontiguousarray(weight.reshape(maps, -1).T),
+        "weights": np.ascontiguousarray(weight.transpose(2, 3, 1, 0)),
         "bias": np.zeros(maps, np.float32) if bias is None else bias,
         "runs": runs,
         "run_count": len(runs),
