@@ -83,7 +83,9 @@ def test_people_are_told_the_same(cli, folder):
     assert lines["versions"].startswith(f"cnndsl {cnndsl.__version__}, python ")
     assert lines["cache"] == f"{folder}, can be written"
     assert "0 entries, 0 B: 0 kernels, 0 of GPUs, 0 plans" in said
+    assert "0 programs with packed weights, 0 B" in said
     assert "lenet5 needs " in said
+    assert ", ".join(Target.host().used) in lines["processor"]
     assert "gpu" in lines
 
 

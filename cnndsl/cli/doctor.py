@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cnndsl.cache import MOST_BYTES, MOST_UNUSED, FileCache, default_directory
+from cnndsl.cache import MOST_BYTES, MOST_MAPPED_BYTES, MOST_UNUSED, FileCache, default_directory
 from cnndsl.cli.arguments import add_format
 from cnndsl.cli.installation import (
     Extra,
@@ -32,11 +32,14 @@ examples:
   cnndsl doctor --json
   cnndsl doctor --clear-cache
 
-The cache holds compiled kernels and plans, which can be made again. Entries go that were not used
-for {MOST_UNUSED / 86400:.0f} days, and the longest unused where all exceed \
-{format_bytes(MOST_BYTES)}. Stale kernels are of another
-version or machine. CNNDSL_CACHE_DIR names another folder. Exit status 1 where something is amiss:
-the cache cannot be written, so that every process compiles anew."""
+The cache holds what can be made again: kernels, compiled once for a machine and a version; plans of
+compiled models; and programs, of models that were loaded more than once, with their packed weights.
+With all three a process neither compiles, nor plans, nor packs. Entries go that were not used for
+{MOST_UNUSED / 86400:.0f} days, and the longest unused where all exceed \
+{format_bytes(MOST_BYTES)}, \
+or programs {format_bytes(MOST_MAPPED_BYTES)}.
+CNNDSL_CACHE_DIR names another folder. Exit status 1 where something is amiss: the cache cannot be
+written, so that every process compiles anew."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,9 +104,17 @@ def _entries(
         state = "present" if part.is_present else f"not all: pip install 'cnndsl[{part.name}]'"
         yield f"extra {part.name}", [f"{packages} ({state})"]
     vectors = f"{machine.vector_bits}-bit vectors in {machine.vector_registers} registers"
-    yield "processor", [f"{machine.name}, {vectors}"]
+    used = ", ".join(machine.used) or "no features beyond the least"
+    yield "processor", [f"{machine.name}, {vectors} ({used})"]
     usable = f"{machine.usable} of {machine.processors} processors can be used"
-    yield "threads", [f"{usable}; a call uses at most {machine.threads}"]
+    yield (
+        "threads",
+        [
+            f"{usable}; a call uses at most {machine.threads}, or as --threads says",
+            "of cnndsl's own, not Numba's or OpenMP's, whose settings change nothing;",
+            "models can be called from several threads at once, and after a fork",
+        ],
+    )
     yield "gpu", _gpu_lines(gpu)
     writable = "can be written" if kept.is_writable else "CANNOT be written"
     yield (
@@ -112,8 +123,11 @@ def _entries(
             f"{kept.directory}, {writable}",
             f"{_count(kept.entries)}, {format_bytes(kept.bytes)}: {kept.kernels} kernels, "
             f"{kept.gpu_kernels} of GPUs, {kept.plans} plans",
+            f"{kept.programs} programs with packed weights, {format_bytes(kept.program_bytes)}: "
+            "models that start without packing",
             f"{kept.measured} convolutions are measured (compile --tune)",
-            f"{kept.stale} kernels are stale, {format_bytes(kept.stale_bytes)}",
+            f"{kept.stale} kernels are stale, {format_bytes(kept.stale_bytes)}: of another version "
+            "or machine",
         ],
     )
     total = first.found + len(first.compiled)

@@ -16,6 +16,7 @@ from cnndsl import __version__
 from cnndsl.api import parse
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.fingerprint import key_of
+from cnndsl.backends.cpu.kept_programs import PROGRAM
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.cpu.times import TIMES, kept_times
 from cnndsl.backends.cuda.backend import find_driver
@@ -55,14 +56,15 @@ class Processor:
     """
     The CPU as kernels are compiled for it.
 
-    `vector_bits` and `vector_registers` are what the kernels' tiles are cut for, `usable` the
-    processors that this process may use of `processors`, `threads` those that a call uses unless
-    told otherwise.
+    `vector_bits` and `vector_registers` are what the kernels' tiles are cut for, `used` the
+    features that say so; `usable` the processors that this process may use of `processors`,
+    `threads` those that a call uses unless told otherwise.
     """
 
     name: str
     vector_bits: int
     vector_registers: int
+    used: tuple[str, ...]
     features: tuple[str, ...]
     processors: int
     usable: int
@@ -75,9 +77,9 @@ class Kept:
     What the cache holds.
 
     `gpu_kernels` are those of GPUs, the other `kernels` the CPU's; `stale` are such that this
-    version, or this machine, would compile anew. `plans` belong to compiled models, and only their
-    tables could say of which version. `measured` are convolutions whose algorithms were timed on
-    this machine, for this version.
+    version, or this machine, would compile anew. `plans` belong to compiled models, as do
+    `programs`, which hold packed weights; only their files could say of which version. `measured`
+    are convolutions whose algorithms were timed on this machine, for this version.
     """
 
     directory: Path
@@ -87,6 +89,8 @@ class Kept:
     kernels: int
     gpu_kernels: int
     plans: int
+    programs: int
+    program_bytes: int
     measured: int
     stale: int
     stale_bytes: int
@@ -142,6 +146,7 @@ def processor() -> Processor:
         name=target.cpu,
         vector_bits=target.lanes * 32,
         vector_registers=target.registers,
+        used=target.used,
         features=target.features,
         processors=os.cpu_count() or 1,
         usable=thread_count(None),
@@ -175,7 +180,8 @@ def cache_contents() -> Kept:
     entries = cache.entries()
     plans = [entry for entry in entries if entry.name == PLANS]
     of_gpus = [entry for entry in entries if entry.name.startswith(GPU_KERNELS)]
-    kernels = [e for e in entries if e.name not in (PLANS, TIMES) and e not in of_gpus]
+    programs = [entry for entry in entries if entry.name == PROGRAM]
+    kernels = [e for e in entries if e.name not in (PLANS, TIMES, PROGRAM) and e not in of_gpus]
     stale = [e for e in kernels if e.path != cache.path(e.name, key_of(e.name))]
     return Kept(
         directory=cache.directory,
@@ -185,6 +191,8 @@ def cache_contents() -> Kept:
         kernels=len(kernels),
         gpu_kernels=len(of_gpus),
         plans=len(plans),
+        programs=len(programs),
+        program_bytes=sum(entry.size for entry in programs),
         measured=len(kept_times().found),
         stale=len(stale),
         stale_bytes=sum(entry.size for entry in stale),

@@ -7,6 +7,9 @@ from functools import cache
 from llvmlite import binding
 
 ARM = ("aarch64", "arm64")
+WIDEST, WIDE = ("avx512f", "avx512vl"), ("avx2", "fma")
+"""Features that all have to be there for vectors of so many lanes:"""
+WIDEST_LANES, WIDE_LANES = 16, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,18 @@ class Target:
         lanes, registers = _vectors(features)
         return Target(binding.get_host_cpu_name(), features, lanes, registers)
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The features that decide how wide its vectors are; none where there are but the least."""
+        return {WIDEST_LANES: WIDEST, WIDE_LANES: WIDE}.get(self.lanes, ())
+
 
 def _vectors(features: tuple[str, ...]) -> tuple[int, int]:
     """Lanes and number of the vector registers."""
     if platform.machine().lower() in ARM:
         return 4, 32
-    if "avx512f" in features and "avx512vl" in features:
-        return 16, 32
-    if "avx2" in features and "fma" in features:
-        return 8, 16
+    if set(WIDEST) <= set(features):
+        return WIDEST_LANES, 32
+    if set(WIDE) <= set(features):
+        return WIDE_LANES, 16
     return 4, 16
