@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cli_calls import Cli
 
 import cnndsl
 from cnndsl.errors import CnnError
@@ -99,3 +100,39 @@ def test_a_difference_says_whether_its_tensor_still_loads():
     wider = network(TEXT.replace("Gain   constant  4     -   ", "Gain   constant  4     1x1 "))
     fates = {weight.before: weight.fate for weight in compare(network(), wider).weights}
     assert (fates["Pos.value"], fates["Gain.value"]) == ("loads", "reshaped")
+
+
+FOLDED = """cnn 1
+network Folded
+
+layer  type      maps  size  kernel  padding  activation  from
+In     input     3     6x6
+C1     conv      4     6x6   3x3     1
+Gain   constant  4     -
+Out    mul       4     6x6   -       -        relu        C1,Gain
+A      constant  4     6x6
+AA     mul       4     6x6   -       -        -           A,A
+Sum    add       4     6x6   -       -        -           Out,AA
+"""
+
+
+def test_explain_says_where_the_numbers_of_a_folded_row_are(capsys, monkeypatch, tmp_path):
+    cli = Cli(capsys, monkeypatch)
+    (tmp_path / "folded.cnn").write_text(FOLDED)
+    for row, kernel in (
+        ("C1", "conv_direct computes C1, then relu"),
+        ("Gain", "none: its numbers are in those that conv_direct has for C1"),
+        ("Out", "none: its numbers are in those that conv_direct has for C1"),
+        ("A", "none: its numbers are in those that constant has for AA"),
+        ("AA", "constant computes AA"),
+    ):
+        out = cli("explain", tmp_path / "folded.cnn", row).out
+        assert out.splitlines()[-1] == f"kernel       {kernel}"
+
+
+def test_a_folded_network_computes_what_the_reference_says():
+    model, reference = (
+        cnndsl.compile(network(FOLDED), seed=3, target=target) for target in ("cpu", "reference")
+    )
+    x = np.random.default_rng(0).standard_normal((3, 6, 6, 3), np.float32)
+    np.testing.assert_allclose(model(x), reference(x), rtol=1e-5, atol=1e-5)

@@ -16,9 +16,9 @@ from cnndsl.errors import TargetError
 from cnndsl.ir import cost
 from cnndsl.ir.network import BlockFacts, Network
 from cnndsl.limits import format_bytes
+from cnndsl.ops.activation import Activation
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
-from cnndsl.ops.text import format_op
 from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 from cnndsl.source import text_cells
 from cnndsl.targets import TARGETS
@@ -207,12 +207,22 @@ def _kernels(
             lines.append(_kernel(step, others))
             if isinstance(backend, Describer):
                 lines += backend.described(step)
+        elif _takes_up(step, rows):
+            lines.append(f"none: its numbers are in those that {step.kernel} has for {step.node}")
     return tuple(lines)
+
+
+def _takes_up(step: Step, rows: Collection[str]) -> bool:
+    """Whether a step's weights, or its constant, are made of what is in some rows."""
+    folded = {folded.prefix for folded in step.folded}
+    parts = [*step.made_of, *(part for folded in step.folded for part in folded.made_of)]
+    return not folded.union(part.row for part in parts).isdisjoint(rows)
 
 
 def _kernel(step: Step, others: Mapping[str, Mapping[str, str]]) -> str:
     """What a step does; `others` has the kernel of each node under other numerics, by these."""
-    fused = "".join(f", then {format_op(op)}" for op in step.epilogue)
+    names = (op.activation if isinstance(op, Activation) else op.row_type for op in step.epilogue)
+    fused = "".join(f", then {name}" for name in names)
     instead = "".join(
         f" ({numerics}: {kernels[step.node]})"
         for numerics, kernels in others.items()

@@ -11,7 +11,7 @@ from cnndsl.ops.add import Add
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.mul import Mul
 from cnndsl.ops.text import format_op, parse_op
-from cnndsl.plan.plan import Buffer, Plan, Step, memory_name
+from cnndsl.plan.plan import ZERO_HALO, Buffer, Plan, Step, memory_name
 
 FORMAT = 4
 
@@ -27,7 +27,8 @@ def format_plan(plan: Plan) -> str:
     width = max((len(step.kernel) for step in plan.steps), default=0)
     for i, step in enumerate(plan.steps):
         operands = ", ".join(_format_buffer(x) for x in step.x)
-        line = f"{i:3} {step.kernel:{width}} {_format_buffer(step.y)} <- {operands or 'zeros'}"
+        source = operands or ("zeros" if step.kernel == ZERO_HALO else "weights")
+        line = f"{i:3} {step.kernel:{width}} {_format_buffer(step.y)} <- {source}"
         folded = "".join(f" * {folded.prefix}" for folded in step.folded)
         epilogue = "".join(f" |> {format_op(op)}" for op in step.epilogue)
         lines.append(f"{line}{folded}{epilogue}")
