@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.bars import draw_bars
 from benchmarks.cases import Case
+from benchmarks.command import parser_of
 from benchmarks.lines import Sweep, draw_lines
 from benchmarks.machine import PACKAGES, Machine, load_average, versions
 from benchmarks.peers import PEERS, Peer
@@ -127,13 +128,7 @@ def _note(words: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    introduction, _, rest = (__doc__ or "").strip().partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cpu",
-        description=introduction,
-        epilog=f"examples:\n{rest}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("cpu", __doc__)
     cores = thread_count(None)
     parser.add_argument(
         "--nets",

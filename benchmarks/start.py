@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.command import parser_of
 from cnndsl.api import compile
 from cnndsl.cli.arguments import positive
 
@@ -138,13 +139,7 @@ def _spread(seconds: Sequence[float]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    introduction, _, rest = (__doc__ or "").strip().partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.start",
-        description=introduction,
-        epilog=f"examples:\n{rest}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("start", __doc__)
     parser.add_argument(
         "--nets",
         metavar="NAME,...",

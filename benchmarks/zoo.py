@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cnndsl
+from benchmarks.command import parser_of
 from benchmarks.zoo_peers import (
     KERAS,
     TORCHVISION,
@@ -115,13 +116,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    introduction, _, rest = (__doc__ or "").strip().partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.zoo",
-        description=introduction,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("zoo", __doc__)
     parser.add_argument(
         "--nets", metavar="NAME,...", type=_specs, default=shipped_specs(), help="default: all"
     )
