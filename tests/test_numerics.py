@@ -97,10 +97,13 @@ def test_a_row_takes_the_largest_squares_that_are_exact_enough(monkeypatch):
         way = WinogradConv.of(ConvShape((48, 48), maps, 64, (3, 3)), Target.host())
         return way and way.outputs
 
-    assert error_ratio(3, 6, 16) > conv_winograd.MOST_ERROR_RATIO > error_ratio(3, 6, 64)
-    assert outputs(16) < outputs(64) == 6
-    monkeypatch.setattr(conv_winograd, "MOST_ERROR_RATIO", error_ratio(3, 4, 64) * 1.001)
-    assert outputs(64) == 4
+    def ratio(outputs, maps):
+        return error_ratio((3, 3), (outputs, outputs), maps)
+
+    assert ratio(6, 16) > conv_winograd.MOST_ERROR_RATIO > ratio(6, 64)
+    assert outputs(16) < outputs(64) == (6, 6)
+    monkeypatch.setattr(conv_winograd, "MOST_ERROR_RATIO", ratio(4, 64) * 1.001)
+    assert outputs(64) == (4, 4)
     monkeypatch.setattr(conv_winograd, "MOST_ERROR_RATIO", 0.5)
     assert outputs(64) is None
     assert choice(64) == "conv_direct"
@@ -111,28 +114,49 @@ def test_a_row_takes_the_largest_squares_that_are_exact_enough(monkeypatch):
 def test_the_matrices_are_those_of_a_convolution(r, side):
     rng = np.random.default_rng(0)
     d, g = rng.standard_normal(side), rng.standard_normal(r)
-    y = output_matrix(side, r) @ ((weight_matrix(side, r) @ g) * (input_matrix(side) @ d))
+    y = output_matrix(side, r) @ ((weight_matrix(side, r) @ g) * (input_matrix(side, r) @ d))
     np.testing.assert_allclose(y, np.correlate(d, g), atol=1e-12)
 
 
-def standard_errors(problem: ConvProblem, images: np.ndarray, outputs: int) -> np.ndarray:
-    """The error of each place of a square, `[outputs, outputs]`, over all squares and maps."""
+def test_the_matrices_of_a_single_output_are_its_definition():
+    d, g = np.random.default_rng(0).standard_normal((2, 3))
+    y = output_matrix(3, 3) @ ((weight_matrix(3, 3) @ g) * (input_matrix(3, 3) @ d))
+    np.testing.assert_allclose(y, np.correlate(d, g), atol=1e-12)
+
+
+def standard_errors(
+    problem: ConvProblem, images: np.ndarray, outputs: tuple[int, int]
+) -> np.ndarray:
+    """The error of each place of a square of `outputs`, over all squares and maps."""
+    down, across = outputs
     problem.images = images
     error = cells(problem.y, problem.outputs(), problem.batch) - problem.expected()[0]
     n, height, width, maps = error.shape
-    shape = (n, height // outputs, outputs, width // outputs, outputs, maps)
+    shape = (n, height // down, down, width // across, across, maps)
     return np.sqrt(np.square(error).reshape(shape).mean((0, 1, 3, 5)))
 
 
 @pytest.mark.parametrize("maps", [16, 40, 160])
 @pytest.mark.parametrize("rectified", [False, True])
-@pytest.mark.parametrize(("r", "outputs"), [(3, 2), (3, 4), (3, 5), (3, 6), (5, 2), (5, 4)])
-def test_winograd_errs_within_the_ratio_that_the_gate_assumes(r, outputs, rectified, maps):
-    shape = ConvShape((4 * outputs, 6 * outputs), maps, 64, (r, r))
+@pytest.mark.parametrize(
+    ("taps", "outputs"),
+    [
+        ((3, 3), (2, 2)),
+        ((3, 3), (4, 4)),
+        ((3, 3), (5, 5)),
+        ((3, 3), (6, 6)),
+        ((5, 5), (2, 2)),
+        ((5, 5), (4, 4)),
+        ((3, 3), (4, 2)),
+        ((1, 7), (1, 2)),
+    ],
+)
+def test_winograd_errs_within_the_ratio_that_the_gate_assumes(taps, outputs, rectified, maps):
+    shape = ConvShape((4 * outputs[0], 6 * outputs[1]), maps, 64, taps)
     way = WinogradConv(shape, outputs, winograd_tiles(Target.host())[0])
     winograd, plain = Problem(shape, 8, seed=maps, way=way), ConvProblem(shape, 8, seed=maps)
     images = np.maximum(plain.images, 0) if rectified else plain.images
     worst = standard_errors(winograd, images, outputs).max()
-    ratio = worst / standard_errors(plain, images, 1).item()
-    assert ratio <= error_ratio(r, outputs, maps)
-    assert ratio >= error_ratio(r, outputs, maps) / 2  # or it says nothing of what Winograd costs
+    ratio = worst / standard_errors(plain, images, (1, 1)).item()
+    assert ratio <= error_ratio(taps, outputs, maps)
+    assert ratio >= error_ratio(taps, outputs, maps) / 2  # or it says nothing of Winograd's cost

@@ -1,6 +1,7 @@
 """Winograd convolution. See lowering/conv_winograd.py for the fields and the idea."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 from cnndsl.backends.cpu.integers import Int, Value
@@ -14,19 +15,22 @@ _FLOAT = 4  # bytes
 _NEAR = 64  # floats ahead of those in use: some turns
 
 
-def conv_winograd(outputs: int, taps: int, squares: int, vectors: int, lanes: int) -> Any:
+def conv_winograd(
+    down: int, across: int, taps_down: int, taps_across: int, squares: int, vectors: int, lanes: int
+) -> Any:
     """
-    The kernel for squares of `outputs` x `outputs` of filters of `taps` x `taps`.
+    The kernel for squares of `down` x `across` outputs of filters of `taps_down` x `taps_across`.
 
     The tile of its products is `squares` times `vectors` of `lanes` output maps.
     """
-    side = outputs + taps - 1
+    outputs = down, across
+    sides = down + taps_down - 1, across + taps_across - 1
 
     @emits(lanes)
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
         f = read_fields(code, args, ConvWinogradFields)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
-        unit = _Unit.of(code, f, code.integer(scratch), side, outputs, squares, vectors)
+        unit = _Unit.of(code, f, code.integer(scratch), sides, outputs, squares, vectors)
         with code.each(begin, end) as number:
             strip = number // ranges
             part = number - strip * ranges
@@ -39,7 +43,7 @@ def conv_winograd(outputs: int, taps: int, squares: int, vectors: int, lanes: in
                     unit.transform_inputs(square)
             first = part * f.unit_panels
             panels = (f.panel_count - first).min(f.unit_panels)
-            with code.each(0, side * side) as point, code.each(0, panels) as place:
+            with code.each(0, unit.points) as point, code.each(0, panels) as place:
                 unit.multiply(point, first + place, place, count)
             with code.each(0, count) as square:
                 unit.transform_outputs(square, strip * f.unit_squares + square, first, panels)
@@ -77,8 +81,8 @@ class _Unit:
     code: Code
     f: Any
     squares: Pixels
-    side: int
-    outputs: int
+    sides: tuple[int, int]
+    outputs: tuple[int, int]
     vectors: int
     inputs: Int
     products: Int
@@ -86,10 +90,16 @@ class _Unit:
 
     @staticmethod
     def of(
-        code: Code, f: Any, scratch: Int, side: int, outputs: int, tile_squares: int, vectors: int
+        code: Code,
+        f: Any,
+        scratch: Int,
+        sides: tuple[int, int],
+        outputs: tuple[int, int],
+        tile_squares: int,
+        vectors: int,
     ) -> "_Unit":
         """The units whose memory begins at `scratch`."""
-        points = side * side
+        points = prod(sides)
         row = f.unit_panels * (vectors * code.lanes)
         products = scratch + (f.unit_squares * f.in_maps + PAD) * (points * _FLOAT)
         spare = products + (f.unit_squares * row + PAD) * (points * _FLOAT)
@@ -99,15 +109,20 @@ class _Unit:
             width=f.across,
             unit_pixels=f.unit_squares,
             x_image=f.x_image,
-            x_down=f.x_row * outputs,
-            x_right=f.x_pixel * outputs,
+            x_down=f.x_row * outputs[0],
+            x_right=f.x_pixel * outputs[1],
             y_image=f.y_image,
-            y_row=f.y_row * outputs,
-            y_pixel=f.y_pixel * outputs,
+            y_row=f.y_row * outputs[0],
+            y_pixel=f.y_pixel * outputs[1],
         )
         tables = spare + 2 * points * code.lanes * _FLOAT
         pixels = Pixels(code, grid, tables, tile_squares)
-        return _Unit(code, f, pixels, side, outputs, vectors, scratch, products, spare)
+        return _Unit(code, f, pixels, sides, outputs, vectors, scratch, products, spare)
+
+    @property
+    def points(self) -> int:
+        """Points of a square."""
+        return prod(self.sides)
 
     @property
     def width(self) -> int:
@@ -127,21 +142,22 @@ class _Unit:
 
     def transform_inputs(self, square: Int) -> None:
         """Evaluate all maps of a square at the points: down each column, then along each row."""
-        code, f, side, lanes = self.code, self.f, self.side, self.code.lanes
+        code, f, lanes, (height, width) = self.code, self.f, self.code.lanes, self.sides
+        down, across = self.outputs
         x, half = self.squares.read(square, code.pointer(f.x)), code.pointer(self.spare)
         with code.each(0, f.in_maps, lanes) as start:
             first = start.min(f.in_maps - lanes)  # the last vector may overlap its neighbour
-            with code.each(0, side) as j:
+            with code.each(0, width) as j:
                 column = code.at(x, first + j * f.x_pixel)
-                values = [code.load(column, f.x_row * i) for i in range(side)]
-                place = code.at(half, j * (side * lanes))
-                for i, value in enumerate(inputs_at_points(values)):
+                values = [code.load(column, f.x_row * i) for i in range(height)]
+                place = code.at(half, j * (height * lanes))
+                for i, value in enumerate(inputs_at_points(values, down)):
                     code.store(value, place, i * lanes)
-            with code.each(0, side) as i:
+            with code.each(0, height) as i:
                 row = code.at(half, i * lanes)
-                values = [code.load(row, j * side * lanes) for j in range(side)]
-                for j, value in enumerate(inputs_at_points(values)):
-                    code.store(value, self.input_at(i * side + j, square), first)
+                values = [code.load(row, j * height * lanes) for j in range(width)]
+                for j, value in enumerate(inputs_at_points(values, across)):
+                    code.store(value, self.input_at(i * width + j, square), first)
 
     def multiply(self, point: Int, panel: Int, place: Int, count: Int) -> None:
         """
@@ -214,39 +230,40 @@ class _Unit:
         `number` counts the square through the batch. The outputs are of `panels` panels, from
         panel `first` on.
         """
-        code, f, lanes, side, outputs = self.code, self.f, self.code.lanes, self.side, self.outputs
+        code, f, lanes, (height, width) = self.code, self.f, self.code.lanes, self.sides
+        down, right = self.outputs
         b = code.builder
         line = number // f.across
         across = number - line * f.across
-        rows = (f.height - (line - line // f.down * f.down) * outputs).min(outputs)
-        columns = (f.width - across * outputs).min(outputs)
-        inside = b.and_(rows.is_("==", outputs), columns.is_("==", outputs))
+        rows = (f.height - (line - line // f.down * f.down) * down).min(down)
+        columns = (f.width - across * right).min(right)
+        inside = b.and_(rows.is_("==", down), columns.is_("==", right))
         maps = (f.out_maps - first * self.width).min(panels * self.width)
         y = self.squares.written(square, code.pointer(f.y + first * (self.width * _FLOAT)))
         bias = code.pointer(f.bias + first * (self.width * _FLOAT))
         half = code.pointer(self.spare)
-        room = code.pointer(self.spare + side * side * lanes * _FLOAT)
+        room = code.pointer(self.spare + height * width * lanes * _FLOAT)
         low = code.vector(code.float_field(f.low))
         with code.each(0, maps, lanes) as start:
-            with code.each(0, side) as j:
+            with code.each(0, width) as j:
                 values = [
-                    code.load(self.product_at(j + i * side, square), start) for i in range(side)
+                    code.load(self.product_at(j + i * width, square), start) for i in range(height)
                 ]
-                place = code.at(half, j * (outputs * lanes))
-                for i, value in enumerate(outputs_of_points(values, outputs)):
+                place = code.at(half, j * (down * lanes))
+                for i, value in enumerate(outputs_of_points(values, down)):
                     code.store(value, place, i * lanes)
             count = (maps - start).min(lanes)
             direct = b.and_(inside, count.is_("==", lanes))
             place = b.select(direct, code.at(y, start), room)
-            down, right = f.y_row.where(direct, outputs * lanes), f.y_pixel.where(direct, lanes)
-            with code.each(0, outputs) as i:
+            y_row, y_pixel = f.y_row.where(direct, right * lanes), f.y_pixel.where(direct, lanes)
+            with code.each(0, down) as i:
                 row = code.at(half, i * lanes)
-                values = [code.load(row, j * outputs * lanes) for j in range(side)]
-                for j, value in enumerate(outputs_of_points(values, outputs)):
+                values = [code.load(row, j * down * lanes) for j in range(width)]
+                for j, value in enumerate(outputs_of_points(values, right)):
                     total = (value + code.load(bias, start)).at_least(low)
-                    code.store(total, place, i * down + right * j)
+                    code.store(total, place, i * y_row + y_pixel * j)
             with b.if_then(b.not_(direct)), code.each(0, rows) as i, code.each(0, columns) as j:
-                total = code.load(room, (i * outputs + j) * lanes)
+                total = code.load(room, (i * right + j) * lanes)
                 code.store_first(total, y, start + i * f.y_row + j * f.y_pixel, count)
         with b.if_then(f.activation.is_("!=", 0)), code.each(0, rows) as i:
             place = code.address(code.at(y, i * f.y_row))

@@ -8,13 +8,15 @@ from cnndsl.backends.cpu.lowering.winograd_points import PAIRS
 from cnndsl.backends.cpu.vectors import Vector
 
 
-def inputs_at_points(inputs: Sequence[Vector]) -> list[Vector]:
+def inputs_at_points(inputs: Sequence[Vector], outputs: int) -> list[Vector]:
     """
-    Neighbouring inputs at as many points: the rows of `input_matrix`.
+    Neighbouring inputs at as many points, for `outputs` of them: the rows of `input_matrix`.
 
     The polynomial that is 0 at all roots but p is x + p, times x if 0 is a root, times an even
     one. So what p and -p make of the even and of the odd inputs differs in sign alone.
     """
+    if outputs == 1:
+        return list(inputs)
     pairs = PAIRS[len(inputs)]
     first = 1 - len(inputs) % 2  # 0 is a root
     points = [_even(inputs, pairs)] * first
@@ -30,6 +32,9 @@ def inputs_at_points(inputs: Sequence[Vector]) -> list[Vector]:
 
 def outputs_of_points(products: Sequence[Vector], outputs: int) -> list[Vector]:
     """Neighbouring outputs of the products at the points: the rows of `output_matrix`."""
+    if outputs == 1:
+        first, *others = products
+        return [sum(others, start=first)]
     pairs = PAIRS[len(products)]
     *finite, last = products
     zero = finite[: 1 - len(products) % 2]

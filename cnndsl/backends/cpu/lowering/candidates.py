@@ -105,11 +105,11 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
         yield Candidate(
             "conv_winograd",
             way.halo(image),
-            error_ratio=error_ratio(conv.kernel[0], way.outputs, work.x[2]),
+            error_ratio=error_ratio(conv.kernel, way.outputs, work.x[2]),
             refusal=strict if numerics == "strict" else "",
         )
     else:
-        winograd = "only square filters of 2 to 7, cell by cell, that read all of some maps"
+        winograd = "only filters of at most 7 a side, cell by cell, that read all of some maps"
         yield Candidate("conv_winograd", refusal=winograd)
 
     planar = f"only one input map, step by step, to at most {most_maps(machine)} maps"

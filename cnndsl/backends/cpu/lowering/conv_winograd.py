@@ -5,7 +5,7 @@ A square of m x m outputs of an r x r filter reads a square of m + r - 1 inputs 
 computed at as many points a side (`winograd_points`): there inputs and filter need only be
 multiplied point by point. Over all squares and maps that is one matrix product a point. Larger
 squares need fewer products an output, 36 for 16 of 3 x 3 and 64 for 36, but more weights, and waste
-more at the ends of an image.
+more at the ends of an image. So the sides of a square may differ: 4 x 2 outputs need 24 products.
 
 Values grow on the way to the points and cancel on the way back, so results are less exact than a
 plain sum's (`winograd_error`); and an output's bits still depend on nothing but its inputs.
@@ -13,8 +13,10 @@ plain sum's (`winograd_error`); and an output's bits still depend on nothing but
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from itertools import product
+from math import ceil, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,14 +28,14 @@ from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, Tile
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
-from cnndsl.backends.cpu.lowering.winograd_points import PAIRS, weight_matrix
+from cnndsl.backends.cpu.lowering.winograd_points import PAIRS
+from cnndsl.backends.cpu.lowering.winograd_weights import weights_at_points
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer, Halo
 
 SIDES = tuple(PAIRS)  # the numbers of points a side that there are squares for
 PAD = 16  # floats between points: none two of them fall on the same lines of the cache
 MOST_SQUARES = 30  # of a unit: more leave the second-level cache, fewer read weights more often
-PART_MACS = 1 << 17  # of weights transformed at a time: too few for BLAS to start threads
 # In multiply-adds that take as long, as measured on Zen 3 with AVX2:
 TILE = 800  # to begin a tile and to write it
 TRANSFORM = 8  # a map's way to a point, or back
@@ -41,6 +43,7 @@ AGAIN = 0.75  # weights that take as long as one from memory: of those a cache s
 # `winograd_error` bounds the standard error of the worst output by a multiple of the plain sum's.
 # No square may be so large that this exceeds so many.
 MOST_ERROR_RATIO = 22.0
+OBLONG = 1.1  # more that squares of unlike sides must promise: they are kernels of their own
 UNIT_MACS = 1 << 22  # the least work of a unit
 LEAST_UNITS = 4  # work units there are, at the least
 STRIP_UNIT_MACS = 1 << 20  # the least work of a unit where all squares are in one strip
@@ -91,10 +94,10 @@ def winograd_tiles(machine: Target) -> tuple[Tile, ...]:
 
 @dataclass(frozen=True, slots=True)
 class WinogradConv:
-    """A convolution cut into squares of `outputs`, their products cut into tiles."""
+    """A convolution cut into squares of `outputs` down and across, their products into tiles."""
 
     shape: ConvShape
-    outputs: int
+    outputs: tuple[int, int]
     tile: Tile
 
     @staticmethod
@@ -102,34 +105,33 @@ class WinogradConv:
         """The way that takes least time, of those that are exact enough; None where none is."""
         if not (shape.stride == shape.dilation == (1, 1) and shape.groups == 1):
             return None
-        taps, other = shape.kernel
-        if taps != other or taps == 1 or shape.in_maps < machine.lanes:
+        if shape.in_maps < machine.lanes:
             return None
-        ways = [
-            WinogradConv(shape, side + 1 - taps, tile)
-            for side in SIDES
-            for tile in winograd_tiles(machine)
-            if side > taps and error_ratio(taps, side + 1 - taps, shape.in_maps) <= MOST_ERROR_RATIO
-        ]
-        # Half of the time the weights are in a cache, or serve several images.
-        read = MACS_OF_FLOAT / 2
-        return min(ways, key=lambda way: way.macs_alike + read * way.weights_read, default=None)
+        return min(_ways(shape, machine), key=lambda way: way.rank, default=None)
 
     @property
-    def side(self) -> int:
-        """Inputs of a square in each direction, and points."""
-        return self.outputs + self.shape.kernel[0] - 1
+    def rank(self) -> float:
+        """Multiply-adds that take as long as an image, to compare ways by."""
+        # Half of the time the weights are in a cache, or serve several images.
+        alike = self.macs_alike + MACS_OF_FLOAT / 2 * self.weights_read
+        return alike if self.outputs[0] == self.outputs[1] else alike * OBLONG
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Inputs of a square down and across, and points."""
+        (down, across), (r, s) = self.outputs, self.shape.kernel
+        return down + r - 1, across + s - 1
 
     @property
     def points(self) -> int:
         """Points of a square."""
-        return self.side * self.side
+        return prod(self.sides)
 
     @property
     def grid(self) -> tuple[int, int]:
         """Squares down and across an image."""
-        height, width = self.shape.size
-        return ceil(height / self.outputs), ceil(width / self.outputs)
+        (height, width), (down, across) = self.shape.size, self.outputs
+        return ceil(height / down), ceil(width / across)
 
     @property
     def squares(self) -> int:
@@ -162,34 +164,23 @@ class WinogradConv:
     def halo(self, image: tuple[int, int]) -> Halo:
         """The zeros that the squares read around an input image of that size."""
         (top, left), (height, width) = self.shape.padding, image
-        down, across = (squares * self.outputs + self.shape.kernel[0] - 1 for squares in self.grid)
+        down, across = (
+            squares * outputs + taps - 1
+            for squares, outputs, taps in zip(
+                self.grid, self.outputs, self.shape.kernel, strict=True
+            )
+        )
         return top, max(0, down - top - height), left, max(0, across - left - width)
 
     @property
     def kernel(self) -> Kernel:
         """The kernel that computes it."""
-        tile = (self.tile.pixels, self.tile.vectors, self.tile.lanes)
-        return Kernel("conv_winograd", "conv_winograd", (self.outputs, self.shape.kernel[0], *tile))
+        tile = self.tile.pixels, self.tile.vectors, self.tile.lanes
+        return Kernel("conv_winograd", "conv_winograd", (*self.outputs, *self.shape.kernel, *tile))
 
     def transform_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`weight` [out, in, r, r] at the points, as [points, panels, vectors, in, lanes]."""
-        out_maps, in_maps, r, _ = weight.shape
-        panels, width = self.panel_count, self.tile.width
-        padded = np.zeros((panels * width, in_maps, r * r), np.float32)
-        padded[:out_maps] = weight.reshape(out_maps, in_maps, r * r)
-        taps = padded.reshape(panels, width, in_maps, r * r).transpose(3, 0, 2, 1)
-        taps = np.ascontiguousarray(taps, np.float64).reshape(r * r, -1)
-        matrix = weight_matrix(self.side, r)
-        both = np.einsum("ai,bj->abij", matrix, matrix).reshape(self.points, r * r)
-        values = np.empty((self.points, taps.shape[1]), np.float32)
-        columns = PART_MACS // both.size
-        room = np.empty((self.points, columns))
-        for start in range(0, taps.shape[1], columns):
-            part = taps[:, start : start + columns]
-            exact = np.matmul(both, part, out=room[:, : part.shape[1]])
-            values[:, start : start + columns] = exact  # rounded once
-        values = values.reshape(self.points, panels, in_maps, self.tile.vectors, self.tile.lanes)
-        return np.ascontiguousarray(values.swapaxes(2, 3))
+        """`weight` [out, in, r, s] at the points, as [points, panels, vectors, in, lanes]."""
+        return weights_at_points(weight, self.sides, self.tile)
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """`bias` [out], or zeros, as [panels, width]."""
@@ -249,6 +240,23 @@ class WinogradConv:
         return points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
 
 
+def _ways(shape: ConvShape, machine: Target) -> Iterator[WinogradConv]:
+    """The ways to compute it that are exact enough."""
+    down, across = map(_square_sides, shape.kernel)
+    for outputs in product(down, across):
+        exact = error_ratio(shape.kernel, outputs, shape.in_maps) <= MOST_ERROR_RATIO
+        if exact and outputs != (1, 1):
+            for tile in winograd_tiles(machine):
+                yield WinogradConv(shape, outputs, tile)
+
+
+def _square_sides(taps: int) -> list[int]:
+    """Outputs that squares may have in a direction in which a filter has so many taps."""
+    if taps == 1:
+        return [1]
+    return [1, *(side + 1 - taps for side in SIDES if side > taps)]
+
+
 def lower_conv_winograd(
     shape: ConvShape,
     x: Buffer,
@@ -258,7 +266,7 @@ def lower_conv_winograd(
     bias: NDArray[np.float32] | None,
     conv: WinogradConv | None = None,
 ) -> Lowered:
-    """`y = conv(x)` with `weight` [out, in, r, r], for what fits; `x` has the halo asked for."""
+    """`y = conv(x)` with `weight` [out, in, r, s], for what fits; `x` has the halo asked for."""
     conv = conv or WinogradConv.of(shape, Target.host())
     assert conv is not None, "nothing was to be lowered this way that does not fit"
     (height, width), (down, across) = shape.size, conv.grid

@@ -11,21 +11,22 @@ has the variance r. So
     amplification = max_i sum_j A_ij^2 |G_j|^2 |B_j|^2 / r
 
 is by how much the variance of the terms at the points exceeds that of the output they cancel to;
-in two directions, it is squared. A sum of n terms is rounded n times, each time as large as it has
-grown: n^2 / 2 roundings of one term. Winograd's sums have a term a map, those of the definition r^2
-a map, and the transforms add T roundings a map. So the standard errors, of Winograd's worst output
-over the plain sum's, of n maps, are as
+in two directions, those of both are multiplied. A sum of n terms is rounded n times, each time as
+large as it has grown: n^2 / 2 roundings of one term. Winograd's sums have a term a map, those of
+the definition r s a map for a filter of r x s, and the transforms add T roundings a map. So the
+standard errors, of Winograd's worst output over the plain sum's, of n maps, are as
 
-    sqrt(amplification^2 (n^2 / 2 + T n) / (r^2 n^2 / 2)) = amplification / r * sqrt(1 + 2 T / n)
+    sqrt(a_down a_across (n^2 / 2 + T n) / (r s n^2 / 2))
+        = sqrt(a_down a_across / (r s)) * sqrt(1 + 2 T / n)
 
 which is 15 for 6 x 6 and 2.5 for 4 x 4 outputs of 3x3 filters of many maps, and more of few, whose
-plain sums are short.
+plain sums are short. A single output in a direction is computed as defined, and amplifies by 1.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 
@@ -39,22 +40,25 @@ TRANSFORM_ROUNDINGS = 6  # of inputs on their way to the points: T, as measured
 MARGIN = 1.25  # behind a relu half of a plain sum's terms are 0, and not rounded: measured, 1.2
 
 
-def error_ratio(taps: int, outputs: int, maps: int) -> float:
+def error_ratio(taps: tuple[int, int], outputs: tuple[int, int], maps: int) -> float:
     """
     A bound on the standard error of Winograd's worst output, over that of a plain sum.
 
-    `taps` is the filter's side, `outputs` a square's, and `maps` those of the input.
+    `taps` are the filter's sides, `outputs` a square's, and `maps` those of the input.
 
-    >>> [round(error_ratio(taps, outputs, 512), 1) for taps, outputs in ((3, 4), (3, 6), (5, 4))]
-    [3.2, 18.8, 7.7]
+    >>> squares = ((3, 3), (4, 4)), ((3, 3), (4, 2)), ((3, 3), (6, 6)), ((5, 5), (4, 4))
+    >>> [round(error_ratio(*sides, 512), 1) for sides in squares]
+    [3.2, 2.2, 18.8, 7.7]
     """
     roundings = sqrt(1 + 2 * TRANSFORM_ROUNDINGS / maps)
-    return MARGIN * amplification(taps, outputs) / taps * roundings
+    grown = prod(amplification(r, m) for r, m in zip(taps, outputs, strict=True))
+    return MARGIN * sqrt(grown / prod(taps)) * roundings
 
 
 @cache
 def amplification(taps: int, outputs: int) -> float:
     """The variance of the terms at the points over that of the output, in one direction."""
     side = taps + outputs - 1
-    filters, inputs = (np.square(m).sum(1) for m in (weight_matrix(side, taps), input_matrix(side)))
+    both = weight_matrix(side, taps), input_matrix(side, taps)
+    filters, inputs = (np.square(matrix).sum(1) for matrix in both)
     return float((np.square(output_matrix(side, taps)) @ (filters * inputs)).max() / taps)

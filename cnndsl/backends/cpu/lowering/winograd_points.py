@@ -2,10 +2,10 @@
 The points at which Winograd's algorithm evaluates polynomials, and the matrices that follow.
 
 m outputs of a filter of r taps in one direction read m + r - 1 inputs. Inputs and filter, taken as
-polynomials, are evaluated at as many points, and multiplied there: for a filter in two directions,
-that is (m + r - 1)^2 products for the m^2 r^2 of the definition. The outputs follow by Lagrange's
-interpolation, transposed. Lavin and Gray, Fast Algorithms for Convolutional Neural Networks
-(arXiv:1509.09308).
+polynomials, are evaluated at as many points, and multiplied there: for m x m outputs of a filter in
+two directions, that is (m + r - 1)^2 products for the m^2 r^2 of the definition. The outputs follow
+by Lagrange's interpolation, transposed. Lavin and Gray, Fast Algorithms for Convolutional Neural
+Networks (arXiv:1509.09308).
 
 Any points will do in exact arithmetic; in floating point they decide how exact the outputs are. So
 these were searched for, among the multiples of 1/16: they make the error of `winograd_error` least
@@ -44,8 +44,11 @@ def weight_matrix(side: int, r: int) -> Matrix:
     The matrix that evaluates a filter of r taps at the points, [side, r].
 
     Row j is the powers of root j over the product of its distances to the other roots: the
-    denominators of Lagrange's interpolation, which so are spared on the way back.
+    denominators of Lagrange's interpolation, which so are spared on the way back. For a single
+    output the points are the taps, here and below: that is the definition.
     """
+    if side == r:
+        return np.eye(r)
     matrix = np.zeros((side, r))
     for row, root in zip(matrix, roots(side), strict=False):
         row[:] = np.power(root, np.arange(r))
@@ -54,13 +57,15 @@ def weight_matrix(side: int, r: int) -> Matrix:
     return matrix
 
 
-def input_matrix(side: int) -> Matrix:
+def input_matrix(side: int, r: int) -> Matrix:
     """
     The matrix that takes inputs to the points, [side, side].
 
     Row j has the coefficients of the polynomial that is 0 at all other roots: what Lagrange's
     interpolation multiplies with the value at root j, the constant first.
     """
+    if side == r:
+        return np.eye(r)
     matrix = np.zeros((side, side))
     for row, root in zip(matrix, roots(side), strict=False):
         row[:-1] = np.poly([other for other in roots(side) if other != root])[::-1]
@@ -71,6 +76,8 @@ def input_matrix(side: int) -> Matrix:
 def output_matrix(side: int, r: int) -> Matrix:
     """The matrix that takes the products at the points to outputs, [outputs, side]."""
     outputs = side + 1 - r
+    if outputs == 1:
+        return np.ones((1, r))
     matrix = np.zeros((outputs, side))
     matrix[:, :-1] = np.power(np.array(roots(side)), np.arange(outputs)[:, None])
     matrix[-1, -1] = 1.0
