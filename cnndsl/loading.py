@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -59,10 +60,12 @@ def load(
     Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
     """
     file = Path(path)
-    artifact = read_artifact(file)
     options = Options(numerics, dense_weights, precision)
-    backend = find_backend(target, options)
-    count = thread_count(threads)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_artifact, file)  # while Python imports what runs the model
+        backend = find_backend(target, options)
+        count = thread_count(threads)
+        artifact = reading.result()
     network = partial(_network, Source(str(file), artifact.text))
     if isinstance(backend, Backend):
         ready = _Loading(artifact, backend, network, options, count, str(file)).ready()

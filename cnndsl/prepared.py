@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnndsl.cache import FileCache, default_directory
+from cnndsl.checksums import digest_of_sources
 from cnndsl.errors import CnnError
 from cnndsl.ir.signature import Output, Signature
 from cnndsl.ops.input import Input
@@ -65,14 +66,8 @@ def keep_prepared(key: bytes, prepared: Prepared) -> None:
 
 def prepared_key(text: str, fingerprint: bytes) -> bytes:
     """The key of what belongs to a table's text and a target's fingerprint."""
-    digest = hashlib.sha256(fingerprint)
-    package = Path(__file__).parent
-    for room in _ROOMS:
-        root = package / room
-        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-            digest.update(path.read_bytes())
-    digest.update(text.encode())
-    return digest.digest()
+    rooms = digest_of_sources(os.path.dirname(__file__), _ROOMS)
+    return hashlib.sha256(fingerprint + rooms + text.encode()).digest()
 
 
 def signature_data(signature: Signature) -> Any:

@@ -9,6 +9,8 @@ from pathlib import Path
 import llvmlite
 from llvmlite import binding
 
+from cnndsl.checksums import digest_of_sources
+
 _FORMAT = b"cnndsl kernels 1"
 _SWITCHES = ("CPU_NAME", "CPU_FEATURES", "ENABLE_AVX", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")
 
@@ -26,9 +28,7 @@ def fingerprint() -> bytes:
     parts += [os.environ.get(f"NUMBA_{switch}", "").encode() for switch in _SWITCHES]
     parts += [binding.get_default_triple().encode(), binding.get_host_cpu_name().encode()]
     parts.append(binding.get_host_cpu_features().flatten().encode())
-    here = Path(__file__).parent
-    for path in sorted(here.rglob("*.py")):
-        parts += [path.relative_to(here).as_posix().encode(), path.read_bytes()]
+    parts.append(digest_of_sources(os.path.dirname(__file__)))
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
