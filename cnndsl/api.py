@@ -57,6 +57,11 @@ def parse(
 
 def find_spec(path: PathLike) -> Path:
     """The file of a spec given by path or by a shipped one's bare name. Raises `FileError`."""
+    _require_path(
+        path,
+        "a network is a file's path, a shipped spec's name or what parse() returns",
+        "cnndsl.parse(text=...) reads a text",
+    )
     found = _shipped_or_path(path, ".cnn", resource("specs"))
     if _is_missing(found):
         raise _no_spec(os.fspath(path))
@@ -126,6 +131,15 @@ def compile(
     )
 
 
+def _require_path(value: PathLike, what: str, fix: str) -> None:
+    """Raise `CnnError` for a value that is no path: what a type would have said is said here."""
+    try:
+        os.fspath(value)
+    except TypeError:
+        kind = type(value).__name__
+        raise CnnError(f"{what}, not a value of type {kind}", fixes=[fix]) from None
+
+
 def _weights(
     network: Network, weights: WeightsLike | None, seed: int | None
 ) -> dict[str, FloatArray]:
@@ -138,9 +152,14 @@ def _weights(
             )
         return seeded_weights(params, whole_number("seed", seed or 0, least=0))
     if seed is not None:
-        raise CnnError("weights and seed exclude each other")
+        raise CnnError("weights and seed exclude each other", fixes=["one of them"])
     if isinstance(weights, Mapping):
         return take_weights(weights, params)
+    _require_path(
+        weights,
+        "weights are a file's path or a mapping of names to arrays",
+        '{"C1.weight": array, "C1.bias": array, ...}',
+    )
     return read_weights(
         _shipped_or_path(weights, ".safetensors", resource("specs", "weights")), params
     )

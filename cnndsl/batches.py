@@ -134,7 +134,8 @@ def _shape_fixes(found: tuple[int, ...], wanted: tuple[int, ...], op: Input) -> 
         ]
     if op.fit is not None and len(found) > 2:
         return ["cnndsl.preprocess(pictures, model) fits pictures of any size, uint8 [h, w, c]"]
-    return []
+    one = ", ".join(map(str, wanted))
+    return [f"one image is [{one}], a batch [n, {one}]; another size stands in the input row"]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -260,6 +260,7 @@ CODES: dict[str, str] = {
     "E401": "the weights do not match the network",
     "E402": "the weights file cannot be read",
     "E403": "weights could belong to the rows in more than one way",
+    "E404": "weights are NaN or infinite",
     "E501": "the file is not a compiled model",
     "E502": "the compiled model is truncated or damaged",
     "E503": "the compiled model's content does not match its hash",

@@ -41,7 +41,9 @@ def find_backend(target: str, options: Options = USUAL) -> Backend | Interpreter
         from cnndsl.backends.reference.backend import ReferenceBackend
 
         return ReferenceBackend()
-    near = get_close_matches(target, TARGETS, 1)
+    near = (
+        ["cuda"] if target.lower() in ("gpu", "nvidia") else get_close_matches(target, TARGETS, 1)
+    )
     raise TargetError(
         f"there is no target {target!r}; the targets are {', '.join(TARGETS)}",
         code="E702",
@@ -53,7 +55,9 @@ def _check_option(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
         *first, last = known
         raise TargetError(
-            f"there is no {name} {value!r}; there is {', '.join(first)} and {last}", code="E702"
+            f"there is no {name} {value!r}; there is {', '.join(first)} and {last}",
+            code="E702",
+            fixes=[f"{name.replace(' ', '_')}={known[0]!r}"],
         )
 
 

@@ -97,13 +97,12 @@ def test_every_mismatch_is_listed_with_its_row():
         "C1.weight: its shape is [5, 5, 3, 4] in the mapping, and the row expects [4, 3, 5, 5]",
         "C1.bias: the mapping lacks it; its shape is [4]",
         "Out.weight: it holds complex64, and weights are floats",
-        "C1.Bias: the mapping has it, and no row expects it",
         "F6.weight: the mapping has it, and no row expects it",
     ]
     first, second, *_ = caught.value.diagnostics
     assert "transpose(3, 2, 0, 1)" in first.fixes[0].message
     assert "rename 'C1.Bias'" in second.fixes[0].message
-    assert [d.row for d in caught.value.diagnostics] == ["C1", "C1", "Out", "C1", "F6"]
+    assert [d.row for d in caught.value.diagnostics] == ["C1", "C1", "Out", "F6"]
 
 
 def test_weights_between_unconnected_maps_must_be_zero():
@@ -200,6 +199,44 @@ def test_a_tensor_is_said_to_be_misnamed_only_if_no_row_wants_it_and_it_fits():
     }
     assert fixes["C1.weight"] == ["rename 'C1.w', which no row expects"]
     assert fixes["C1.bias"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(np.nan, "NaN"), (-np.inf, "infinite")], ids=["nan", "infinite"]
+)
+def test_weights_that_are_no_numbers_are_counted_and_the_first_is_named(value, kind, tmp_path):
+    weights = dict(seeded_weights(PARAMS, 1))
+    weights["C1.weight"] = weights["C1.weight"].copy()
+    weights["C1.weight"][1, 0, 1:, 2] = value
+    count, size = weights["C1.weight"][1, 0, 1:, 2].size, weights["C1.weight"].size
+    save_file(weights, tmp_path / "w.safetensors")
+    for origin, read in (
+        ("the mapping", lambda: take_weights(weights, PARAMS)),
+        (
+            str(tmp_path / "w.safetensors"),
+            lambda: read_weights(tmp_path / "w.safetensors", PARAMS),
+        ),
+    ):
+        with pytest.raises(WeightsError) as caught:
+            read()
+        (found,) = caught.value.diagnostics
+        assert (found.code, found.row) == ("E404", "C1")
+        said = f"C1.weight: {count} of its {size} numbers in {origin} are {kind}, the first at "
+        assert found.message == f"{said}[1, 0, 1, 2]"
+        assert found.fixes
+
+
+def test_another_network_s_weights_are_called_that():
+    with pytest.raises(WeightsError, match="the weights of this network"):
+        take_weights({f"X{i}.weight": np.zeros(7) for i in range(9)}, PARAMS)
+
+
+def test_a_tensor_that_is_to_be_renamed_is_told_once():
+    weights = dict(seeded_weights(PARAMS, 1))
+    weights["C1.w"] = weights.pop("C1.weight")
+    with pytest.raises(WeightsError) as caught:
+        take_weights(weights, PARAMS)
+    assert len(caught.value.diagnostics) == 1
 
 
 def test_numbers_beyond_float32_are_refused():

@@ -20,6 +20,25 @@ _FOREIGN_MARKS = (
 )
 
 
+_LOOKED_AT = 4096
+"""The bytes of a file that are looked through for what no text has."""
+
+_USES = {
+    (".cnnm",): "cnndsl.load reads compiled models",
+    (".onnx",): "cnndsl import onnx FILE reads ONNX models",
+    (".png", ".jpg", ".jpeg"): "cnndsl run MODEL FILE reads pictures",
+    (".safetensors", ".pt", ".pth", ".keras", ".h5", ".npz"): "a table first, then its weights: "
+    "cnndsl import weights FILE --for SPEC",
+}
+"""What files are for that are taken for tables, by how their names end."""
+
+
+def _use_of(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    uses = (use.replace("FILE", name) for suffixes, use in _USES.items() if suffix in suffixes)
+    return next(uses, "a .cnn file, which is UTF-8 text")
+
+
 def read_source(path: str | os.PathLike[str], limits: Limits | None = None) -> Source:
     """
     Read a `.cnn` file.
@@ -51,6 +70,8 @@ def decode_source(name: str, data: bytes, limits: Limits | None = None) -> Sourc
     for mark, encoding in _FOREIGN_MARKS:
         if data.startswith(mark):
             raise SpecError(f"{name} is {encoding} text", fixes=["save it as UTF-8"])
+    if b"\0" in data[:_LOOKED_AT]:
+        raise SpecError(f"{name} is no text", fixes=[_use_of(name)])
     try:
         return Source(name, data.decode("utf-8"))
     except UnicodeDecodeError as error:

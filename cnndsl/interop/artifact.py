@@ -62,8 +62,17 @@ def read_artifact(path: Path) -> Artifact:
     """
 
     def damaged(reason: str) -> ArtifactError:
-        return ArtifactError(f"cannot read the compiled model {path}: {reason}", code="E502")
+        return ArtifactError(
+            f"cannot read the compiled model {path}: {reason}",
+            code="E502",
+            fixes=["cnndsl compile SPEC --weights FILE -o MODEL.cnnm makes one"],
+        )
 
+    if path.suffix == ".cnn" and path.is_file():
+        raise ArtifactError(
+            f"{path} is a table, and not a compiled model",
+            fixes=[f"cnndsl.compile({str(path)!r}, weights=...), or cnndsl compile {path}"],
+        )
     file = open_safetensors(path, damaged)
     _check_kind(path, file)
     weights = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
         if not tensor.is_float
     }
     found = {name: tensor.float32() for name, tensor in tensors.items() if tensor.is_float}
-    return _checked(found, params, str(path), wrong_types)
+    return _finite(_checked(found, params, str(path), wrong_types), str(path))
 
 
 def take_weights(arrays: Mapping[str, Any], params: Params) -> dict[str, FloatArray]:
@@ -67,7 +68,7 @@ def take_weights(arrays: Mapping[str, Any], params: Params) -> dict[str, FloatAr
             if array.dtype.itemsize > 4 and np.any(np.isinf(found[name]) & np.isfinite(array)):
                 wrong_types[name] = "it has numbers that are too large for float32"
                 del found[name]
-    return _checked(found, params, "the mapping", wrong_types)
+    return _finite(_checked(found, params, "the mapping", wrong_types), "the mapping")
 
 
 def check_weights(
@@ -75,6 +76,36 @@ def check_weights(
 ) -> dict[str, FloatArray]:
     """Float32 arrays that are taken as they are, checked against `params`."""
     return _checked(dict(arrays), params, origin, {})
+
+
+def _finite(weights: dict[str, FloatArray], origin: str) -> dict[str, FloatArray]:
+    """
+    The weights. Raises `WeightsError` where some are NaN or infinite, which spoils every output.
+
+    The least and the largest number tell, and take no memory: NaN is both.
+    """
+    findings = [
+        _not_finite(name, array, origin)
+        for name, array in weights.items()
+        if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max()))
+    ]
+    if findings:
+        raise WeightsError.of(findings)
+    return weights
+
+
+def _not_finite(name: str, array: FloatArray, origin: str) -> Diagnostic:
+    wrong = ~np.isfinite(array)
+    count, nans = np.count_nonzero(wrong), np.count_nonzero(np.isnan(array))
+    kind = "NaN" if nans == count else "NaN or infinite" if nans else "infinite"
+    share = f"{count:,} of its {array.size:,} numbers in {origin}"
+    first = ", ".join(map(str, np.argwhere(wrong)[0]))
+    return Diagnostic(
+        "E404",
+        f"{name}: {share} {'is' if count == 1 else 'are'} {kind}, the first at [{first}]",
+        row=name.rpartition(".")[0] or None,
+        fixes=(Fix("a checkpoint from before the training diverged, or the file copied again"),),
+    )
 
 
 def seeded_weights(params: Params, seed: int) -> dict[str, FloatArray]:
@@ -120,6 +151,7 @@ def _checked(
         elif name not in found:
             fitting = [other for other in free if found[other].shape == param.shape]
             near = get_close_matches(name, sorted(fitting), 1, 0.5)
+            free.difference_update(near)
             rename = [f"rename {near[0]!r}, which no row expects"] if near else []
             report(name, f"{origin} lacks it; its shape is {list(param.shape)}", *rename)
         elif found[name].shape != param.shape:
@@ -132,9 +164,12 @@ def _checked(
         elif param.mask is not None and np.any(found[name][~param.mask]):
             report(name, "entries between maps that are not connected must be 0")
     for name in [*found, *wrong_types]:
-        if name not in params:
+        if name in free or (name in wrong_types and name not in params):
             report(name, f"{origin} has it, and no row expects it")
     if findings:
+        if len(findings) > len(params):
+            meant = Fix("the weights of this network: these look like another's")
+            findings[0] = replace(findings[0], fixes=(*findings[0].fixes, meant))
         raise WeightsError.of(findings)
     return {name: found[name] for name in params}
 

@@ -267,8 +267,16 @@ class Network:
         block = self._blocks_by_name.get(name)
         if block is None:
             top = [row.name for row in (*self.rows, *self.blocks) if not row.uses]
-            names = ", ".join(top)
-            raise CnnError(f"{self.name} has no row {name!r}; its rows are {names}", code="E111")
+            # Imported here: a name that is right does not need it.
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [*self._rows_by_name, *self._blocks_by_name], 2)
+            raise CnnError(
+                f"{self.name} has no row {name!r}; its rows are {', '.join(top)}",
+                code="E111",
+                fixes=[f"did you mean {row}?" for row in near]
+                or [f"one of them, such as {top[-1]}"],
+            )
         return BlockFacts(
             block,
             tuple(map(self.facts, block.rows)),
