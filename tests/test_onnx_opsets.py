@@ -125,6 +125,7 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "Pad": since(
         11, ({"pads": [0, 0, 1, 0, 0, 0, 0, 2]}, []), ({}, [ints(0, 0, 1, 0, 0, 0, 0, 2)])
     ),
+    "Pow": plain(np.float32([3.0])),
     "ReduceL1": listed(18, "axes", 2, 3),
     "ReduceL2": listed(18, "axes", 2, 3),
     "ReduceMax": listed(18, "axes", 2, 3),

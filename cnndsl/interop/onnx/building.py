@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnndsl.errors import CnnError
 from cnndsl.interop.onnx.cell_blocks import find_filter
 from cnndsl.interop.onnx.naming import Names
+from cnndsl.interop.onnx.permuting import permuted
 from cnndsl.interop.onnx.reading import Array, Facts
 from cnndsl.interop.onnx.values import View, as_image, onnx_shape, realise
 from cnndsl.ir.infer import infer_node
@@ -83,15 +84,15 @@ class Builder:
     def realised(self, view: View, type_: TensorType) -> str:
         """A node whose result is the view's cells as an image or a vector."""
         ops = realise(view, type_)
-        if ops is None:
-            found = find_filter(view, type_)
-            if found is None:
-                raise Unsupported(
-                    f"it reads cells in an order that no row makes (as {list(view.shape)})",
-                    "only channel and pixel shuffles, flattening and reshaping have rows",
-                )
+        if ops is None and (found := find_filter(view, type_)) is not None:
             op, weight = found
             return self.add(op, [view.node], params={"weight": weight})
+        ops = ops if ops is not None else permuted(view, type_)
+        if ops is None:
+            raise Unsupported(
+                f"it reads cells in an order that no row makes (as {list(view.shape)})",
+                "only shuffles, transposing, flattening and reshaping have rows",
+            )
         name = view.node
         for op in ops:
             name = self.add(op, [name])

@@ -10,7 +10,7 @@ import numpy as np
 from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.joining import joined
 from cnndsl.interop.onnx.reading import Array
-from cnndsl.interop.onnx.step import Step, per_place
+from cnndsl.interop.onnx.step import Step, number, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
@@ -62,6 +62,16 @@ def import_neg(step: Step) -> View:
     """The tensor times -1."""
     view = step.view()
     return step.builder.scaled(view, np.full(view.shape[0], -1.0), None, step.facts, 0)
+
+
+def import_pow(step: Step) -> View:
+    """A `mul` row of as many of the tensor as its exponent says."""
+    view, exponent = step.view(), number(step.constant(1, "exponent"))
+    if exponent is None or exponent not in (1, 2, 3, 4) or step.constant(1, "exponent").size > 1:
+        raise Unsupported("a power has a row where its exponent is 1, 2, 3 or 4")
+    if exponent == 1:
+        return view
+    return replace(view, node=step.add(Mul(), *[view.node] * int(exponent)), shared=False)
 
 
 def added(step: Step, views: Sequence[View]) -> View:

@@ -79,6 +79,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "Neg": arithmetic.import_neg,
     "PRelu": functions.import_prelu,
     "Pad": places.import_pad,
+    "Pow": arithmetic.import_pow,
     "ReduceL1": reductions.import_reduce_norm,
     "ReduceL2": reductions.import_reduce_norm,
     "ReduceMax": reductions.import_reduce_max,
