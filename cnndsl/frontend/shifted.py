@@ -80,9 +80,12 @@ def _missing(words: list[Word], expected: Sequence[Expected]) -> Shift | None:
     fixes: list[Fix] = []
     for i, name in zip(places, names, strict=True):
         text, at = _blank(expected[i].slot), words[i].span
+        slot = expected[i].slot
         if text is not None:
             edit = Edit(Span(at.source, at.start, at.start), f"{text}  ")
             fixes.append(Fix(f"write {text} in column {name}", (edit,)))
+        elif slot is not None:
+            fixes.append(Fix(f"write {slot.kind.expects} in column {name}"))
     # What stands before the first place that is possible has its meaning in any case.
     unsure: list[Word | None] = [None] * (len(expected) - places[-1])
     return Shift(

@@ -28,8 +28,12 @@ def infer_node(node: Node, types: Types, limits: Limits | None = None) -> Tensor
     try:
         if not node.op.takes(len(operands)):
             named = f"{len(operands)} {'is' if len(operands) == 1 else 'are'} named"
+            fewer = len(operands) < node.op.operands
+            others = [*node.inputs, *["ROW"] * (node.op.operands - len(operands))]
             raise ShapeError(
-                f"{node.op.row_type} reads {node.op.operand_words()}, and {named}", column="from"
+                f"{node.op.row_type} reads {node.op.operand_words()}, and {named}",
+                column="from",
+                fixes=[f"from={','.join(others if fewer else others[: node.op.operands])}"],
             )
         result = node.op.infer(*operands)
         _check_dimensions(result, limits or Limits())

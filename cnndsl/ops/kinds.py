@@ -22,6 +22,9 @@ Pair = tuple[int, int]
 LARGEST_COUNT = 10**9
 
 _DIGITS = re.compile("[0-9]+")
+# How papers say both in one: 64@28x28, and 28x28x64.
+_MAPS_AT_SIZE = re.compile(r"\d{1,9}@\d{1,9}[xX×]\d{1,9}")
+_SIZE_AND_MAPS = re.compile(r"\d{1,9}[xX×]\d{1,9}[xX×]\d{1,9}")
 
 # A refused text is shown up to here: a line of a message, not a page.
 LONGEST_SHOWN = 60
@@ -115,6 +118,8 @@ class Count(Kind):
 
     def meant(self, text: str) -> Sequence[str]:
         numbers = numbers_in(text)
+        if len(numbers) > 1 and _MAPS_AT_SIZE.fullmatch(text):
+            return [numbers[0]]
         return [numbers[0].removesuffix(".0")] if len(numbers) == 1 else ()
 
 
@@ -146,6 +151,10 @@ class Extent(Kind):
 
     def meant(self, text: str) -> Sequence[str]:
         numbers = [number.removesuffix(".0") for number in numbers_in(text)]
+        if _MAPS_AT_SIZE.fullmatch(text):
+            numbers = numbers[1:]
+        elif _SIZE_AND_MAPS.fullmatch(text):
+            numbers = numbers[:2]
         return ["x".join(numbers)] if len(numbers) in (1, 2) and "/" not in text else ()
 
     def format(self, value: Pair) -> str:
@@ -159,6 +168,9 @@ class Step(Extent):
     @property
     def expects(self) -> str:
         return "a step such as 2 or 2x1 (height x width)"
+
+    def meant(self, text: str) -> Sequence[str]:
+        return ["1"] if text in ("0", "-1") else super().meant(text)
 
     def format(self, value: Pair) -> str:
         return str(value[0]) if value[0] == value[1] else f"{value[0]}x{value[1]}"
