@@ -16,8 +16,10 @@ from op_cases import CASES
 from test_cpu_operators import NOT_COMPUTED
 
 import cnndsl
+from benchmarks.unit_variance import unit_variance_weights
 from cnndsl.backends.cuda.device import shared_device
 from cnndsl.backends.cuda.simulator import is_simulated
+from cnndsl.cli.expectations import channels_last
 from cnndsl.errors import CnnError
 
 pytestmark = pytest.mark.gpu
@@ -70,12 +72,15 @@ def test_any_graph_runs_as_the_reference_evaluates_it(graph, batch, seed):
     "spec", ["lenet5", "fashion_mnist", "alexnet", "squeezenet1_1", "resnet18"]
 )
 def test_shipped_networks_are_as_exact_as_their_precision(spec, precision):
+    network = cnndsl.parse(spec)
+    row = network.signature.input
+    x = np.random.default_rng(2).standard_normal((2, *row.array_shape), np.float32)
+    weights = unit_variance_weights(network, 1, [channels_last(x, row.layout)])
     try:
-        model, reference = models(spec, precision=precision)
+        model = cnndsl.compile(network, weights, target="cuda", precision=precision)
     except CnnError as error:
         pytest.skip(error.diagnostics[0].message)
-    x = images(model, 2)
-    expected = reference(x)
+    expected = cnndsl.compile(network, weights, target="reference")(x)
     error = np.abs(model(x) - expected).max() / np.abs(expected).max()
     assert error <= PRECISIONS[precision]
 
