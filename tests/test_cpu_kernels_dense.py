@@ -131,6 +131,7 @@ def test_without_a_bias_outputs_are_plain_dot_products():
 def test_the_inner_loops_keep_their_vectors_in_registers():
     problem = Problem(10, 10, 2)
     call = lower_dense(problem.x, problem.y, PLAIN, problem.weight, problem.bias)(2)
-    # Two tiles; the longer loops are over what does not fill a vector.
-    for loop in sorted(hot_loops(call.kernel), key=len)[:2]:
+    # Two tiles, and what does not fill a vector of one image; the longest loop is over the images
+    # of which some products do not.
+    for loop in sorted(hot_loops(call.kernel), key=len)[:3]:
         assert not [line for line in loop if "rsp" in line or "[sp" in line]

@@ -1,6 +1,7 @@
 """Dense layers: dot products of rows. See lowering/dense.py for the fields and the idea."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
@@ -30,15 +31,15 @@ def dense(tile_images: int, tile_outputs: int, lanes: int) -> Any:
         with code.each(begin, end) as number:
             block = number // blocks
             unit = _Unit.of(code, f, code.integer(scratch), block, number - block * blocks)
-            unit.clear()
             with code.builder.if_else(unit.images.is_("==", 1)) as (alone, otherwise):
                 with alone:
                     unit.stream(single)
-                    unit.add_rest(single)
                 with otherwise:
+                    unit.clear()
                     unit.pass_by(several)
                     unit.add_rest(several)
-            unit.finish()
+                    unit.finish()
+            unit.activate()
 
     def kernel(args: int, begin: int, end: int, scratch: int) -> None:
         run(args, begin, end, scratch)
@@ -125,11 +126,23 @@ class _Unit:
                 code.store(zero, sums, first + output * code.lanes)
 
     def stream(self, tile: _Tile) -> None:
-        """Add up one image: the weights stream past, each used once."""
-        code = self.code
+        """All of one image: the weights stream past, each used once, and sums stay in registers."""
+        code, f = self.code, self.f
+        images, zeros = [self.x.start(0)], [code.vector(0.0)] * tile.outputs
+        lanes = code.first_lanes(f.inputs - self.whole)
         with code.each(0, self.outputs, tile.outputs) as output:
-            rows = _Rows(code, self.x.address, code.integer(0), code.integer(1))
-            self.add_vectors(tile, rows, code.integer(0), output, code.integer(0), self.whole)
+            weights = [self.weights.start(output + o) for o in range(tile.outputs)]
+
+            def add(k: Value, sums: list[Vector], mask: Mask | None = None) -> list[Vector]:
+                return _add(code, images, weights, k, sums, mask)
+
+            sums = code.loop(0, self.whole, code.lanes, zeros, add)
+            # The products that do not fill a vector, if there are any.
+            sums = code.loop(self.whole, f.inputs, code.lanes, sums, partial(add, mask=lanes))
+            for first in range(0, tile.outputs, code.lanes):
+                some = sums[first : first + code.lanes]
+                some += zeros[: code.lanes - len(some)]
+                self.write(some, self.y, output + first)
 
     def pass_by(self, tile: _Tile) -> None:
         """Add up several images: a block of their inputs stays near while weights pass by."""
@@ -208,17 +221,26 @@ class _Unit:
                 code.store(total, place)
 
     def finish(self) -> None:
-        """Add the lanes of all sums and the bias, and write the outputs."""
+        """Write the outputs of several images."""
+        code = self.code
+        with (
+            code.each(0, self.images) as image,
+            code.each(0, self.outputs, code.lanes) as output,
+        ):
+            place = self._place(image, output)
+            sums = [code.load(place, j * code.lanes) for j in range(code.lanes)]
+            self.write(sums, self.y + image * self.f.y_image * _FLOAT, output)
+
+    def write(self, sums: list[Vector], y: Int, output: Int) -> None:
+        """Add up the lanes of sums and the bias, and write the outputs from that number on."""
+        code, bounds = self.code, Bounds.of(self.code, self.f)
+        count = (self.outputs - output).max(0).min(code.lanes)
+        bias = code.load_first(code.pointer(self.bias), output, code.first_lanes(count))
+        code.store_first(bounds.clamp(code.sums(sums) + bias), code.pointer(y), output, count)
+
+    def activate(self) -> None:
+        """Apply the activation function, if any, to the unit's outputs."""
         code, f = self.code, self.f
-        bounds, bias = Bounds.of(code, f), code.pointer(self.bias)
-        with code.each(0, self.images) as image:
-            y = code.pointer(self.y + image * f.y_image * _FLOAT)
-            with code.each(0, self.outputs, code.lanes) as output:
-                place = self._place(image, output)
-                sums = code.sums([code.load(place, j * code.lanes) for j in range(code.lanes)])
-                count = (self.outputs - output).min(code.lanes)
-                total = sums + code.load_first(bias, output, code.first_lanes(count))
-                code.store_first(bounds.clamp(total), y, output, count)
         with code.builder.if_then(f.activation.is_("!=", 0)):
             call(code, f.activation, self.y, self.images, self.outputs, f.y_image)
 
