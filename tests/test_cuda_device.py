@@ -58,7 +58,7 @@ class FakeApi:
         self.attributes = {"major": major, "minor": minor, "processors": 132}
         self.attributes |= {"shared": 232448, "clock": 1_000_000}
         self.calls, self.refused, self.devices, self.handles = [], {}, devices, 100
-        self.host = []
+        self.host, self.version = [], 13000
 
     def __getattr__(self, name):
         if not name.startswith("cu"):
@@ -73,6 +73,8 @@ class FakeApi:
 
     def _results(self, name, arguments):
         match name:
+            case "cuDriverGetVersion":
+                return [self.version]
             case "cuDeviceGetCount":
                 return [self.devices]
             case "cuDeviceGetAttribute":
@@ -289,6 +291,18 @@ def test_without_a_gpu_the_target_says_so(monkeypatch, refuses):
         api.refused["cuInit"] = Result.CUDA_ERROR_NO_DEVICE
     with_api(monkeypatch, api)
     with pytest.raises(TargetError, match="needs an NVIDIA GPU, and the driver finds none"):
+        compiled()
+
+
+@pytest.mark.usefixtures("without_simulator")
+def test_a_driver_that_is_older_than_the_compilers_is_told_so(monkeypatch):
+    api = FakeApi()
+    api.version = 12080
+    with_api(monkeypatch, api)
+    monkeypatch.setattr(availability, "version", lambda package: "13.5.0")
+    with pytest.raises(
+        TargetError, match=r"knows CUDA 12\.8, and the installed compilers are those"
+    ):
         compiled()
 
 

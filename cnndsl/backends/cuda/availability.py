@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -73,7 +74,30 @@ def initialised_driver() -> Any:
     status, count = api.cuDeviceGetCount()
     if status != api.CUresult.CUDA_SUCCESS or count == 0:
         raise _no_gpu("CUDA_VISIBLE_DEVICES may hide it")
+    _, number = api.cuDriverGetVersion()
+    require_driver(number, version("cuda-bindings"))
     return api
+
+
+def require_driver(number: int, packages: str) -> None:
+    """
+    Raise `TargetError` for a driver that is older than the packages' CUDA.
+
+    `number` is 1000 times the driver's version and 10 times what stands behind the dot. A driver
+    loads what compilers of its own major version made, or older ones (NVIDIA, "CUDA
+    Compatibility").
+
+    >>> require_driver(13000, "13.5.0"), require_driver(13010, "12.9.10")
+    (None, None)
+    """
+    needed = packages.partition(".")[0]
+    if number // 1000 < int(needed):
+        raise TargetError(
+            f"NVIDIA's driver knows CUDA {number // 1000}.{number % 1000 // 10}, and the installed "
+            f"compilers are those of CUDA {needed}",
+            code="E702",
+            fixes=["pip install 'cnndsl[cuda12]'", f"a driver for CUDA {needed}"],
+        )
 
 
 def require_architecture(name: str, architecture: Architecture) -> None:
