@@ -189,3 +189,12 @@ def test_a_cache_that_cannot_be_written_is_a_note_in_plain_words(tmp_path):
     )
     assert ran.stderr.startswith(f"warning: cannot write to the cache {taken} (".encode())
     assert ran.stderr.count(b"\n") == 1
+
+
+def test_a_narrow_terminal_folds_the_last_column_only_and_no_word_of_the_others():
+    wide, narrow = (on_terminal("show", "lenet5", COLUMNS=str(n)) for n in (90, 40))
+    for shown in (wide, narrow):
+        assert "avgpool" in shown
+        assert "117,600" in shown
+    assert "─" in wide
+    assert "─" not in narrow

@@ -247,3 +247,13 @@ def test_bench_refuses_batches_beyond_the_limit(cli):
     outcome = cli("bench", "lenet5", "--batch", "1000000", "--max-memory", "1G")
     assert outcome.status == 1
     assert "error[E304]" in outcome.err
+
+
+def test_a_picture_is_read_from_standard_input(cli):
+    examples = Path(__file__).parents[1] / "examples"
+    picture = (examples / "digits" / "7_a.png").read_bytes()
+    outcome = cli("run", "lenet5", "-", "--top", "1", stdin=picture)
+    assert outcome.status == 0
+    assert outcome.out.startswith("-: 7 (")
+    outcome = cli("run", "lenet5", "-", stdin=b"")
+    assert (outcome.status, "it is no picture" in outcome.err) == (1, True)

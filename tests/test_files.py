@@ -111,3 +111,14 @@ def test_weights_that_are_not_there_are_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileError, match="there is no such file") as caught:
         cnndsl.convert_weights(tmp_path / "nett.npz", "lenet5")
     assert caught.value.diagnostics[0].fixes[0].message == f"did you mean {tmp_path / 'net.npz'}?"
+
+
+@pytest.mark.parametrize("name", ["-", ""])
+@pytest.mark.parametrize(
+    "arguments", [("compile", "lenet5"), ("export", "lenet5"), ("run", "lenet5", "a.png")]
+)
+def test_what_is_written_whole_goes_to_a_file_with_a_name(cli, arguments, name):
+    outcome = cli(*arguments, "-o", name)
+    assert outcome.status == 2
+    assert f"{name!r} is no name of a file" in outcome.err
+    assert not list(Path().iterdir())

@@ -101,6 +101,13 @@ def refusing(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     return read
 
 
+def output_file(text: str) -> str:
+    """The name of a file to write, as argparse reads arguments: no stream, for it is renamed."""
+    if text in ("", STDIN):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file")
+    return text
+
+
 def positive(text: str) -> int:
     """A positive whole number, as argparse reads arguments."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= 10**6:

@@ -13,6 +13,7 @@ from cnndsl.cli.arguments import (
     add_spec,
     limits_of,
     options_of,
+    output_file,
 )
 from cnndsl.cli.choices import tune
 from cnndsl.cli.models import add_machine, add_weights, weights_of
@@ -41,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_spec(parser)
     add_weights(parser)
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the compiled model (default: SPEC's name, .cnnm)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=output_file,
+        help="the compiled model (default: SPEC's name, .cnnm)",
     )
     parser.add_argument("--emit", choices=STAGES, help="print a stage of the compilation instead")
     parser.add_argument(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cnndsl.cli.arguments import add_format, add_limits
+from cnndsl.cli.arguments import add_format, add_limits, output_file
 from cnndsl.cli.models import add_weights, open_model
 from cnndsl.cli.terminal import Terminal
 from cnndsl.exchange import to_onnx
@@ -24,7 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help="a .cnnm file, or a .cnn table or a shipped spec's name"
     )
     add_weights(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the ONNX model")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=output_file,
+        required=True,
+        help="the ONNX model",
+    )
     add_format(parser)
     add_limits(parser)
     # Nothing is run: the network and its weights are all that is needed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-from cnndsl.cli.arguments import add_format, refusing
+from cnndsl.cli.arguments import add_format, output_file, refusing
 from cnndsl.cli.misuse import Misuse
 from cnndsl.cli.terminal import Terminal
 from cnndsl.interop.foreign.layers import LAYOUTS
@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a pasted table (- for standard input), an ONNX model, a Darknet .cfg, or weights",
     )
     parser.add_argument("--name", help="the network's name (default: the file's)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=output_file, help="where to write it"
+    )
     add_format(parser, result=True)
     darknet = parser.add_argument_group("darknet")
     darknet.add_argument("--weights", metavar="FILE", help="the network's .weights")

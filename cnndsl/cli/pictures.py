@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnndsl.cli.arguments import STDIN, read_stdin
 from cnndsl.errors import CnnError, FileError, InputError, MissingExtra
 from cnndsl.files import fixes_of_reading, reason_of, unreadable
 from cnndsl.ir.signature import Shape
@@ -26,6 +28,9 @@ SUFFIXES = (
     ARRAY,
 )
 """What a folder is searched for. A file that is named is opened whatever its suffix."""
+
+# Of a picture on standard input, which must be read whole.
+_MOST_BYTES = 2**28
 
 # Depths beyond eight bits that Pillow opens, each with what one step of eight bits is there.
 _DEEP = {"I;16": 257, "I;16B": 257, "I;16L": 257, "I;16N": 257}
@@ -110,7 +115,7 @@ def read_picture(file: Path) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             # Pillow warns of a picture that is larger than any photograph, then refuses it.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as opened:
+            with Image.open(_opened(file)) as opened:
                 upright = ImageOps.exif_transpose(opened)
                 return _pixels(upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -120,6 +125,11 @@ def read_picture(file: Path) -> NDArray[np.uint8]:
     # A damaged file makes Pillow's decoders raise almost anything.
     except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError) as error:
         raise _unreadable(file, error) from None
+
+
+def _opened(file: Path) -> Path | io.BytesIO:
+    """What Pillow opens: the file, or all of standard input."""
+    return io.BytesIO(read_stdin(_MOST_BYTES)) if str(file) == STDIN else file
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:

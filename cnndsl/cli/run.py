@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.cli.arguments import add_format, add_limits, positive
+from cnndsl.cli.arguments import add_format, add_limits, output_file, positive
 from cnndsl.cli.feeding import Feed, find_feeds, read_feeds
 from cnndsl.cli.findings import as_json
 from cnndsl.cli.models import add_machine, add_weights, open_model
@@ -35,6 +35,7 @@ examples:
   cnndsl run lenet5.cnnm seven.png --top 1
   cnndsl run alexnet.cnn --weights alexnet.safetensors photos/ --batch 32 --json
   cnndsl run stereo.cnnm left=a.png right=b.npy
+  curl -s https://example.org/seven.png | cnndsl run lenet5 -
 
 Pictures are made to fit as the input row says. An array file holds one image or a batch: of uint8
 as pictures, of floats as the network's input itself.
@@ -74,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="PICTURE",
-        help="a picture, a .npy array, or a folder of them; ROW=PICTURE where inputs are several",
+        help="a picture, a .npy array, a folder of them, or - for a picture on standard input; "
+        "ROW=PICTURE where inputs are several",
     )
     add_weights(parser)
     parser.add_argument(
@@ -87,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
+        type=output_file,
         help="also write the outputs themselves: .npy for one array, .npz for several",
     )
     add_machine(parser)

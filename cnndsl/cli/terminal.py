@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from cnndsl.cli.findings import as_github, as_json, as_text, styled
 from cnndsl.errors import Diagnostic
+from cnndsl.source import text_cells
 
 if TYPE_CHECKING:  # an extra, and slow to import: see `_rich_console`
     from rich.console import Console
+
+# Terminal cells in which a column that is folded can still be read.
+_LEAST_FOLDED = 20
+
+_BETWEEN = 3
+"""Terminal cells between the columns of a table in colour."""
 
 # A table from a stranger must not move the cursor or rename the window.
 _INVISIBLE = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
@@ -62,7 +69,7 @@ class Terminal:
     ) -> None:
         """Write rows under headings; the columns of `numbers` are aligned at their right."""
         console = _rich_console(self.out)
-        if console is None:
+        if console is None or _narrow(console.width, [headings, *rows]):
             # The graph's room is not needed for anything else that is written here.
             from cnndsl.ir.summary import align_columns
 
@@ -76,7 +83,8 @@ class Terminal:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
         for heading in headings:
             side = "right" if heading in numbers else "left"
-            table.add_column(heading, justify=side, overflow="fold")
+            last = heading == headings[-1]
+            table.add_column(heading, justify=side, overflow="fold", no_wrap=not last)
         for row in rows:
             table.add_row(*(Text(cell.translate(_INVISIBLE)) for cell in row))
         console.print(table)
@@ -128,6 +136,16 @@ class Terminal:
         with Bar(what, *columns, console=console, transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield Progress(say_above if output else self.say, lambda n: bar.advance(task, n))
+
+
+def _narrow(width: int, rows: Sequence[Sequence[str]]) -> bool:
+    """
+    Whether a table is too wide for a terminal: it is left to wrap its lines, and words stay whole.
+
+    Only the last column is folded, into what the others leave of the width.
+    """
+    widths = [max(map(text_cells, column)) for column in zip(*rows, strict=True)]
+    return sum(widths[:-1]) + _BETWEEN * len(widths) + min(widths[-1], _LEAST_FOLDED) > width
 
 
 @dataclass(frozen=True, slots=True)
