@@ -136,3 +136,13 @@ def test_a_folded_network_computes_what_the_reference_says():
     )
     x = np.random.default_rng(0).standard_normal((3, 6, 6, 3), np.float32)
     np.testing.assert_allclose(model(x), reference(x), rtol=1e-5, atol=1e-5)
+
+
+def test_another_framework_s_tensor_is_turned_and_taken_out_of_its_batch_of_one(tmp_path):
+    rng = np.random.default_rng(0)
+    shapes = {"stem.weight": (4, 3, 3, 3), "stem.bias": (4,), "pos": (1, 4, 7, 5), "gain": (4,)}
+    theirs = {name: rng.standard_normal(s).astype(np.float32) for name, s in shapes.items()}
+    np.savez(tmp_path / "theirs.npz", **theirs)
+    ours = cnndsl.convert_weights(tmp_path / "theirs.npz", network())
+    np.testing.assert_array_equal(ours["Pos.value"], theirs["pos"][0].transpose(1, 2, 0))
+    np.testing.assert_array_equal(ours["Gain.value"], theirs["gain"])

@@ -8,6 +8,7 @@ from math import prod
 
 from cnndsl.interop.foreign.layers import FloatArray, Layout
 from cnndsl.ops.base import Op, Param
+from cnndsl.ops.constant import Constant
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
@@ -58,6 +59,8 @@ def _candidates(
                 yield as_it_is, shape
         case Dense() | Rbf() if param.name == "weight":
             yield from _columns(shape, layout, given)
+        case Constant():
+            yield from _tensors(shape, layout)
         case _ if len(shape) == 3 and layout == "pytorch":
             height, width, maps = shape
             yield _axes("CHW→HWC", (1, 2, 0)), (maps, height, width)
@@ -101,6 +104,17 @@ def _columns(shape: Shape, layout: Layout, given: Shape) -> Iterator[tuple[Conve
     yield _axes("transposed", (1, 0)), (features, out)
     if len(given) == 4 and prod(given[:-1]) == features:
         yield Conversion(words, lambda a: a.reshape(features, out).T), (*given[:-1], out)
+
+
+def _tensors(shape: Shape, layout: Layout) -> Iterator[tuple[Conversion, Shape]]:
+    """A tensor of its own, which may stand there as a batch of one."""
+    conversion, source = Conversion(AS_IT_IS, lambda array: array), shape
+    if len(shape) == 3 and layout == "pytorch":
+        height, width, maps = shape
+        conversion, source = _axes("CHW→HWC", (1, 2, 0)), (maps, height, width)
+    yield conversion, source
+    first = Conversion("of a batch of one", lambda array: array[0])
+    yield first.then(conversion.words, conversion.apply), (1, *source)
 
 
 def _axes(words: str, axes: tuple[int, ...]) -> Conversion:

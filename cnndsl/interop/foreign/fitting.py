@@ -59,7 +59,8 @@ def fit(unit: Unit, layer: Layer, layout: Layout) -> Fit | None:
         if conversion is None:
             return None
         sources.append(Source(f"{unit.name}.{name}", param, tensor, conversion))
-    left = {role: tensor for role, tensor in layer.tensors.items() if role not in unit.params}
+    roles = set(map(_role, unit.params))
+    left = {role: tensor for role, tensor in layer.tensors.items() if role not in roles}
     bias = left.pop("bias", None)
     if left or (bias is not None and not _norm_takes(bias, unit)):
         return None

@@ -27,7 +27,7 @@ class Unit:
     units of the same role stand in the same place of different uses of the block. `norm` is the
     name of a normalization that reads this unit's result as the only one. `places` are those of the
     features that it reads, where they stand elsewhere in the foreign framework. `image` is the size
-    of the image that it reads.
+    of the image that it reads; a constant reads none.
     """
 
     name: str
@@ -104,7 +104,8 @@ class _Units:
             yield self._unit(node, node.op, params, "")
 
     def _unit(self, node: Node, op: Op, params: Sequence[Param], part: str) -> Unit:
-        operand = self.network.types[node.inputs[0]]
+        read = node.inputs[0] if node.inputs else None
+        operand = None if read is None else self.network.types[read]
         ending = f".{part}" if part else ""
         return Unit(
             f"{node.prefix}{ending}",
@@ -113,8 +114,8 @@ class _Units:
             frozenset(),
             self._role(node, part),
             self._norm(node) if part != "depthwise" else None,
-            self.places.get(node.inputs[0]),
-            operand.height_width if operand.is_image and part != "pointwise" else None,
+            None if read is None else self.places.get(read),
+            operand.height_width if operand and operand.is_image and part != "pointwise" else None,
         )
 
     def _role(self, node: Node, part: str) -> tuple[str, str]:
