@@ -1,4 +1,4 @@
-"""From a kernel's Python to an object file. The one file outside kernels/ that imports numba."""
+"""From a kernel's Python to an object file."""
 
 import re
 from importlib import import_module
@@ -9,9 +9,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import compiler
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.registry import cpu_target
+from numba.core.target_extension import target_override
 
 from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.numba_target import TARGET, KernelDispatcher
 
 _ARGUMENTS = (types.int64,) * 4
 
@@ -52,9 +53,11 @@ def _library(kernel: Kernel) -> Any:
     flags.no_cpython_wrapper = True
     flags.no_cfunc_wrapper = True
     flags.no_compile = True
-    typing, target = cpu_target.typing_context, cpu_target.target_context
+    of = KernelDispatcher.targetdescr
+    typing, target = of.typing_context, of.target_context
     function = _python_of(kernel)
-    result = compiler.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
+    with target_override(TARGET):
+        result = compiler.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
     library = result.library
     library.enable_object_caching()
     library.add_ir_module(_entry(target, result.fndesc, kernel.symbol))

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def jit(**options: object) -> Callable[..., object]: ...
