@@ -48,6 +48,20 @@ def test_an_expanded_image_is_an_image(sides):
     assert_same(model_of(nodes, [2, 6, 4, 5], constants, opset=13), *SHAPE)
 
 
+@pytest.mark.parametrize("old", [(1, 3, 4, 5), (2, 1, 4, 5), (2, 3, 1, 5), (2, 1, 1, 5)])
+def test_a_tensor_of_four_axes_is_repeated_along_any(old):
+    nodes = [node("Reshape", "x split", "a"), node("Expand", "a sides")]
+    constants = {"split": np.array([2, *old]), "sides": np.array([2, 2, 3, 4, 5])}
+    assert_same(model_of(nodes, [2, int(np.prod(old))], constants), 2, int(np.prod(old)))
+
+
+@pytest.mark.parametrize("sides", [(6, 20), (2, 3, 4, 5)])
+def test_outputs_of_any_axes_come_out_of_a_network_of_pixels(sides):
+    nodes = [node("Transpose", "x", "t", perm=[0, 3, 1, 2]), node("Reshape", "t sides")]
+    found = assert_same(model_of(nodes, [2, 4, 5, 6], {"sides": np.array([2, *sides])}), 2, 4, 5, 6)
+    assert found.graph.inputs[0].op.layout == "nhwc"
+
+
 @pytest.mark.parametrize("op_type", ["ReduceSum", "ReduceMean"])
 @pytest.mark.parametrize("keepdims", [0, 1])
 def test_branches_that_are_stacked_are_weighed_and_summed(op_type, keepdims):

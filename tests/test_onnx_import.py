@@ -207,6 +207,13 @@ def test_weights_may_be_listed_as_inputs():
     assert_same(model, 1, 3, 4, 5)
 
 
+@pytest.mark.parametrize("batch", [0, -1, "n"])
+def test_an_open_batch_is_written_in_several_ways(batch):
+    nodes = [node("Shape", "x", "s"), node("Reshape", "x s", "r"), node("Relu", "r")]
+    found = imported(model_of(nodes, [batch, 3, 4, 5]))
+    assert types_of(found) == ["activation"]
+
+
 def test_several_inputs_and_outputs_keep_their_order_and_names():
     nodes = [node("Concat", "x second", "both", axis=1), node("Split", "both", "y z", axis=1)]
     model = model_of(nodes, ["n", 3, 4, 5], outputs=("y", "z"))

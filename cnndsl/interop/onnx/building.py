@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from cnndsl.errors import CnnError
 from cnndsl.interop.onnx.cell_blocks import find_filter
+from cnndsl.interop.onnx.joining import joined
 from cnndsl.interop.onnx.naming import Names
 from cnndsl.interop.onnx.permuting import permuted
 from cnndsl.interop.onnx.reading import Array, Facts
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.values import View, as_image, onnx_shape, realise
 from cnndsl.ir.infer import infer_node
 from cnndsl.ir.node import Node
@@ -32,14 +34,6 @@ FloatArray = NDArray[np.float32]
 
 TINY = 1e-12
 """The epsilon of a normalization that only scales and shifts: nothing beside a variance of 1."""
-
-
-class Unsupported(Exception):
-    """A node that no row can say, with the reason and what to do."""
-
-    def __init__(self, reason: str, fix: str = "") -> None:
-        super().__init__(reason)
-        self.fix = fix
 
 
 @dataclass
@@ -100,9 +94,13 @@ class Builder:
 
     def image(self, view: View) -> str:
         """A node with the view as an image: maps along the first axis."""
-        narrow = view.narrowed()
-        name = self.realised(narrow, as_image(narrow.shape))
-        return self._repeated(name, as_image(view.shape))
+        narrow, image = view.narrowed(), as_image(view.shape)
+        if narrow is view:
+            return self.realised(view, image)
+        whole, once = joined([view.shape, narrow.shape])
+        name = self.realised(narrow, as_image(once))
+        name = self._repeated(name, as_image(whole))
+        return self.realised(self.view(name, view.shape), image)
 
     def vector(self, view: View) -> str:
         """A node with all of the view as one vector."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.joining import joined
 from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step, number, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation

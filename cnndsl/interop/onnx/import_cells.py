@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.import_functions import fraction
 from cnndsl.interop.onnx.import_places import MOST_PARTS, followed, parts_along
 from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step, along, epsilon, number
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.batch_norm import BatchNorm

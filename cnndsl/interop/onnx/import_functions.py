@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step, along, number, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation

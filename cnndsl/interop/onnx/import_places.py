@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.joining import joined_around, joined_parts
 from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.concat import Concat

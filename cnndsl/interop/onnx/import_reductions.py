@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.import_arithmetic import added
 from cnndsl.interop.onnx.import_places import MOST_PARTS, parts_along
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ops.base import Op

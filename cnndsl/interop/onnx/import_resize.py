@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from cnndsl.errors import CnnError
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.import_cells import multiplied
 from cnndsl.interop.onnx.interpolation import COORDINATES, Interpolation
 from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.limits import Limits

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.cell_blocks import to_depth, to_space
 from cnndsl.interop.onnx.import_volumes import MakePool, convolved_volume, pooled_volume
 from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View, onnx_shape
 from cnndsl.interop.onnx.window_attributes import window_attributes

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -22,12 +23,12 @@ from cnndsl.interop.onnx import import_functions as functions
 from cnndsl.interop.onnx import import_places as places
 from cnndsl.interop.onnx import import_reductions as reductions
 from cnndsl.interop.onnx import import_windows as windows
-from cnndsl.interop.onnx.building import Builder, FloatArray, Unsupported
+from cnndsl.interop.onnx.building import Builder, FloatArray
 from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
 from cnndsl.interop.onnx.idioms import recognised
 from cnndsl.interop.onnx.import_resize import import_resize
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
-from cnndsl.interop.onnx.refusals import without_row
+from cnndsl.interop.onnx.refusals import Unsupported, without_row
 from cnndsl.interop.onnx.step import Known, Step
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ir.graph import Graph
@@ -290,8 +291,10 @@ class _Import:
         try:
             source = self.builder.nodes[0].op
             turned = isinstance(source, Input) and source.layout == "nhwc"
-            if turned and len(view.shape) == 3:
-                view = view.transposed((2, 0, 1))
+            if turned and len(shape) > 1:
+                # Whatever axes there are, an image comes out pixel by pixel.
+                sides = (prod(shape[:-2]), shape[-2], shape[-1])
+                view = view.reshaped(sides).transposed((2, 0, 1))
             node = self.builder.tensor(view)
             if isinstance(self.builder[node].op, Input):
                 # A table is more than its input.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.refusals import Unsupported
 
 Shape = tuple[int, ...]
 

@@ -194,10 +194,11 @@ def round_float(value: float) -> float:
 
 
 def _shape(value: Any) -> tuple[int | None, ...] | None:
+    """The sides, None for one that is open: exporters write it as a name, as 0 or as -1."""
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         return None
-    return tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+    return tuple(d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim)
 
 
 def _with_data(tensor: Any, folder: Path | None) -> Any:

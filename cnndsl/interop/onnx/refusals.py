@@ -1,9 +1,17 @@
-"""What to do about operators that no row computes."""
+"""What no row can say, and what to do about operators that no row computes."""
 
 from __future__ import annotations
 
-from cnndsl.interop.onnx.building import Unsupported
 from cnndsl.interop.onnx.reading import Facts
+
+
+class Unsupported(Exception):
+    """A node that no row can say, with the reason and what to do."""
+
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__(reason)
+        self.fix = fix
+
 
 _INSTEAD = {
     "the model as it was before it was quantized": (

@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from cnndsl.interop.onnx.building import Builder, Unsupported
+from cnndsl.interop.onnx.building import Builder
 from cnndsl.interop.onnx.reading import Array, Facts, round_float
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.values import View, as_image, onnx_shape
 from cnndsl.ops.base import Op
 from cnndsl.ops.constant import Constant

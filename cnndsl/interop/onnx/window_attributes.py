@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnndsl.interop.onnx.building import Unsupported
+from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step
 from cnndsl.ops.kinds import Pair
 from cnndsl.ops.window import Padding
