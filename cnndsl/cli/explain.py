@@ -228,7 +228,8 @@ def _kernel(step: Step, others: Mapping[str, Mapping[str, str]]) -> str:
         for numerics, kernels in others.items()
         if step.kernel not in (COPY, ZERO_HALO, kernels.get(step.node, step.kernel))
     )
-    return f"{step.kernel} computes {step.node}{fused}{instead}"
+    does = {COPY: "copies", ZERO_HALO: "writes zeros around"}.get(step.kernel, "computes")
+    return f"{step.kernel} {does} {step.node}{fused}{instead}"
 
 
 def _print(row: Explanation, terminal: Terminal) -> None:
