@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.cases import FloatArray, Problem, open_problem
+from benchmarks.command import parser_of
 from benchmarks.contest import disagreement
 from benchmarks.figures import Quartiles
 from benchmarks.machine import versions
@@ -291,11 +292,7 @@ def table(measured: Sequence[Measured]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cuda",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("cuda", __doc__)
     parser.add_argument("--nets", default=NETWORKS, help=f"networks (default: {NETWORKS})")
     parser.add_argument("--batches", type=positives, default=[1, 16, 128], help="1,16,128")
     parser.add_argument("--precisions", default=",".join(ALLOWED), help=",".join(ALLOWED))

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks import cuda as bench
+from benchmarks import cuda_kernels
 from benchmarks.figures import Quartiles
 from cnndsl.api import compile
 from cnndsl.backends.cuda.gpu import assumed_gpu
+from cnndsl.backends.cuda.link import MachineCode
 from cnndsl.errors import CnnError, TargetError
 
 
@@ -88,6 +90,18 @@ def test_a_case_has_a_process_of_its_own_which_may_fail_or_die():
     assert bench.apart(os.getpid)[0] != os.getpid()
     assert bench.reason_of(bench.apart(refused)[1]).startswith("error[E704]: the GPU's driver")
     assert "terminated abruptly" in bench.reason_of(bench.apart(os._exit, 1)[1])
+
+
+def test_the_table_of_kernels_has_all_tiles_and_says_what_is_spilled(monkeypatch):
+    code = MachineCode(b"", 40, 8, 0, 1024)
+    monkeypatch.setattr(cuda_kernels, "resources", lambda kernel, architecture: code)
+    monkeypatch.setattr(cuda_kernels, "NETWORKS", ("lenet5",))
+    lines = list(cuda_kernels.table({**cuda_kernels.tile_rows(), **cuda_kernels.network_rows()}))
+    assert lines[0] == "| kernel | sm_75 | sm_80 | sm_90 |"
+    each = "40, 137 KiB, 8 bytes spilled"
+    assert f"| tile 128 x 256 x 32, float16 | - | {each} | {each} |" in lines
+    each = "40, 1 KiB, 8 bytes spilled"
+    assert f"| `avg_pool_1_tanh` | {each} | {each} | {each} |" in lines
 
 
 class OnTheCpu:
