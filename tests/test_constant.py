@@ -138,6 +138,28 @@ def test_a_folded_network_computes_what_the_reference_says():
     np.testing.assert_allclose(model(x), reference(x), rtol=1e-5, atol=1e-5)
 
 
+TURNED = """\
+cnn 1
+network Turned
+layer  type      maps  size  from
+a      input     4     3x2
+k      constant  2     4x3
+r      reshape   4     3x2   k     to=3x2x4 order=chw
+y      mul       4     3x2   a,r
+"""
+
+
+def test_a_folded_tensor_that_was_turned_round_lies_as_kernels_read_it():
+    network = load_network(Source("turned.cnn", TURNED))
+    rng = np.random.default_rng(0)
+    weights = {"k.value": rng.standard_normal((4, 3, 2)).astype(np.float32)}
+    x = rng.standard_normal((2, 3, 2, 4)).astype(np.float32)
+    expected, y = (
+        cnndsl.compile(network, weights, target=target)(x) for target in ("reference", "cpu")
+    )
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
+
+
 def test_another_framework_s_tensor_is_turned_and_taken_out_of_its_batch_of_one(tmp_path):
     rng = np.random.default_rng(0)
     shapes = {"stem.weight": (4, 3, 3, 3), "stem.bias": (4,), "pos": (1, 4, 7, 5), "gain": (4,)}

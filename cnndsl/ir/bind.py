@@ -59,7 +59,8 @@ def bound_params(
     """
     if node.made_of:
         dtype = np.result_type(*(weights[name] for name in _declared_parts(node.made_of)))
-        return {"value": _value_of(node.made_of, weights).astype(dtype)}
+        # What was turned round lies otherwise in memory, and kernels read cells as they lie.
+        return {"value": np.ascontiguousarray(_value_of(node.made_of, weights), dtype)}
     params = _named(weights, node.prefix, node.op.params(*operands))
     if not node.folded:
         return params
