@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from cnndsl.backends.cuda.gpu import Architecture, architecture_name
+from cnndsl.errors import TargetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ def can_link() -> bool:
 
 
 def link(ptx: str, architecture: Architecture) -> MachineCode:
-    """The machine code of one kernel's PTX."""
+    """
+    The machine code of one kernel's PTX.
+
+    Raises `TargetError` where the linker does not take it: it may be older than what made the PTX.
+    """
     linker = _linker()
     options = [f"-arch={architecture_name(architecture)}", "-verbose"]
     handle = linker.create(len(options), options)
@@ -49,6 +54,12 @@ def link(ptx: str, architecture: Architecture) -> MachineCode:
         linker.get_linked_cubin(handle, cubin)
         log = bytearray(linker.get_info_log_size(handle))
         linker.get_info_log(handle, log)
+    except linker.nvJitLinkError as error:
+        raise TargetError(
+            f"NVIDIA's linker refuses a kernel: {_first_complaint(linker, handle) or error}",
+            code="E702",
+            fixes=["packages of one release of CUDA: pip install -U nvidia-nvjitlink nvidia-nvvm"],
+        ) from None
     finally:
         linker.destroy(handle)
     return _read(bytes(cubin), log.decode(errors="replace"))
@@ -76,6 +87,13 @@ def _read(cubin: bytes, log: str) -> MachineCode:
         number(r"(\d+) bytes stack frame"),
         number(r"(\d+) bytes smem"),
     )
+
+
+def _first_complaint(linker: Any, handle: Any) -> str:
+    log = bytearray(linker.get_error_log_size(handle))
+    linker.get_error_log(handle, log)
+    lines = log.decode(errors="replace").strip("\0 \n").splitlines()
+    return lines[0] if lines else ""
 
 
 def _linker() -> Any:
