@@ -29,7 +29,7 @@ from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv, lower_conv_
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.program import assemble
-from cnndsl.backends.cpu.program_layout import FIELDS, KERNEL
+from cnndsl.backends.cpu.program_layout import FIELDS, KERNEL, LEAST_SCRATCH
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
@@ -151,7 +151,8 @@ def _caller(call: Call, case: Case) -> Callable[[], None]:
     program = assemble([call], 0, shared_library())
     x, y = aligned_floats(case.x * case.batch), aligned_floats(case.y * case.batch)
     x[:] = np.random.default_rng(1).standard_normal(x.size, np.float32)
-    scratch, table = aligned_floats(program.scratch), program.table.reshape(-1).copy()
+    room = max(program.scratch, LEAST_SCRATCH)
+    scratch, table = aligned_floats(room), program.table.reshape(-1).copy()
     table[[moved.field for moved in program.moved["input"]]] += x.ctypes.data
     table[[moved.field for moved in program.moved["output"]]] += y.ctypes.data
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(int(table[KERNEL]))
@@ -159,6 +160,7 @@ def _caller(call: Call, case: Case) -> Callable[[], None]:
     keep = program, x, y, scratch, table
 
     def once() -> None:
+        scratch[:LEAST_SCRATCH] = 0.0  # the note of what is prepared
         function(*arguments)
         assert keep
 

@@ -41,10 +41,12 @@ class ConvProblem:
         """The lowered convolution, `how` being the lowering's tile or lanes."""
         return self.lowering(self.shape, self.x, self.y, epilogue, self.weight, self.bias, how)
 
-    def outputs(self, epilogue=PLAIN, how=None, ranges=None, activation=0) -> np.ndarray:
+    def outputs(
+        self, epilogue=PLAIN, how=None, ranges=None, activation=0, kept=False
+    ) -> np.ndarray:
         """The memory that the kernel wrote."""
         call, y = self.lower(epilogue, how)(self.batch), blank_of(self.y, self.batch)
-        run(call, memory_of(self.x, self.images), y, ranges, activation)
+        run(call, memory_of(self.x, self.images), y, ranges, activation, kept)
         return y
 
     def expected(self) -> tuple[np.ndarray, np.ndarray]:

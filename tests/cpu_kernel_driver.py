@@ -76,11 +76,13 @@ def run(
     y: np.ndarray,
     ranges: Sequence[tuple[int, int]] | None = None,
     activation: int = 0,
+    kept: bool = False,
 ) -> None:
     """
     Run a call over the memories `x` and `y`: all units, or ranges of them one after another.
 
-    `activation` is an address to be called in place of what the call names.
+    `activation` is an address to be called in place of what the call names. Scratch memory is
+    spoilt between ranges, as if each were another thread's, or `kept`, as if one had them all.
     """
     starts = {"input": x[GUARD:].ctypes.data, "output": y[GUARD:].ctypes.data}
 
@@ -94,7 +96,8 @@ def run(
     scratch = guarded(call.scratch_floats, np.nan)
     function: Callable[..., None] = callback(call.kernel).ctypes
     for begin, end in ranges or [(0, call.units)]:
-        scratch[GUARD:-GUARD] = np.nan  # nothing may be carried from one range to the next
+        if not kept:
+            scratch[GUARD:-GUARD] = np.nan
         function(row.ctypes.data, begin, end, scratch[GUARD:].ctypes.data)
     assert np.isnan(scratch[:GUARD]).all()
     assert np.isnan(scratch[-GUARD:]).all()

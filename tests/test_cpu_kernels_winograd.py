@@ -103,7 +103,9 @@ def test_every_split_of_the_work_gives_the_same_bits(seed, batch):
     units = problem.lower()(batch).units
     assert units > 2
     ranges = pieces(units, np.random.default_rng(seed))
-    np.testing.assert_array_equal(problem.outputs(ranges=ranges), problem.outputs())
+    for kept in (False, True):
+        split = problem.outputs(ranges=ranges, kept=kept)
+        np.testing.assert_array_equal(split, problem.outputs())
 
 
 @settings(deadline=None, max_examples=10)

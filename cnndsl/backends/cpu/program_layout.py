@@ -12,6 +12,12 @@ FIELDS = 4
 ROW_WORDS = 64
 MAX_FIELDS = ROW_WORDS - FIELDS
 
+# A thread's scratch memory begins with a note: an int64 that is 0 when the thread begins a step. A
+# kernel gets a step's units a few at a time, and may note there what it has prepared for the next
+# ones. The rest of the note's cache line is free.
+NOTE = 0
+LEAST_SCRATCH = 16  # floats
+
 # A participant's record is a row of int64 as well: addresses of the program and of the thread's
 # scratch, number of steps; the address of the run's state, 0 where nobody else takes part; from
 # which end of the units it draws, as what it adds to a step's counter for each. A caller's goes on:

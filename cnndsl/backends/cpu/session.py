@@ -18,7 +18,14 @@ from cnndsl.backends.cpu.addresses import (
 )
 from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.program import Program
-from cnndsl.backends.cpu.program_layout import BACK, CACHE_LINE, FRONT, INVITATION_WORDS, RECORD
+from cnndsl.backends.cpu.program_layout import (
+    BACK,
+    CACHE_LINE,
+    FRONT,
+    INVITATION_WORDS,
+    LEAST_SCRATCH,
+    RECORD,
+)
 
 # Plain pointers are the arguments that ctypes converts fastest, and fewer take less time: what a
 # function does not read it need not be given.
@@ -48,7 +55,8 @@ class Session:
         table[:] = program.table.reshape(-1)
         table[[moved.field for moved in program.moved["arena"]]] += address(arena)
         steps = len(program.table)
-        scratch = [aligned_floats(program.scratch) for _ in range(1 + self._invited)]
+        room = max(program.scratch, LEAST_SCRATCH)
+        scratch = [aligned_floats(room) for _ in range(1 + self._invited)]
         state = aligned_words(steps * CACHE_LINE // WORD)
         counters = address(state) if self._invited else 0
         own, *others = [

@@ -9,9 +9,10 @@ from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
 from cnndsl.backends.cpu.lowering.conv_direct import ConvDirectFields, Panel
 from cnndsl.backends.cpu.memory import constant, entry, read_fields, set_entry
+from cnndsl.backends.cpu.program_layout import CACHE_LINE, NOTE
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
-_FLOAT, _WORD = 4, 8  # bytes
+_FLOAT = 4  # bytes
 
 
 def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
@@ -20,20 +21,20 @@ def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
     @emits(lanes)
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
         f = read_fields(code, args, ConvDirectFields)
-        room = code.integer(scratch)
-        located = room + f.unit_pixels * f.staged * _FLOAT  # which block the tables are of
-        block_pixels = Pixels(code, f, located + _WORD, pixels)
+        note = code.integer(scratch)  # which block the tables are of
+        room = note + CACHE_LINE
+        tables = room + f.unit_pixels * f.staged * _FLOAT
+        block_pixels = Pixels(code, f, tables, pixels)
         conv = _Conv(code, f, block_pixels, vectors)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
-        set_entry(code, located, 0, -1)
         with code.each(begin, end) as unit:
             block = unit // ranges
             count = block_pixels.count(block)
-            with code.builder.if_then(entry(code, located, 0).is_("!=", block)):
+            with code.builder.if_then(entry(code, note, NOTE).is_("!=", block + 1)):
                 block_pixels.locate(block)
                 with code.builder.if_then(f.staged.is_("!=", 0)):
                     block_pixels.stage(count, room)
-                set_entry(code, located, 0, block)
+                set_entry(code, note, NOTE, block + 1)
             first = (unit - block * ranges) * f.unit_panels
             last = (first + f.unit_panels).min(f.panel_count)
             with code.each(first, last) as panel, code.each(0, count, pixels) as pixel:

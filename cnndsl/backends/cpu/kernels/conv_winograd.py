@@ -8,7 +8,8 @@ from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.winograd_transforms import inputs_at_points, outputs_of_points
 from cnndsl.backends.cpu.lowering.conv_winograd import PAD, ConvWinogradFields
-from cnndsl.backends.cpu.memory import call, read_fields
+from cnndsl.backends.cpu.memory import call, entry, read_fields, set_entry
+from cnndsl.backends.cpu.program_layout import CACHE_LINE, NOTE
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
 _FLOAT = 4  # bytes
@@ -30,14 +31,15 @@ def conv_winograd(
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
         f = read_fields(code, args, ConvWinogradFields)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
-        unit = _Unit.of(code, f, code.integer(scratch), sides, outputs, squares, vectors)
+        note = code.integer(scratch)  # which strip the inputs at the points are of
+        unit = _Unit.of(code, f, note + CACHE_LINE, sides, outputs, squares, vectors)
         with code.each(begin, end) as number:
             strip = number // ranges
             part = number - strip * ranges
             count = unit.squares.count(strip)
             # The inputs at the points serve all ranges of panels of a strip.
-            is_first = code.builder.or_(part.is_("==", 0), number.is_("==", code.integer(begin)))
-            with code.builder.if_then(is_first):
+            with code.builder.if_then(entry(code, note, NOTE).is_("!=", strip + 1)):
+                set_entry(code, note, NOTE, strip + 1)
                 unit.squares.locate(strip)
                 with code.each(0, count) as square:
                     unit.transform_inputs(square)

@@ -32,6 +32,7 @@ from cnndsl.backends.cpu.program_layout import (
     INVITED,
     ITEMS,
     KERNEL,
+    NOTE,
     OFFERED,
     OUTPUT_FIELDS,
     PLACE_WORDS,
@@ -154,6 +155,7 @@ def _walk_together(record: int) -> None:
         drawn = counters + step * CACHE_LINE + DRAWN * _WORD
         done = counters + step * CACHE_LINE + DONE * _WORD
         mine, taken = 0, 0
+        store_int(scratch, NOTE, 0)
         while taken < units:
             before = raise_counter(drawn, grain * end)
             front, back = before & _LOWER_HALF, before >> _HALF
@@ -181,5 +183,6 @@ def _do_all(row: int, steps: int, scratch: int) -> None:
     """Do all units of the steps from a program's `row` on."""
     for _ in range(steps):
         units = load_int(row, UNITS)
+        store_int(scratch, NOTE, 0)
         call_kernel(load_int(row, KERNEL), row + FIELDS * _WORD, 0, units, scratch)
         row += ROW_WORDS * _WORD

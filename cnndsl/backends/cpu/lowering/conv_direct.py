@@ -161,8 +161,8 @@ def lower_conv_direct(
         numbers_there = {"unit_pixels": units.pixels, "unit_panels": units.panels, **numbers}
         fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers_there)
         unit_macs = units.pixels * units.panels * conv.tile.width * shape.reduction
-        tables = 2 * (1 + 2 * (units.pixels + conv.tile.pixels))  # of pixels, in int64
-        scratch = units.pixels * apart + tables
+        tables = 2 * 2 * (units.pixels + conv.tile.pixels)  # of pixels, in int64
+        scratch = LINE + units.pixels * apart + tables  # and a note
         return Call(conv.kernel, fields, units.number, unit_macs // MACS_OF_FLOAT, scratch)
 
     return call

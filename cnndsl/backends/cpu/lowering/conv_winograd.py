@@ -233,11 +233,11 @@ class WinogradConv:
         return self.strips(batch) * ceil(self.panel_count / self.unit_panels(batch))
 
     def scratch_floats(self, batch: int) -> int:
-        """Floats of scratch a thread needs: inputs and products at the points, and tables."""
+        """Floats of scratch a thread needs: a note, inputs and products at the points, tables."""
         squares, tile, points = self.unit_squares(batch), self.tile, self.points
         points_in = points * (squares * self.shape.in_maps + PAD)
         points_out = points * (squares * self.unit_panels(batch) * tile.width + PAD)
-        return points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
+        return PAD + points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
 
 
 def _ways(shape: ConvShape, machine: Target) -> Iterator[WinogradConv]:
