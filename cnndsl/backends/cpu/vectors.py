@@ -322,7 +322,7 @@ def emits(lanes: int, result: str = "void") -> Callable[[Callable[..., Any]], An
     def decorate(emit: Callable[..., Any]) -> Any:
         names = list(inspect.signature(emit).parameters)[1:]
 
-        def define(_context: Any, *_arguments: Any) -> Any:
+        def typing(_context: Any, *_arguments: Any) -> Any:
             signature = _RESULTS[result](*[types.int64] * len(names))
 
             def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
@@ -334,7 +334,8 @@ def emits(lanes: int, result: str = "void") -> Callable[[Callable[..., Any]], An
         # Numba reads the number of arguments from the signature: one it cannot see in *arguments.
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         parameters = [inspect.Parameter(name, kind) for name in ("typing", *names)]
-        define.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        define: Any = typing
+        define.__signature__ = inspect.Signature(parameters)
         define.__name__, define.__doc__ = emit.__name__, emit.__doc__
         return intrinsic(define)
 
