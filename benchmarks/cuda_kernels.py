@@ -15,8 +15,9 @@ from pathlib import Path
 
 from benchmarks.command import parser_of
 from cnndsl.api import parse
+from cnndsl.backends.cuda.availability import multiplies
 from cnndsl.backends.cuda.emit import resources, step_launches
-from cnndsl.backends.cuda.gpu import AMPERE, ARCHITECTURES, Architecture, assumed_gpu
+from cnndsl.backends.cuda.gpu import ARCHITECTURES, Architecture, assumed_gpu
 from cnndsl.backends.cuda.gpu import architecture_name as name_of
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.link import MachineCode
@@ -52,7 +53,7 @@ def tile_rows() -> Rows:
     rows: Rows = {}
     for precision in PRECISIONS:
         for architecture in reversed(ARCHITECTURES):  # the newest has all of them
-            if architecture < AMPERE and precision in ("tf32", "bfloat16"):
+            if not multiplies(architecture, precision):
                 continue
             for tile in tiles(assumed_gpu(architecture), precision, 4):
                 label = f"tile {tile.rows} x {tile.columns} x {tile.depth}, {precision}"

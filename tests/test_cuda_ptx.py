@@ -16,9 +16,10 @@ if SIMULATED or missing_compilers():
     pytest.skip("needs NVIDIA's compilers: pip install 'cnndsl[cuda]'", allow_module_level=True)
 
 from cnndsl.backends.cuda.compile import kernel_ptx
-from cnndsl.backends.cuda.emit import step_launches
+from cnndsl.backends.cuda.emit import described, step_launches
 from cnndsl.backends.cuda.link import can_link, link
 from cnndsl.compiler import Compilation
+from cnndsl.types import Options
 
 MOST_SHARED_BYTES = 48 * 1024
 REGISTERS = 65536  # of a processor
@@ -49,3 +50,13 @@ def test_a_launch_passes_what_the_compiled_kernel_takes():
         numbers = ["f32" if isinstance(n, float) else "u32" for n in launch.shape]
         taken = re.findall(r"\.param \.(\w+) \w+_param_\d+", kernel_ptx(kernel, (9, 0)))
         assert taken == ["u64"] * len(launch.arguments) + numbers
+
+
+@pytest.mark.skipif(not can_link(), reason="needs NVIDIA's linker")
+def test_a_row_is_explained_by_what_each_architecture_launches():
+    plan = Compilation(cnndsl.parse("alexnet"), "cuda", options=Options(precision="tf32")).plan
+    first = next(step for step in plan.steps if step.kernel == "conv_tf32")
+    lines = described(first)
+    assert lines[0].startswith("  conv_tile_")
+    told = [line.split(":")[0].strip() for line in lines if " registers, 0 bytes spilled" in line]
+    assert set(told) == {"sm_90", "sm_80"}  # older ones multiply no tf32

@@ -112,9 +112,19 @@ def require_architecture(name: str, architecture: Architecture) -> None:
         )
 
 
+def multiplies(architecture: Architecture, precision: Precision) -> bool:
+    """
+    Whether a GPU computes products in that precision.
+
+    >>> multiplies((7, 5), "float16"), multiplies((7, 5), "tf32"), multiplies((8, 0), "tf32")
+    (True, False, True)
+    """
+    return architecture >= AMPERE or precision in ("float32", "float16")
+
+
 def require_precision(name: str, architecture: Architecture, precision: Precision) -> None:
     """Raise `TargetError` for a precision that a GPU's tensor cores have not."""
-    if precision in ("tf32", "bfloat16") and architecture < AMPERE:
+    if not multiplies(architecture, precision):
         raise TargetError(
             f"{name} multiplies no {precision}: that needs compute capability 8.0 or newer",
             code="E702",

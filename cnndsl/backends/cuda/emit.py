@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnndsl.backends.cuda.availability import missing_compilers, require_compilers
-from cnndsl.backends.cuda.gpu import ARCHITECTURES, Architecture, architecture_name, assumed_gpu
+from cnndsl.backends.cuda.availability import missing_compilers, multiplies, require_compilers
+from cnndsl.backends.cuda.gpu import (
+    ARCHITECTURES,
+    Architecture,
+    Gpu,
+    architecture_name,
+    assumed_gpu,
+)
 from cnndsl.backends.cuda.kernel import Kernel
-from cnndsl.backends.cuda.launch import Argument, Constant, Launch
+from cnndsl.backends.cuda.launch import Argument, Constant, Extent, Launch
 from cnndsl.backends.cuda.link import MachineCode, can_link, link
 from cnndsl.backends.cuda.lowering.lower import lower_step
-from cnndsl.backends.cuda.lowering.shared import Params
+from cnndsl.backends.cuda.lowering.shared import Params, precision_of
 from cnndsl.errors import TargetError
 from cnndsl.plan.plan import COPY, Plan, Step
 
@@ -34,19 +40,30 @@ def emit(plan: Plan, stage: str) -> str:
             )
 
 
-def step_launches(step: Step, batch: int) -> list[Launch]:
-    """A step's launches on the assumed GPU, which do not depend on the weights' values."""
-    lowered = lower_step(step, _blank_params(step), ASSUMED)
+def step_launches(step: Step, batch: int, gpu: Gpu = ASSUMED) -> list[Launch]:
+    """A step's launches on an assumed GPU, which do not depend on the weights' values."""
+    lowered = lower_step(step, _blank_params(step), gpu)
     return [launch for work in lowered for launch in work(batch)]
 
 
 def described(step: Step) -> tuple[str, ...]:
-    """Each launch of a step for one image, and what its kernel takes of a processor, if known."""
+    """
+    Each launch of a step for one image, and what its kernel takes of a processor, if known.
+
+    If it is, the launches of all architectures are shown, else those of the assumed GPU.
+    """
+    precision, known = precision_of(step.kernel), _can_say_resources()
+    launched: dict[tuple[Kernel, Extent, Extent], list[Architecture]] = {}
+    for architecture in reversed(ARCHITECTURES) if known else [ASSUMED.architecture]:
+        if multiplies(architecture, precision):
+            for launch in step_launches(step, 1, assumed_gpu(architecture)):
+                called = launch.kernel, launch.grid, launch.block
+                launched.setdefault(called, []).append(architecture)
     lines: list[str] = []
-    for launch in step_launches(step, 1):
-        blocks, threads = ("x".join(map(str, e)) for e in (launch.grid, launch.block))
-        lines.append(f"  {launch.kernel.name}: {blocks} blocks of {threads} threads")
-        lines += [f"    {line}" for line in resource_words(launch.kernel)]
+    for (kernel, *extents), architectures in launched.items():
+        blocks, threads = ("x".join(map(str, extent)) for extent in extents)
+        lines.append(f"  {kernel.name}: {blocks} blocks of {threads} threads")
+        lines += [f"    {resource_words(kernel, a)}" for a in architectures if known]
     return tuple(lines)
 
 
@@ -57,19 +74,18 @@ def resources(kernel: Kernel, architecture: Architecture) -> MachineCode:
     return link(kernel_ptx(kernel, architecture), architecture)
 
 
-def resource_words(kernel: Kernel) -> list[str]:
-    """A kernel's registers and memory for each architecture, a line each, where it can be said."""
-    if missing_compilers() or not can_link():
-        return []
-    lines: list[str] = []
-    for architecture in ARCHITECTURES:
-        code = resources(kernel, architecture)
-        lines.append(
-            f"{architecture_name(architecture)}: {code.registers} registers, "
-            f"{code.spilled_bytes} bytes spilled, "
-            f"{code.shared_bytes + kernel.shared_bytes} bytes of shared memory"
-        )
-    return lines
+def resource_words(kernel: Kernel, architecture: Architecture) -> str:
+    """A kernel's registers and memory on an architecture that it is made for, as a line."""
+    code = resources(kernel, architecture)
+    return (
+        f"{architecture_name(architecture)}: {code.registers} registers, "
+        f"{code.spilled_bytes} bytes spilled, "
+        f"{code.shared_bytes + kernel.shared_bytes} bytes of shared memory"
+    )
+
+
+def _can_say_resources() -> bool:
+    return not missing_compilers() and can_link()
 
 
 def _python(plan: Plan, steps: list[tuple[Step, list[Launch]]]) -> str:
@@ -106,7 +122,9 @@ def _ptx(kernel: Kernel) -> str:
     require_compilers()
     from cnndsl.backends.cuda.compile import kernel_ptx
 
-    lines = [f"// ---- {kernel.name}", *(f"// {line}" for line in resource_words(kernel))]
+    lines = [f"// ---- {kernel.name}"]
+    if can_link():
+        lines.append(f"// {resource_words(kernel, ASSUMED.architecture)}")
     return "\n".join([*lines, kernel_ptx(kernel, ASSUMED.architecture)])
 
 
