@@ -180,6 +180,17 @@ def test_a_model_in_nhwc_keeps_its_layout():
     assert imported(model).graph.inputs[0].op.layout == "nhwc"
 
 
+def test_a_model_of_pixels_pads_its_rows_and_columns():
+    nodes = [
+        node("Relu", "x", "r"),
+        node("Pad", "r pads", "p"),
+        node("Transpose", "p", "t", perm=[0, 3, 1, 2]),
+        node("Conv", "t w", "y"),
+    ]
+    constants = {"pads": np.array([0, 0, 1, 0, 0, 2, 1, 0]), "w": normal(4, 3, 3, 3)}
+    assert_same(model_of(nodes, [2, 5, 6, 3], constants), 2, 5, 6, 3)
+
+
 def test_one_axis_is_an_image_of_height_one():
     nodes = [
         node("Conv", "x w b", "c", pads=[1, 2], strides=[2]),

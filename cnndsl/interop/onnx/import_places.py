@@ -226,11 +226,15 @@ def import_pad(step: Step) -> View:
     sides = {axis % (rank + 1): (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
     if min(pads, default=0) < 0:
         raise Unsupported("negative padding has no row", "a Slice")
-    if any(map(any, (sides.pop(0, (0, 0)), sides.pop(1, (0, 0))))):
-        raise Unsupported("it pads the batch or the maps")
-    if not 2 <= rank <= 3:
-        raise Unsupported(f"it pads {rank - 1} axes, and rows pad one or two")
-    image = [sides.get(axis, (0, 0)) for axis in range(2, rank + 1)]
+    if any(sides.pop(0, (0, 0))):
+        raise Unsupported("it pads the batch")
+    around = [sides.get(axis, (0, 0)) for axis in range(1, rank + 1)]
+    # Maps are an axis that nothing is added to: in a model of pixels, the last one.
+    maps = next((axis for axis, side in enumerate(around) if not any(side)), None)
+    if maps is None or not 2 <= rank <= 3:
+        raise Unsupported(f"it pads {sum(map(any, around))} axes of {rank}, and rows pad two")
+    front, back = step.builder.along(view, maps)
+    image = [side for axis, side in enumerate(around) if axis != maps]
     padding = (image[0], image[1]) if rank == 3 else ((0, 0), image[0])
     mode = str(step.get("mode", "constant"))
     value = step.get("value") if step.opset < 11 else step.optional(2, "value")
@@ -241,5 +245,6 @@ def import_pad(step: Step) -> View:
         op = Pad(padding, mode)
     else:
         raise Unsupported(f"mode={mode} has no row")
-    made = step.builder.view(step.add(op, step.builder.image(view)))
-    return made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
+    made = step.builder.view(step.add(op, step.builder.image(front)))
+    made = made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
+    return made if front is view else made.transposed(back)
