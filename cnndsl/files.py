@@ -42,7 +42,7 @@ def unwritable(path: Path, error: OSError) -> FileError:
     if error.errno == errno.EISDIR:
         fixes = [f"a file in it, such as {path / 'NAME'}"]
     elif error.errno in _PERMISSIONS:
-        fixes = [f"chmod u+w {path if path.exists() else folder}, or another folder"]
+        fixes = [f"chmod u+w {path if os.path.exists(path) else folder}, or another folder"]
     elif error.errno in _FULL:
         fixes = [f"room on the disk of {folder}, or another folder"]
     return FileError(f"cannot write {path}: {reason_of(error)}", fixes=fixes)
