@@ -213,7 +213,7 @@ def choose_tile(convolution: Convolution, gpu: Gpu, precision: Precision = "floa
 
     >>> size, strides = (13, 13), Strides.dense((13, 13), 384)
     >>> conv = Convolution(1, size, size, 384, 384, strides, strides, (3, 3), padding=(1, 1))
-    >>> choose_tile(conv, Gpu("", (9, 0), 132, 0)).splits > 1
+    >>> choose_tile(conv, Gpu("H100", (9, 0), 132, 232448)).splits > 1
     True
     """
     c = convolution

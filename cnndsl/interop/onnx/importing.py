@@ -269,6 +269,8 @@ class _Import:
             raise Unsupported(
                 "it makes a constant that is too large, or the constants before it already are"
             ) from None
+        except TypeError as error:
+            raise Unsupported(f"it is not as ONNX defines it: {error}") from None
         except Exception as error:
             # The reference implementation raises whatever NumPy does.
             raise Unsupported(f"it cannot be computed: {error}") from None

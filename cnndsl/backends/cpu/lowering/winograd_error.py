@@ -48,7 +48,7 @@ def error_ratio(taps: tuple[int, int], outputs: tuple[int, int], maps: int) -> f
 
     >>> squares = ((3, 3), (4, 4)), ((3, 3), (4, 2)), ((3, 3), (6, 6)), ((5, 5), (4, 4))
     >>> [round(error_ratio(*sides, 512), 1) for sides in squares]
-    [3.2, 2.2, 18.8, 7.7]
+    [3.2, 1.5, 18.8, 7.7]
     """
     roundings = sqrt(1 + 2 * TRANSFORM_ROUNDINGS / maps)
     grown = prod(amplification(r, m) for r, m in zip(taps, outputs, strict=True))
