@@ -147,8 +147,9 @@ def _open_ncnn(exports: Exports, images: FloatArray, threads: int) -> Call:
     ):
         setattr(net.opt, option, False)
     description, weights = exports.ncnn_files(images)
-    net.load_param(str(description))
-    net.load_model(str(weights))
+    # Where it cannot read them it says so by a status only, and ends the process when it runs.
+    if net.load_param(str(description)) or net.load_model(str(weights)):
+        raise RuntimeError("it cannot read what pnnx made of the network")
 
     def run() -> FloatArray:
         outputs: list[FloatArray] = []
