@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from math import isfinite
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -16,8 +12,9 @@ from cnndsl.cli.expectations import ONNX, REFERENCE, TORCH, Expectation, Inputs,
 from cnndsl.cli.feeding import find_feeds, read_feeds
 from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
 from cnndsl.cli.narrowing import IMAGES, Change, narrowing_change
-from cnndsl.cli.row_errors import RowError, output_errors, row_errors
+from cnndsl.cli.row_errors import output_errors, row_errors
 from cnndsl.cli.terminal import Terminal
+from cnndsl.cli.verification import Verification, narrowed
 from cnndsl.errors import Diagnostic, InputError, LimitError
 from cnndsl.limits import format_bytes
 from cnndsl.model import Model
@@ -54,8 +51,6 @@ TOLERANCES: Mapping[DenseWeights | Precision, float] = {
     "int8": 5e-2,
 }
 """The largest error of the output that is fine unless told otherwise, by what factors keep."""
-_HEADINGS = ("row", "computes", "kernel", "largest", "error", "")
-_NUMBERS = ("largest", "error")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,30 +89,32 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     given = args.weights is not None or args.seed is not None or args.model.endswith(COMPILED)
     if not given and shipped_weights(args.model) is None:
         args.seed = 0
-    if args.tolerance is None:
-        args.tolerance = max(TOLERANCES[args.dense_weights], TOLERANCES[args.precision])
-    model = open_model(args)
+    found = _verify(args, open_model(args), terminal)
+    if args.format == "json":
+        terminal.json(found.as_json())
+    else:
+        found.print(terminal)
+    return int(not found.within)
+
+
+def _verify(args: argparse.Namespace, model: Model, terminal: Terminal) -> Verification:
     inputs = _inputs(model, args)
     expected = expectation(args.against, model, inputs)
     with terminal.progress("rows", len(model.network.ir.nodes)) as progress:
-        rows = list(row_errors(model, inputs, expected, progress.advance))
-    errors = output_errors(model, inputs, expected)
-    change = _change(model, inputs, args)
-    # The reference computes all rows; one that has no node became a part of another's.
-    alone = [] if args.against == REFERENCE else _without_counterpart(model, expected)
-    first = next((row.row for row in rows if row.error > args.tolerance), None)
-    if args.format == "json":
-        terminal.json(_as_json(args, model, expected, rows, alone, errors, first, change))
-    else:
-        _print_rows(rows, args, terminal)
-        if alone:
-            terminal.say(f"{', '.join(alone)}: nothing in {args.against} computes the same")
-        if first is not None:
-            terminal.say(f"* beyond {args.tolerance:g}, first in row {first}")
-        _print_outputs(errors, expected, args.tolerance, terminal)
-        if change is not None:
-            terminal.say(f"{_narrowed(model)} {change}")
-    return int(not max(errors.values()) <= args.tolerance)
+        rows = tuple(row_errors(model, inputs, expected, progress.advance))
+    usual = max(TOLERANCES[args.dense_weights], TOLERANCES[args.precision])
+    return Verification(
+        name=args.model,
+        model=model,
+        against=args.against,
+        said_by=expected.said_by,
+        tolerance=usual if args.tolerance is None else args.tolerance,
+        rows=rows,
+        # The reference computes all rows; one that has no node became a part of another's.
+        alone=() if args.against == REFERENCE else _without_counterpart(model, expected),
+        outputs=output_errors(model, inputs, expected),
+        change=_change(model, inputs, args),
+    )
 
 
 def _inputs(model: Model, args: argparse.Namespace) -> Inputs:
@@ -144,17 +141,11 @@ def _random(model: Model, batch: int, seed: int | None) -> Inputs:
 
 def _change(model: Model, inputs: Inputs, args: argparse.Namespace) -> Change | None:
     """What fewer bits change, for the images of files or for enough random ones."""
-    if _narrowed(model) == "float32":
+    if narrowed(model) == "float32":
         return None
     if args.input is None:
         inputs = _random(model, IMAGES, args.seed)
     return narrowing_change(model, inputs)
-
-
-def _narrowed(model: Model) -> str:
-    """What is kept of factors that are rounded, or float32."""
-    options = model.options
-    return options.dense_weights if options.precision == "float32" else options.precision
 
 
 def _check_memory(model: Model, batch: int, limit: int) -> None:
@@ -168,76 +159,11 @@ def _check_memory(model: Model, batch: int, limit: int) -> None:
         )
 
 
-def _without_counterpart(model: Model, expected: Expectation) -> list[str]:
+def _without_counterpart(model: Model, expected: Expectation) -> tuple[str, ...]:
     """The rows that nothing is expected of: the other model has nothing like them."""
     nodes = model.network.ir.nodes
     known = {node.row for node in nodes if node.name in expected.values}
-    return list(dict.fromkeys(node.row for node in nodes if node.row not in known))
-
-
-def _print_rows(rows: Sequence[RowError], args: argparse.Namespace, terminal: Terminal) -> None:
-    headings: list[str] = list(_HEADINGS)
-    cells = [
-        [
-            row.row,
-            ", ".join(row.computes),
-            " ".join(row.kernels),
-            f"{row.largest:.3g}",
-            f"{row.error:.1e}",
-            "*" if row.error > args.tolerance else "",
-        ]
-        for row in rows
-    ]
-    if any(row.counterpart for row in rows):
-        headings.insert(1, f"in {Path(args.against).name}")
-        for line, row in zip(cells, rows, strict=True):
-            line.insert(1, row.counterpart or "")
-    terminal.table(headings, cells, _NUMBERS)
-    terminal.say("")
-
-
-def _print_outputs(
-    errors: Mapping[str, float], expected: Expectation, limit: float, terminal: Terminal
-) -> None:
-    for name, error in errors.items():
-        output = f"output {name}" if len(errors) > 1 else "output"
-        verdict = "within" if error <= limit else "beyond"
-        terminal.say(
-            f"{output}: {error:.1e} of its largest value, {verdict} {limit:g}, "
-            f"against {expected.said_by}"
-        )
-
-
-def _as_json(
-    args: argparse.Namespace,
-    model: Model,
-    expected: Expectation,
-    rows: Sequence[RowError],
-    alone: Sequence[str],
-    errors: Mapping[str, float],
-    first: str | None,
-    change: Change | None,
-) -> dict[str, Any]:
-    return {
-        "model": args.model,
-        "against": args.against,
-        "said_by": expected.said_by,
-        "target": model.target,
-        **asdict(model.options),
-        "beside_float32": asdict(change) if change else None,
-        "tolerance": args.tolerance,
-        "rows": [{**asdict(row), "error": _number(row.error)} for row in rows],
-        "rows_without_counterpart": alone,
-        "first_row_beyond": first,
-        "output_error": _number(max(errors.values())),
-        "output_errors": {name: _number(error) for name, error in errors.items()},
-        "within": max(errors.values()) <= args.tolerance,
-    }
-
-
-def _number(error: float) -> float | None:
-    """An error as JSON says it: null for an infinite one."""
-    return error if isfinite(error) else None
+    return tuple(dict.fromkeys(node.row for node in nodes if node.row not in known))
 
 
 def against(text: str) -> str:
