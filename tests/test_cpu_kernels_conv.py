@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from cnndsl.backends.cpu.lowering import conv_direct
 from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
-from cnndsl.backends.cpu.lowering.conv_direct import Tile, best_tile, tiles
+from cnndsl.backends.cpu.lowering.conv_direct import RUNS, Tile, best_tile, tiles
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
@@ -147,11 +147,19 @@ def test_the_best_tile_fits_the_maps():
     assert best_tile(many, host).vectors > 1
 
 
+@pytest.mark.parametrize(("maps", "run"), [(8, 4), (9, 3), (10, 2), (7, 1)])
+def test_what_lies_side_by_side_is_taken_in_runs(maps, run):
+    call = Problem(ConvShape((5, 5), maps, 8, (3, 1)), 1).lower()(1)
+    assert call.kernel.parameters[-1] == run
+    assert call.fields.runs * run == call.fields.reduction
+
+
 @pytest.mark.parametrize("tile", HOST)
-def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
-    call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(how=tile)(1)
+@pytest.mark.parametrize(("maps", "run"), [(8, 4), (9, 3), (7, 1)])
+def test_the_inner_loop_keeps_its_vectors_in_registers(tile, maps, run):
+    call = Problem(ConvShape((5, 5), maps, 8, (2, 1)), 1).lower(how=tile)(1)
     (loop,) = hot_loops(call.kernel)
-    assert multiplications(loop) == tile.pixels * tile.vectors
+    assert multiplications(loop) == run * tile.pixels * tile.vectors
     assert not [line for line in loop if "rsp" in line or "[sp" in line]
 
 
@@ -160,7 +168,7 @@ def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
 def test_the_inner_loop_keeps_to_the_registers_of_avx512(tile):
     call = Problem(ConvShape((5, 5), 8, 8, (3, 3)), 1).lower(how=tile)(1)
     (loop,) = hot_loops(call.kernel, cpu="znver4")
-    assert multiplications(loop) == tile.pixels * tile.vectors
+    assert multiplications(loop) == RUNS[0] * tile.pixels * tile.vectors
     assert any("zmm" in line for line in loop)
     assert not [line for line in loop if "rsp" in line and "mm" in line]
 

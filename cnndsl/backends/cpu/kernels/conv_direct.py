@@ -15,8 +15,12 @@ from cnndsl.backends.cpu.vectors import Code, Vector, emits
 _FLOAT = 4  # bytes
 
 
-def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
-    """The kernel whose tile is `pixels` times `vectors` of `lanes` output maps."""
+def conv_direct(pixels: int, vectors: int, lanes: int, taken: int) -> Any:
+    """
+    The kernel whose tile is `pixels` times `vectors` of `lanes` output maps.
+
+    It takes runs of `taken` floats that a pixel reads.
+    """
 
     @emits(lanes)
     def run(code: Code, args: Value, begin: Value, end: Value, scratch: Value) -> None:
@@ -25,7 +29,7 @@ def conv_direct(pixels: int, vectors: int, lanes: int) -> Any:
         room = note + CACHE_LINE
         tables = room + f.unit_pixels * f.staged * _FLOAT
         block_pixels = Pixels(code, f, tables, pixels)
-        conv = _Conv(code, f, block_pixels, vectors)
+        conv = _Conv(code, f, block_pixels, vectors, taken)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
         with code.each(begin, end) as unit:
             block = unit // ranges
@@ -56,6 +60,7 @@ class _Conv:
     f: Any
     pixels: Pixels
     vectors: int
+    run: int
 
     @property
     def width(self) -> int:
@@ -95,8 +100,7 @@ class _Conv:
         bias = self.load(code.pointer(f.bias + number * (width * _FLOAT)))
         panel = code.pointer(f.weights + number * f.reduction * (width * _FLOAT))
         tile = RegisterTile.begin(code, rows, panel, f.reduction, pixel, bias)
-
-        sums = tile.add_listed(f.offsets, f.reduction)
+        sums = tile.add_listed(f.offsets, f.runs, self.run)
         return [sums[i : i + self.vectors] for i in range(0, len(sums), self.vectors)]
 
     def load(self, place: Value) -> list[Vector]:

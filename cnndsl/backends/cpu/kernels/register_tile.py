@@ -1,4 +1,4 @@
-"""The inner loop of convolution: pixels times output maps in registers, one input float a turn."""
+"""The inner loop of convolution: pixels times output maps in registers, some inputs a turn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ from cnndsl.backends.cpu.vectors import Code, Vector
 
 _WORD = 8  # bytes
 
+LINE = 16  # floats of a line of the cache
 PARTS = 4  # tiles that ask for a quarter each of the panel of weights that comes next
 
 
@@ -57,19 +58,15 @@ class RegisterTile:
         next_part = (whole + pixel * each).where(pixel.is_("<", PARTS * len(rows)), 0)
         return RegisterTile(code, rows, panel, code.at(panel, next_part), start * len(rows))
 
-    def add(self, length: Int) -> list[Vector]:
-        """The sums after the first `length` inputs of each pixel."""
+    def add_listed(self, offsets: Int, count: Int, run: int) -> list[Vector]:
+        """
+        The sums after inputs of each pixel that lie in runs of `run` floats.
 
-        def turn(k: Value, state: list[Any]) -> list[Any]:
-            return self._after(k, state)
-
-        return self.code.loop(0, length, 1, self._state, turn)[2:]
-
-    def add_listed(self, offsets: Int, count: Int) -> list[Vector]:
-        """The sums after the inputs of each pixel whose offsets are in a table of int64."""
+        Where each of `count` runs begins, is in the table of int64 at `offsets`.
+        """
 
         def turn(place: Value, state: list[Any]) -> list[Any]:
-            return self._after(constant(self.code, place, 0), state)
+            return self._after(constant(self.code, place, 0), run, state)
 
         # Counted in addresses: a count beside them would be one register more than there are.
         return self.code.loop(offsets, offsets + count * _WORD, _WORD, self._state, turn)[2:]
@@ -78,16 +75,18 @@ class RegisterTile:
     def _state(self) -> list[Any]:
         return [self.weights, self.ahead, *self.sums]
 
-    def _after(self, k: "Value | Int", state: list[Any]) -> list[Any]:
-        """The state after input `k` of each pixel."""
-        code = self.code
+    def _after(self, first: Int, run: int, state: list[Any]) -> list[Any]:
+        """The state after the inputs of each pixel from `first` on, `run` of them."""
+        code, width = self.code, self.width
         weights, ahead, *sums = state
+        asked = run * width // PARTS
         if self.vectors > 1:  # a panel of one vector has no next one
-            code.prefetch(ahead)
-        row = [code.load(weights, j * code.lanes) for j in range(self.vectors)]
-        after: list[Any] = [code.at(weights, self.width), code.at(ahead, self.width // PARTS)]
-        for i, start in enumerate(self.rows):
-            value = code.broadcast(start, k)
-            mine = sums[i * self.vectors : (i + 1) * self.vectors]
-            after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
-        return after
+            for line in range(0, asked, LINE):
+                code.prefetch(ahead, line)
+        for k in range(run):
+            row = [code.load(weights, k * width + j * code.lanes) for j in range(self.vectors)]
+            for i, start in enumerate(self.rows):
+                value = code.broadcast(code.at(start, first), k)
+                for j, w in enumerate(row, i * self.vectors):
+                    sums[j] = value.fma(w, sums[j])
+        return [code.at(weights, run * width), code.at(ahead, asked), *sums]

@@ -29,6 +29,7 @@ MOST_TILES, LEAST_TILES = 64, 8  # tiles of a block of pixels
 MOST_UNITS = 16  # work units that a batch is split into, at the least where there is enough work
 UNIT_MACS = 1 << 16  # the least work of a unit
 MACS_OF_FLOAT = 8  # multiply-adds that take as long as moving a float
+RUNS = 4, 3, 2  # of neighbouring floats that the inner loop takes a turn, the longest first
 LINE, PAGE = 16, 1 << 10  # floats of a line of the cache; pixels so far apart fall on one set of it
 STAGED_MAPS = 256  # output maps that are worth a copy of the pixels
 
@@ -40,8 +41,9 @@ class ConvDirectFields(NamedTuple):
     `x` is the address of the first float that pixel (0, 0) of the first output image reads, halo
     included; `x_down` and `x_right` lead from there to what the pixel below and the next one read.
     `weights` is [panels, reduction, width] and `bias` [panels, width]; `offsets` and `panels` are
-    tables of int64, of where each float that a pixel reads is, and of `Panel`s. Where `staged` is
-    not 0, a unit's pixels are copied to scratch memory first, so many floats apart.
+    tables of int64, of where each of the `runs` of floats begins that a pixel reads, and of
+    `Panel`s. Where `staged` is not 0, a unit's pixels are copied to scratch memory first, so many
+    floats apart.
     """
 
     batch: Any
@@ -55,6 +57,7 @@ class ConvDirectFields(NamedTuple):
     bias: Any
     reduction: Any
     offsets: Any
+    runs: Any
     panels: Any
     panel_count: Any
     staged: Any
@@ -139,6 +142,8 @@ def lower_conv_direct(
     conv = DirectConv(shape, tile or best_tile(shape, Target.host()))
     height, width = shape.size
     panels, apart = conv.panels(), staged(shape, x)
+    places = offsets(shape, x)
+    run = longest_run(places)
     numbers = {
         "height": height,
         "width": width,
@@ -148,7 +153,8 @@ def lower_conv_direct(
         "weights": conv.pack_weights(weight),
         "bias": conv.pack_bias(bias),
         "reduction": shape.reduction,
-        "offsets": offsets(shape, x),
+        "offsets": places[::run].copy(),
+        "runs": len(places) // run,
         "panels": panels,
         "panel_count": len(panels),
         "staged": apart,
@@ -163,7 +169,7 @@ def lower_conv_direct(
         unit_macs = units.pixels * units.panels * conv.tile.width * shape.reduction
         tables = 2 * 2 * (units.pixels + conv.tile.pixels)  # of pixels, in int64
         scratch = LINE + units.pixels * apart + tables  # and a note
-        return Call(conv.kernel, fields, units.number, unit_macs // MACS_OF_FLOAT, scratch)
+        return Call(conv.kernel(run), fields, units.number, unit_macs // MACS_OF_FLOAT, scratch)
 
     return call
 
@@ -179,6 +185,21 @@ def offsets(shape: ConvShape, x: Buffer) -> NDArray[np.int64]:
     columns = np.arange(kw) * right * x.pixel_stride
     maps = np.arange(shape.group_in)
     return (rows[:, None, None] + columns[:, None] + maps).reshape(-1)
+
+
+def longest_run(places: NDArray[np.int64]) -> int:
+    """
+    In runs of how many neighbours, of those that a kernel knows, all places can be taken.
+
+    >>> [longest_run(np.array(places)) for places in ([0, 1, 2, 9, 10, 11], [0, 1, 3])]
+    [3, 1]
+    """
+    for run in RUNS:
+        if len(places) % run == 0:
+            parts = places.reshape(-1, run)
+            if (parts == parts[:, :1] + np.arange(run)).all():
+                return run
+    return 1
 
 
 def staged(shape: ConvShape, x: Buffer) -> int:
@@ -209,11 +230,10 @@ class DirectConv:
     shape: ConvShape
     tile: Tile
 
-    @property
-    def kernel(self) -> Kernel:
-        """The kernel that computes it."""
+    def kernel(self, run: int) -> Kernel:
+        """The kernel that computes it, from runs of so many floats."""
         tile = self.tile
-        return Kernel("conv_direct", "conv_direct", (tile.pixels, tile.vectors, tile.lanes))
+        return Kernel("conv_direct", "conv_direct", (tile.pixels, tile.vectors, tile.lanes, run))
 
     def pack_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """`weight` [out, in/groups, kh, kw] as [panels, reduction, width]."""
