@@ -1,6 +1,8 @@
 """Random convolutions, and the matrix kernels of the CUDA target run on them by the simulator."""
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from cuda_sanitizer import Sanitized, sanitized
@@ -32,10 +34,20 @@ def cells(memory: np.ndarray, images: int, image: Pair, maps: int, strides: Stri
 
 
 class Problem:
-    """A random convolution and its memory."""
+    """
+    A random convolution and its memory.
 
-    def __init__(self, convolution: Convolution, seed: int = 0) -> None:
+    `made` makes of a kernel what is called as `made(kernel)[grid, block](*arguments)`.
+    """
+
+    def __init__(
+        self,
+        convolution: Convolution,
+        seed: int = 0,
+        made: Callable[[Kernel], Any] | None = None,
+    ) -> None:
         self.convolution = c = convolution
+        self.made = made or simulate
         rng = np.random.default_rng(seed)
         self.weight = rng.standard_normal((c.out_maps, c.group_in, *c.kernel), np.float32)
         self.bias = rng.standard_normal(c.out_maps, np.float32)
@@ -83,21 +95,21 @@ class Problem:
         x, addend, out = self.memory[c.x.start :], self.addend[c.y.start :], y[c.y.start :]
         fields = launch.fields(adds, *numbers)
         if launch.splits == 1:
-            kernel = simulate(tile_kernel(tile, activation))
+            kernel = self.made(tile_kernel(tile, activation))
             kernel[launch.grid, tile.threads](x, weight, self.bias, addend, out, fields)
             return y
         sums, zeros = np.full(launch.workspace, np.nan, np.float32), np.zeros_like(self.bias)
-        kernel = simulate(tile_kernel(tile, "linear"))
+        kernel = self.made(tile_kernel(tile, "linear"))
         kernel[launch.grid, tile.threads](x, weight, zeros, UNUSED, sums, fields)
         fields = launch.split_sum_fields(adds, *numbers)
-        simulate(named("split_sum", activation))[2, 4](sums, self.bias, addend, out, fields)
+        self.made(named("split_sum", activation))[2, 4](sums, self.bias, addend, out, fields)
         return y
 
     def by_vectors(self, launch: VectorLaunch, adds=False, activation="linear", numbers=(0.0, 0.0)):
         """The memory that the kernel of dense layers writes."""
         c, tile, y = self.convolution, launch.tile, self.blank()
         weight = pack_rows(self.weight.reshape(c.out_maps, c.in_maps), tile.form).ravel()
-        kernel = simulate(named("dense_vector", tuple(tile), activation))
+        kernel = self.made(named("dense_vector", tuple(tile), activation))
         fields = launch.fields(adds, *numbers)
         kernel[launch.grid, tile.threads](self.memory, weight, self.bias, self.addend, y, fields)
         return y
@@ -107,7 +119,7 @@ class Problem:
     ):
         """The memory that the kernel of thin convolutions writes."""
         y, weight = self.blank(), pack_taps(self.weight).ravel()
-        kernel = simulate(named("conv_depthwise", tuple(launch.tile), activation))
+        kernel = self.made(named("conv_depthwise", tuple(launch.tile), activation))
         fields = launch.fields(adds, *numbers)
         kernel[launch.grid, launch.threads](self.memory, weight, self.bias, self.addend, y, fields)
         return y
