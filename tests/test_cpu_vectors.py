@@ -81,16 +81,28 @@ def test_sums_of_many_vectors_are_the_sums_of_each(lanes):
 
 @LANES
 def test_powers_of_two_and_rounding(lanes):
-    x, y = np.linspace(-126, 127, lanes, dtype="f"), np.empty((2, lanes), "f")
+    x, y = np.linspace(-126, 127, lanes, dtype="f"), np.empty((3, lanes), "f")
 
     def emit(code: Code, a: Value, b: Value, c: Value, n: Value) -> None:
         whole = code.load(code.pointer(a)).rounded()
         code.store(whole, code.pointer(b))
         code.store(whole.power_of_two(), code.pointer(b), lanes)
+        code.store((whole + 40.0).power_of_two(-40), code.pointer(b), 2 * lanes)
 
     run(lanes, emit, x, y)
     assert_array_equal(y[0], np.rint(x))
     assert_array_equal(y[1], np.exp2(np.rint(x)))
+    assert_array_equal(y[2], y[1])
+
+
+def test_beyond_the_powers_of_two_lie_zero_and_infinity():
+    x, y = np.float32([-127, 128, 0, 1]), np.empty(4, "f")
+
+    def emit(code: Code, a: Value, b: Value, c: Value, n: Value) -> None:
+        code.store(code.load(code.pointer(a)).power_of_two(), code.pointer(b))
+
+    run(4, emit, x, y)
+    assert_array_equal(y, np.float32([0, np.inf, 1, 2]))
 
 
 def test_loops_carry_their_state_and_may_have_no_turn():

@@ -126,11 +126,16 @@ class Vector:
         """This times `factor` plus `addend`, rounded once where the machine can."""
         return self.code.call("llvm.fmuladd", self, factor, addend)
 
-    def power_of_two(self) -> "Vector":
-        """Two to the power of this, a whole number of -126 to 127 (0 for -127)."""
+    def power_of_two(self, more: int = 0) -> "Vector":
+        """
+        Two to the power of this plus `more`, a whole number of -126 to 127 (-127: 0, 128: infinity).
+
+        Any float will do for NaN.
+        """
         b, integers = self.code.builder, ir.VectorType(I32, self.code.lanes)
-        exponent = b.fptosi(self.value, integers)
-        bits = b.shl(b.add(exponent, _same(integers, 127)), _same(integers, 23))
+        # A float of 2^23 or more has the ones of its number in its last bits.
+        biased = self + float(3 * 2**22 + 127 + more)
+        bits = b.shl(b.bitcast(biased.value, integers), _same(integers, 23))
         return Vector(self.code, b.bitcast(bits, self.value.type))
 
     def sum(self) -> Value:

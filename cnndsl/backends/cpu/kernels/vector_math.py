@@ -58,8 +58,8 @@ _ERFC = (
 
 def exp(x: Vector) -> Vector:
     """e to the power of x; subnormal results too."""
-    exponent, rest = _reduced(x)
-    power = (rest * rest).fma(_polynomial(rest, _EXP), rest + 1.0)
+    exponent, rest = _reduced(x.at_least(_EXP_LOWEST).at_most(_EXP_HIGHEST))
+    power = _exp_near_0(rest, 1.0)
     # In two steps, since 2^exponent alone may be too large or too small for a float.
     half = x.code.call("llvm.floor", exponent * 0.5)
     return power * half.power_of_two() * (exponent - half).power_of_two()
@@ -68,7 +68,7 @@ def exp(x: Vector) -> Vector:
 def expm1(x: Vector) -> Vector:
     """e to the power of x, minus 1, for x <= 0: near 0 nothing cancels."""
     exponent, rest = _reduced(x.at_least(-30.0))
-    power = (rest * rest).fma(_polynomial(rest, _EXP), rest)
+    power = _exp_near_0(rest, 0.0)
     scale = exponent.power_of_two()
     return power.fma(scale, scale - 1.0)
 
@@ -92,9 +92,15 @@ def tanh(x: Vector, inner: float = 1.0, outer: float = 1.0) -> Vector:
 
 
 def sigmoid(x: Vector) -> Vector:
-    """1 / (1 + exp(-x)), from exp(-|x|) alone: nothing cancels, nothing overflows."""
-    power = exp(-x.abs())
-    return (x < 0.0).select(power, 1.0) / (power + 1.0)
+    """
+    1 / (1 + exp(-x)), subnormal results too.
+
+    Both sides of the fraction are taken times 2^-30: then exp(104) is a float, and what of exp(-x)
+    is not, is nothing beside 1.
+    """
+    whole, rest = _reduced(x.at_least(-104.0).at_most(66.0), -1)
+    power = _exp_near_0(rest, 1.0)
+    return 2.0**-30 / power.fma(whole.power_of_two(-30), 2.0**-30)
 
 
 def normal_tail(x: Vector) -> Vector:
@@ -108,13 +114,19 @@ def normal_tail(x: Vector) -> Vector:
     return exp(square * -0.5) * rest * lost.fma(-0.5, 1.0)
 
 
-def _reduced(x: Vector) -> tuple[Vector, Vector]:
-    """A whole number n and a rest of at most ln(2) / 2 with x = n * ln(2) + rest."""
-    x = x.at_least(_EXP_LOWEST).at_most(_EXP_HIGHEST)
-    whole = (x * _LOG2_E).rounded()
-    # A NaN has no exponent: 0 will do, since the rest carries the NaN into the result.
-    whole = (whole < 1000.0).select(whole, 0.0)
-    return whole, whole.fma(-_LN2_LOW, whole.fma(-_LN2_HIGH, x))
+def _exp_near_0(x: Vector, one: float) -> Vector:
+    """exp(x) - 1 + `one`, for x of at most ln(2) / 2."""
+    square = x * x
+    a, b, c, d, e = _EXP
+    # Two short sums side by side: of one long one, each step waits for the one before.
+    series = square.fma(square.fma(e, x.fma(d, c)), x.fma(b, a))
+    return square.fma(series, x + one)
+
+
+def _reduced(x: Vector, sign: int = 1) -> tuple[Vector, Vector]:
+    """A whole number n and a rest of at most ln(2) / 2 with `sign` * x = n * ln(2) + rest."""
+    whole = (x * (sign * _LOG2_E)).rounded()
+    return whole, whole.fma(-_LN2_LOW, whole.fma(-_LN2_HIGH, x * sign))
 
 
 def _polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
