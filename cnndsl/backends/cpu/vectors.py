@@ -128,9 +128,9 @@ class Vector:
 
     def power_of_two(self, more: int = 0) -> "Vector":
         """
-        Two to the power of this plus `more`, a whole number of -126 to 127 (-127: 0, 128: infinity).
+        Two to the power of this plus `more`, a whole number of -126 to 127.
 
-        Any float will do for NaN.
+        -127 gives 0, 128 infinity, and NaN any float.
         """
         b, integers = self.code.builder, ir.VectorType(I32, self.code.lanes)
         # A float of 2^23 or more has the ones of its number in its last bits.
