@@ -72,8 +72,8 @@ class Diagnostic:
     def __str__(self) -> str:
         place = f"{self.span}: " if self.span else ""
         lines = [f"{place}{self.severity}[{self.code}]: {self.where()}{self.message}"]
-        if self.span:
-            lines.append(self.span.underlined())
+        if self.span and (shown := self.span.underlined()):
+            lines.append(shown)
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  fix: {fix.message}" for fix in self.fixes]
         return "\n".join(lines)
@@ -195,6 +195,12 @@ class WeightsError(CnnError):
     default_code = "E401"
 
 
+class UnknownWeight(WeightsError, KeyError):
+    """A name that none of a model's weights has."""
+
+    default_code = "E405"
+
+
 class ArtifactError(CnnError):
     """A compiled model's file that cannot be trusted or read."""
 
@@ -261,6 +267,7 @@ CODES: dict[str, str] = {
     "E402": "the weights file cannot be read",
     "E403": "weights could belong to the rows in more than one way",
     "E404": "weights are NaN or infinite",
+    "E405": "the model has no weight of that name",
     "E501": "the file is not a compiled model",
     "E502": "the compiled model is truncated or damaged",
     "E503": "the compiled model's content does not match its hash",

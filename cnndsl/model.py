@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -18,12 +17,12 @@ from cnndsl.errors import InputError
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ir.signature import Shape, Signature, only
 from cnndsl.ops.input import Input
+from cnndsl.parameters import FloatArray, Weights
 from cnndsl.types import Options
 
 if TYPE_CHECKING:  # a model that was found compiled spares the graph library until it is asked
     from cnndsl.ir.network import Network
 
-FloatArray = NDArray[np.float32]
 # A small network feels how long a name of another module takes to be found.
 _FLOAT32, _ndarray, _contiguous = np.dtype(np.float32), np.ndarray, np.ascontiguousarray
 
@@ -50,7 +49,7 @@ class Model:
         self._network = network
         self.signature = signature
         """The input rows' operators and the outputs' types, by name."""
-        self.weights: Mapping[str, FloatArray] = MappingProxyType(weights)
+        self.weights = Weights(weights)
         """Each row's parameters, `C1.weight`, `C1.bias`, ..., as read-only float32 arrays."""
         self.labels = labels
         """The classes' names, where the input row names a file of them."""

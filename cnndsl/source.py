@@ -56,13 +56,15 @@ class Span:
 
     def underlined(self) -> str:
         """
-        The first line of the span, with carets under the part that it covers.
+        The first line of the span, with carets under the part that it covers, unless it is blank.
 
         Of a long line only the part around the span is shown, and controls are shown as `\ufffd`:
         they could make a terminal show anything.
         """
         first = self.source.text.rfind("\n", 0, self.start) + 1
         line = self.source.text[first:].partition("\n")[0].rstrip("\r")
+        if not line.strip():
+            return ""
         column = self.start - first
         cut = max(0, min(column - _CONTEXT, len(line) - _LONGEST_SHOWN))
         shown = "".join(map(_harmless, line[cut : cut + _LONGEST_SHOWN]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cnndsl
-from cnndsl.errors import ArtifactError, InputError, TargetError, WeightsError
+from cnndsl.errors import ArtifactError, CnnError, InputError, TargetError, WeightsError
 
 pytestmark = pytest.mark.cache
 
@@ -258,6 +258,23 @@ def test_a_mistaken_call_is_told_what_was_meant(mistake, message, fix):
     (found,) = caught.value.diagnostics
     assert message in found.message
     assert [mend.message for mend in found.fixes] == ([fix] if fix else [])
+
+
+def test_a_model_s_weights_are_a_mapping_whose_unknown_names_are_answered_with_near_ones():
+    weights = cnndsl.compile("lenet5", seed=0).weights
+    assert weights.get("C1.wieght") is None
+    assert "C1" not in weights
+    for name, near in [("C1.wieght", "C1.weight?"), ("c1.bias", "C1.bias?"), ("F6", "F6.bias?")]:
+        with pytest.raises(KeyError) as caught:
+            weights[name]
+        assert isinstance(caught.value, CnnError)
+        said = str(caught.value)
+        assert said.startswith(f"error[E405]: the model has no weight {name!r}\n")
+        assert f"did you mean {near}" in said
+    with pytest.raises(KeyError, match=r"one of its 9, such as C1\.weight"):
+        weights["zzz"]
+    assert repr(weights).startswith("<9 weights: C1.weight [6, 1, 5, 5], C1.bias [6], ")
+    assert repr(weights).endswith(", ...>")
 
 
 def test_weights_of_a_model_cannot_be_set():

@@ -239,6 +239,30 @@ def test_a_tensor_that_is_to_be_renamed_is_told_once():
     assert len(caught.value.diagnostics) == 1
 
 
+def test_a_left_over_tensor_is_offered_to_the_row_that_it_resembles_most_and_to_no_other():
+    params = {f"C{i}.bias": Param("bias", (4,), "zeros") for i in range(1, 5)}
+    given = {"C1.bias": np.zeros(4), "C3.bais": np.zeros(4), "C4_bias": np.zeros(4)}
+    with pytest.raises(WeightsError) as caught:
+        take_weights(given, params)
+    fixes = {
+        d.message.partition(":")[0]: [f.message for f in d.fixes] for d in caught.value.diagnostics
+    }
+    assert fixes == {
+        "C2.bias": [],
+        "C3.bias": ["rename 'C3.bais', which no row expects"],
+        "C4.bias": ["rename 'C4_bias', which no row expects"],
+    }
+
+
+def test_a_left_over_tensor_of_another_row_or_as_near_to_two_is_offered_to_none():
+    params = {f"C{i}.bias": Param("bias", (4,), "zeros") for i in range(1, 4)}
+    for left_over in ("C1.bas", "C.bias"):
+        given = {"C1.bias": np.zeros(4), left_over: np.zeros(4)}
+        with pytest.raises(WeightsError) as caught:
+            take_weights(given, params)
+        assert not any(diagnostic.fixes for diagnostic in caught.value.diagnostics)
+
+
 def test_numbers_beyond_float32_are_refused():
     weights = dict(seeded_weights(PARAMS, 1)) | {"C1.bias": np.array([1e300, 0, np.inf, 1])}
     with pytest.raises(WeightsError) as caught:

@@ -9,7 +9,7 @@ from cnndsl.frontend.checking import CheckedTable, check_rows
 from cnndsl.frontend.declarations import read_declarations
 from cnndsl.frontend.expand import Expander
 from cnndsl.frontend.findings import Findings
-from cnndsl.frontend.header import Outline, check_version, read_outline
+from cnndsl.frontend.header import Outline, check_version, read_outline, refuse_empty
 from cnndsl.frontend.includes import IncludedFiles
 from cnndsl.frontend.nodes import make_outcome
 from cnndsl.frontend.outputs import find_outputs
@@ -57,6 +57,7 @@ def check_document(
 ) -> CheckedDocument:
     """What a text says and that it is right. Raises as `elaborate`."""
     limits = limits or Limits()
+    refuse_empty(document, findings)
     check_version(document, findings)
     sections = split(document, findings)
     files = IncludedFiles(document.source, limits)

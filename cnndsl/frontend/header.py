@@ -12,6 +12,7 @@ from cnndsl.frontend.row_types import Column
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import (
     BadLine,
+    BlankLine,
     BlockLine,
     Document,
     KeywordLine,
@@ -26,6 +27,12 @@ from cnndsl.source import Source, Span
 
 VERSION = "1"
 USUAL_HEADER = "layer  type  maps  size  kernel  stride  padding  activation"
+_FIRST_TABLE = f"""\
+cnn {VERSION}
+layer  type   maps  size
+In     input  1     28x28
+Out    dense  10    -
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,25 @@ def read_table(
 
 def _keyword_lines(lines: Sequence[Line], kind: str) -> list[KeywordLine]:
     return [x for x in lines if isinstance(x, KeywordLine) and x.kind == kind]
+
+
+def refuse_empty(document: Document, findings: Findings) -> None:
+    """Raise `SpecError` for a text of nothing but blank lines and comments, with a first table."""
+    if all(isinstance(line, BlankLine) for line in document.lines):
+        end = len(document.source.text)
+        findings.error(
+            "E102",
+            "the text is empty: it has no version line and no table",
+            Span(document.source, end, end),
+            fixes=[
+                Fix(
+                    "`cnn 1`, then the header `layer  type  maps  size`, then the rows, "
+                    "such as `In  input  1  28x28` and `Out  dense  10  -`",
+                    (Edit(Span(document.source, end, end), _FIRST_TABLE),),
+                )
+            ],
+        )
+        findings.raise_errors()
 
 
 def check_version(document: Document, findings: Findings) -> None:

@@ -1,8 +1,8 @@
 """
-What a table lacks whose sizes go down by a factor in a row that does not do that.
+What a table lacks whose sizes go down or up by a factor in a row that does not do that.
 
-Most often a pool was forgotten between two convolutions, or a stride: no change of one number mends
-either, so `fixes.py` does not find them.
+Most often a pool was forgotten between two convolutions, a stride, or in a decoder the row that
+makes the image larger: no change of one number mends either, so `fixes.py` does not find them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.checking import REFUSED, CheckedTable
 from cnndsl.frontend.edits import set_value
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.resize import Resize
 from cnndsl.ops.window import Padding
 from cnndsl.source import Span
 from cnndsl.types import TensorType
 
 _FACTORS = (2, 3, 4)
-_WORDS = {2: "halves", 3: "takes a third of", 4: "takes a quarter of"}
+_FRACTIONS = {2: "halves", 3: "takes a third of", 4: "takes a quarter of"}
+_MULTIPLES = {2: "doubles", 3: "triples", 4: "quadruples"}
 
 
 def missing_steps(table: CheckedTable, place: int) -> list[Fix]:
     """
-    The pool above a row, and the stride and padding of the row, with which its claimed size holds.
+    The row above a row, and the stride and padding of the row, with which its claimed size holds.
 
-    Both are tried before they are offered. None for a row in a block, which has other uses, and
+    All are tried before they are offered. None for a row in a block, which has other uses, and
     none where no factor explains the claim.
     """
     row, verdict = table.rows[place], table.verdicts[place]
@@ -37,29 +39,33 @@ def missing_steps(table: CheckedTable, place: int) -> list[Fix]:
     if not type_.is_image:
         return []
     for factor in _FACTORS:
-        found = [*_pool_above(table, place, source, type_, factor), *_steps(table, place, factor)]
+        found = [*_rows_above(table, place, source, type_, factor), *_steps(table, place, factor)]
         if found:
             return found
     return []
 
 
-def _pool_above(
+def _rows_above(
     table: CheckedTable, place: int, source: str, type_: TensorType, factor: int
 ) -> Iterator[Fix]:
-    """A maxpool between the row and the one above, where that is the row that it reads."""
+    """A row between the row and the one above, where that is the row that it reads."""
     row = table.rows[place]
-    above = table.rows[place - 1]
-    if row.line is None or row.source_words or above.name != source:
+    if row.line is None or row.source_words or table.rows[place - 1].name != source:
         return
     height, width, maps = type_.shape
-    pooled = replace(type_, shape=(height // factor, width // factor, maps))
-    if 0 in pooled.shape or "size" in table.reading(place, ((source, pooled),)).failures:
-        return
-    name = _free_name(table, f"{row.name}_pool")
-    text = f"{name}  {MaxPool.row_type}  kernel={factor}x{factor} stride={factor}"
-    start = row.line.name.span.start
-    edit = Edit(Span(row.span.source, start, start), f"{text}\n")
-    yield Fix(f"a row above that {_WORDS[factor]} {height}x{width}, such as: {text}", (edit,))
+    pool = f"{MaxPool.row_type}  kernel={factor}x{factor} stride={factor}"
+    larger = f"{Resize.row_type}  mode=nearest factor={factor}"
+    for suffix, what, does, size in (
+        ("pool", pool, _FRACTIONS, (height // factor, width // factor)),
+        ("up", larger, _MULTIPLES, (height * factor, width * factor)),
+    ):
+        between = replace(type_, shape=(*size, maps))
+        if 0 in size or "size" in table.reading(place, ((source, between),)).failures:
+            continue
+        text = f"{_free_name(table, f'{row.name}_{suffix}')}  {what}"
+        start = row.line.name.span.start
+        edit = Edit(Span(row.span.source, start, start), f"{text}\n")
+        yield Fix(f"a row above that {does[factor]} {height}x{width}, such as: {text}", (edit,))
 
 
 def _steps(table: CheckedTable, place: int, factor: int) -> Iterator[Fix]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.errors import Diagnostic, Fix, WeightsError
+from cnndsl.interop.misnamed import likely_names, row_of
 from cnndsl.interop.safetensors_file import open_safetensors
 from cnndsl.ops.base import Param
 
@@ -103,7 +103,7 @@ def _not_finite(name: str, array: FloatArray, origin: str) -> Diagnostic:
     return Diagnostic(
         "E404",
         f"{name}: {share} {'is' if count == 1 else 'are'} {kind}, the first at [{first}]",
-        row=name.rpartition(".")[0] or None,
+        row=row_of(name) or None,
         fixes=(Fix("a checkpoint from before the training diverged, or the file copied again"),),
     )
 
@@ -140,19 +140,23 @@ def _checked(
     findings: list[Diagnostic] = []
 
     def report(name: str, message: str, *fixes: str) -> None:
-        row = name.rpartition(".")[0] or None
+        row = row_of(name) or None
         mends = tuple(Fix(fix) for fix in fixes)
         findings.append(Diagnostic("E401", f"{name}: {message}", row=row, fixes=mends))
 
-    free = {name for name in found if name not in params}
+    left_over = {name: array.shape for name, array in found.items() if name not in params}
+    lacking = {
+        name: param.shape
+        for name, param in params.items()
+        if name not in found and name not in wrong_types
+    }
+    misnamed = likely_names(lacking, left_over, set(map(row_of, params)))
     for name, param in params.items():
         if name in wrong_types:
             report(name, wrong_types[name])
-        elif name not in found:
-            fitting = [other for other in free if found[other].shape == param.shape]
-            near = get_close_matches(name, sorted(fitting), 1, 0.5)
-            free.difference_update(near)
-            rename = [f"rename {near[0]!r}, which no row expects"] if near else []
+        elif name in lacking:
+            near = misnamed.get(name)
+            rename = [f"rename {near!r}, which no row expects"] if near else []
             report(name, f"{origin} lacks it; its shape is {list(param.shape)}", *rename)
         elif found[name].shape != param.shape:
             shape = list(found[name].shape)
@@ -164,7 +168,7 @@ def _checked(
         elif param.mask is not None and np.any(found[name][~param.mask]):
             report(name, "entries between maps that are not connected must be 0")
     for name in [*found, *wrong_types]:
-        if name in free or (name in wrong_types and name not in params):
+        if name not in params and name not in misnamed.values():
             report(name, f"{origin} has it, and no row expects it")
     if findings:
         if len(findings) > len(params):
