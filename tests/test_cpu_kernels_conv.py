@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from cnndsl.backends.cpu.lowering import conv_direct
 from cnndsl.backends.cpu.lowering.conv_depthwise import lower_conv_depthwise
-from cnndsl.backends.cpu.lowering.conv_direct import RUNS, Tile, best_tile, tiles
+from cnndsl.backends.cpu.lowering.conv_direct import RUNS, DirectConv, Tile, best_tile, tiles
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
@@ -137,6 +137,14 @@ def test_an_activation_meets_every_output_once(maps, halo):
         cells(problem.y, activated, 2), cells(problem.y, plain, 2) + np.float32(1)
     )
     assert (outside(problem.y, activated, 2) == UNTOUCHED).all()
+
+
+def test_a_unit_that_is_activated_is_smaller_than_the_cache():
+    shape = ConvShape((28, 28), 80, 480, (1, 1))
+    tile = best_tile(shape, Target.host())
+    plain, activated = (DirectConv(shape, tile, returns).units(1) for returns in (False, True))
+    assert plain.pixels * shape.out_maps > conv_direct.FLOATS_IN_CACHE
+    assert activated.pixels * shape.out_maps < conv_direct.FLOATS_IN_CACHE
 
 
 def test_the_best_tile_fits_the_maps():

@@ -139,7 +139,8 @@ def lower_conv_direct(
     tile: Tile | None = None,
 ) -> Lowered:
     """`y = conv(x)` with `weight` [out, in/groups, kh, kw], of any shape."""
-    conv = DirectConv(shape, tile or best_tile(shape, Target.host()))
+    tile = tile or best_tile(shape, Target.host())
+    conv = DirectConv(shape, tile, returns=epilogue.activation is not None)
     height, width = shape.size
     panels, apart = conv.panels(), staged(shape, x)
     places = offsets(shape, x)
@@ -225,10 +226,15 @@ class Units(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DirectConv:
-    """A convolution cut into tiles."""
+    """
+    A convolution cut into tiles.
+
+    `returns` says whether the kernel returns to what it has written of a unit, to activate it.
+    """
 
     shape: ConvShape
     tile: Tile
+    returns: bool = False
 
     def kernel(self, run: int) -> Kernel:
         """The kernel that computes it, from runs of so many floats."""
@@ -279,10 +285,15 @@ class DirectConv:
 
     @property
     def _most_pixels(self) -> int:
-        """Pixels of a block, whole tiles, whose input stays in the cache while panels change."""
+        """
+        Pixels of a block, whole tiles, whose input stays in the cache while panels change.
+
+        So does its output, if the kernel returns to it.
+        """
         (down, right), (kh, kw) = self.shape.stride, self.shape.kernel
         fresh = self.shape.in_maps * min(down, kh) * min(right, kw)  # floats that a pixel adds
-        fitting = FLOATS_IN_CACHE // fresh // self.tile.pixels
+        kept = self.shape.out_maps if self.returns else 0
+        fitting = FLOATS_IN_CACHE // (fresh + kept) // self.tile.pixels
         return max(LEAST_TILES, min(fitting, MOST_TILES)) * self.tile.pixels
 
     @property
