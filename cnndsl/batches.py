@@ -81,10 +81,11 @@ def lies_on_device(x: Any) -> bool:
     """Whether an object says that it lies on a GPU; a PyTorch tensor of the host does not."""
     if type(x) is np.ndarray:
         return False
-    # Of a device's array alone PyTorch has the one, and DLPack's kind 2 is CUDA.
-    if hasattr(x, "__cuda_array_interface__"):
-        return True
-    return hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] == 2
+    # DLPack's kinds 2 and 13 are CUDA. The other protocol is asked last: of a tensor that gradients
+    # flow through PyTorch does not even say whether it has it.
+    if hasattr(x, "__dlpack_device__"):
+        return x.__dlpack_device__()[0] in (2, 13)
+    return hasattr(x, "__cuda_array_interface__")
 
 
 def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:

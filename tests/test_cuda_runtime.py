@@ -17,6 +17,7 @@ from cnndsl.backends.cuda.backend import CudaBackend, lower_plan
 from cnndsl.backends.cuda.executable import CudaExecutable
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.program import make_program
+from cnndsl.batches import lies_on_device
 from cnndsl.errors import InputError, TargetError
 from cnndsl.plan.build import make_plan
 
@@ -296,7 +297,8 @@ def test_what_gives_itself_by_dlpack_lets_the_reading_stream_wait(monkeypatch, s
     driver = FakeDriver()
     run = CudaExecutable(PLAN, lower_plan(PLAN, WEIGHTS, GPU), driver)
     driver.done.clear()
-    run.on_device([SimpleNamespace(shape=(1, 4, 5, 3))], [], stream)
+    tensor = SimpleNamespace(shape=(1, 4, 5, 3), __dlpack_device__=lambda: (2, 0))
+    run.on_device([tensor], [], stream)
     assert seen == [asked]
     assert driver.done[0][:2] == ("replay", f"theirs{stream or 0}")
 
@@ -319,6 +321,52 @@ def test_a_new_output_tells_where_it_lies(run):
 def test_an_array_that_kernels_cannot_read_is_refused(run, wrong, message):
     with pytest.raises(InputError, match=message):
         run.on_device([wrong], [], None)
+
+
+def test_an_output_is_not_written_while_another_stream_may_read_it(run, driver):
+    out = Tensor((1, 3, 4, 3), 4096, stream=7)
+    (y,) = run.on_device([Tensor((1, 4, 5, 3))], [out], 5)
+    assert driver.done[:2] == [("mark", "theirs7"), ("wait for", "theirs5", "event of theirs7")]
+    assert driver.done[2][:2] == ("replay", "theirs5")
+    assert y.__cuda_array_interface__["stream"] == 5  # that of the work that writes it now
+
+
+class Differentiated:
+    """A tensor of PyTorch's that gradients flow through: it tells where it lies, and no more."""
+
+    @property
+    def __cuda_array_interface__(self):
+        raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad.")
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (Differentiated(), "is not given: .* requires grad"),
+        (np.zeros((1, 4, 5, 3), np.float32), "does not lie on a GPU: it is ndarray"),
+        ([[0.0]], "does not lie on a GPU: it is list"),
+    ],
+)
+def test_what_is_not_given_on_a_device_is_refused(run, wrong, message):
+    with pytest.raises(InputError, match=message):
+        run.on_device([wrong], [], None)
+
+
+def test_a_tensor_that_gradients_flow_through_lies_on_the_device():
+    assert lies_on_device(Differentiated())
+    assert lies_on_device(Tensor((1,)))
+    assert not lies_on_device(SimpleNamespace(__dlpack_device__=lambda: (1, 0)))
+
+
+def test_an_output_that_may_only_be_read_is_refused(run):
+    facts = {"shape": (1, 3, 4, 3), "typestr": "<f4", "data": (4096, True), "version": 3}
+    with pytest.raises(InputError, match="may only be read"):
+        run.on_device(
+            [Tensor((1, 4, 5, 3))], [SimpleNamespace(__cuda_array_interface__=facts)], None
+        )
 
 
 def test_an_output_of_another_shape_is_refused(run):

@@ -20,6 +20,7 @@ from cnndsl.errors import InputError
 ALIGNMENT = 16
 """Bytes: kernels read four floats at a time."""
 _FLOAT32 = "<f4"
+_DLPACK_CUDA = (2, 13)  # the kinds kDLCUDA and kDLCUDAManaged
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -50,16 +51,22 @@ class DeviceArray:
         }
 
 
-def device_array(x: Any, called: str, reader: int = 0) -> DeviceArray:
+def device_array(x: Any, called: str, reader: int = 0, writes: bool = False) -> DeviceArray:
     """
-    Where an array of somebody else's lies.
+    Where an array of somebody else's lies, which the network `writes` or reads.
 
     `reader` is the handle of the stream that reads or writes it, 0 for the default one: what gives
     itself by DLPack lets that one wait for its own work.
 
-    Raises `InputError` for another element type, gaps, or an address that kernels cannot read from.
+    Raises `InputError` for what does not lie on a device, another element type, gaps, or an address
+    that kernels cannot read from.
     """
-    facts: dict[str, Any] | None = getattr(x, "__cuda_array_interface__", None)
+    try:
+        facts: dict[str, Any] | None = getattr(x, "__cuda_array_interface__", None)
+    except RuntimeError as error:  # PyTorch's, of a tensor that gradients flow through
+        raise InputError(
+            f"{called} on the device is not given: {error}", fixes=["x.detach(), in PyTorch"]
+        ) from None
     if facts is None:
         return _checked(_from_dlpack(x, called, reader), called)
     shape = tuple(facts["shape"])
@@ -75,7 +82,10 @@ def device_array(x: Any, called: str, reader: int = 0) -> DeviceArray:
             f"{called} on the device has gaps or another order of axes",
             fixes=["x.contiguous(), in PyTorch"],
         )
-    return _checked(DeviceArray(facts["data"][0], shape, facts.get("stream") or 0, x), called)
+    address, read_only = facts["data"]
+    if read_only and writes:
+        raise InputError(f"{called} on the device may only be read")
+    return _checked(DeviceArray(address, shape, facts.get("stream") or 0, x), called)
 
 
 def stream_handle(stream: Any) -> int:
@@ -96,6 +106,12 @@ def stream_handle(stream: Any) -> int:
 
 
 def _from_dlpack(x: Any, called: str, reader: int) -> DeviceArray:
+    place = getattr(x, "__dlpack_device__", None)
+    if place is None or place()[0] not in _DLPACK_CUDA:
+        raise InputError(
+            f"{called} does not lie on a GPU: it is {type(x).__name__}",
+            fixes=["model(x), which brings NumPy's arrays there", "x.cuda(), in PyTorch"],
+        )
     # Reads the capsule and takes it, so that its owner knows; numba-cuda brings this package. The
     # protocol has 1 for the default stream, as above.
     view = import_module("cuda.core.utils").StridedMemoryView.from_dlpack(x, reader or 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -108,12 +108,12 @@ class CudaExecutable:
         batch = self._common_batch(x)
         handle = x[0].stream if stream is None else reader
         theirs = self._driver.foreign_stream(handle)
-        for array in x:
-            if array.stream not in (0, handle):
-                written = self._driver.mark(self._driver.foreign_stream(array.stream))
-                self._driver.wait_for(theirs, written)
+        y = [device_array(array, "an output", handle, writes=True) for array in outputs]
+        for other in dict.fromkeys(array.stream for array in (*x, *y)):
+            if other not in (0, handle):
+                done = self._driver.mark(self._driver.foreign_stream(other))
+                self._driver.wait_for(theirs, done)
         shapes = [(batch, *shape) for shape in self._outputs]
-        y = [device_array(array, "an output", handle) for array in outputs]
         if y and [array.shape for array in y] != shapes:
             raise InputError(
                 f"the outputs' shapes are {[array.shape for array in y]}, and the network writes "
@@ -123,7 +123,8 @@ class CudaExecutable:
             memory = self._driver.allocate_within(theirs, prod(shape))
             y.append(DeviceArray(memory.at(0), shape, handle, (memory, stream)))
         self.run([array.address for array in x], [array.address for array in y], batch, theirs)
-        return tuple(y)
+        # Whoever reads them waits for this stream, whatever wrote to them before.
+        return tuple(replace(array, stream=handle) for array in y)
 
     def run(
         self, inputs: Sequence[int], outputs: Sequence[int], batch: int, stream: Stream
