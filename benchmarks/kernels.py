@@ -11,7 +11,9 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,7 @@ from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv, lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.winograd_ways import winograd_ways
 from cnndsl.backends.cpu.program import assemble
 from cnndsl.backends.cpu.program_layout import FIELDS, KERNEL, LEAST_SCRATCH
 from cnndsl.backends.cpu.target import Target
@@ -130,9 +133,13 @@ def _ways(shape: ConvShape):
     ways = [(lower_conv_direct, plain)]
     if fits_planar(shape, Target.host()):
         ways.append((lower_conv_planar, plain))
-    if conv := WinogradConv.of(shape, Target.host()):
-        ways.append((lower_conv_winograd, conv.halo(_input_size(shape, plain))))
+    for way in winograd_ways(shape, Target.host()):
+        ways.append((partial(_lower_winograd, way), way.halo(_input_size(shape, plain))))
     return ways
+
+
+def _lower_winograd(way: WinogradConv, shape: ConvShape, *operands: Any) -> Lowered:
+    return lower_conv_winograd(way, *operands)
 
 
 def _input_size(shape: ConvShape, halo: tuple[int, int, int, int]) -> tuple[int, int]:

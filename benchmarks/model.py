@@ -3,19 +3,22 @@ The cost model beside this machine: every convolution of some specs, estimated a
 
     python -m benchmarks.model                 # all shipped specs: some minutes
     python -m benchmarks.model alexnet vgg16
+    python -m benchmarks.model alexnet --batch 16
 
-One image on one thread, weights from memory. A line each where several algorithms compute the same;
+On one thread, weights from memory. A line each where several algorithms compute the same;
 below, how far the estimates are off, and how often the model would choose what is the fastest here.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.command import parser_of
 from cnndsl.api import parse
 from cnndsl.backends.cpu.backend import CpuBackend
 from cnndsl.backends.cpu.conv_choice import ConvChooser
@@ -25,9 +28,11 @@ from cnndsl.backends.cpu.lowering.candidates import ConvWork, allowed
 from cnndsl.backends.cpu.measuring import measure
 from cnndsl.backends.cpu.strategy import conv_work
 from cnndsl.backends.cpu.times import Seconds, Times
+from cnndsl.cli.arguments import positive
 from cnndsl.ir.infer import infer_types, operand_types
 from cnndsl.passes.pipeline import optimised
 from cnndsl.resources import shipped_specs
+from cnndsl.types import Options
 
 ABOUT_AS_FAST = 1.03
 """By how much a choice may be slower than the fastest and be right: measurements spread so much."""
@@ -35,16 +40,21 @@ ABOUT_AS_FAST = 1.03
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A convolution: what the model estimates and what was measured, by algorithm, in seconds."""
+    """
+    A convolution: what the model estimates and what was measured, by algorithm, in seconds.
+
+    `margins` are how many times as fast as others each must promise to be.
+    """
 
     work: str
     estimated: Seconds
+    margins: Mapping[str, float]
     measured: Seconds
 
     @property
     def chosen(self) -> str:
         """What the model chooses."""
-        return min(self.estimated, key=lambda kernel: self.estimated[kernel])
+        return min(self.estimated, key=lambda k: self.margins[k] * self.estimated[k])
 
     @property
     def loss(self) -> float:
@@ -59,18 +69,20 @@ class Compared:
         return f"{self.loss:5.2f}  {', '.join(figures)}  {self.work}"
 
 
-def main(specs: Sequence[str]) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
+    args = _parser().parse_args(argv)
     roof = CpuBackend().roof(1)
     print(f"roof: {roof.gflops:.1f} GFLOP/s, {roof.gigabytes:.1f} GB/s")
-    chooser = ConvChooser("fast", Times(roof=roof))
-    print("loss   estimated / measured microseconds of each algorithm, and what it computes")
+    chooser = ConvChooser(Options(batch=args.batch), Times(roof=roof))
+    print("loss   estimated / measured microseconds an image of each algorithm, and of what")
     compared: list[Compared] = []
-    for work in works_of(specs):
+    for work in works_of(args.specs):
         compared.append(compare(work, chooser))
         if len(compared[-1].measured) > 1:
             print(compared[-1], flush=True)
     print("\n".join(summary(compared)))
+    return 0
 
 
 def works_of(specs: Iterable[str]) -> list[ConvWork]:
@@ -88,8 +100,14 @@ def works_of(specs: Iterable[str]) -> list[ConvWork]:
 
 def compare(work: ConvWork, chooser: ConvChooser) -> Compared:
     """One convolution by each algorithm that may compute it."""
-    estimated = {c.kernel: chooser.estimate(work, c) for c in allowed(work, "fast")}
-    return Compared(work.name, estimated, measure(work, shared_library(), shared_helpers()))
+    batch = chooser.options.batch
+    found = allowed(work, "fast")
+    return Compared(
+        work.name,
+        estimated={c.kernel: chooser.estimate(work, c) for c in found},
+        margins={c.kernel: c.margin for c in found},
+        measured=measure(work, batch, shared_library(), shared_helpers()),
+    )
 
 
 def summary(compared: Sequence[Compared]) -> list[str]:
@@ -115,5 +133,14 @@ def summary(compared: Sequence[Compared]) -> list[str]:
     return lines
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of("model", __doc__)
+    parser.add_argument("specs", metavar="SPEC", nargs="*", default=shipped_specs())
+    parser.add_argument(
+        "--batch", metavar="N", type=positive, default=1, help="images a call (default: 1)"
+    )
+    return parser
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:] or shipped_specs())
+    sys.exit(main())

@@ -94,6 +94,7 @@ def compile(
     numerics: Numerics = "fast",
     dense_weights: DenseWeights = "float32",
     precision: Precision = "float32",
+    batch: int = 1,
     limits: Limits | None = None,
 ) -> Model:
     """
@@ -107,6 +108,8 @@ def compile(
     faster where one image's time is that of reading them. `Model.weights` stay as they are.
     `precision="tf32"`, `"float16"` or `"bfloat16"` rounds the factors of products for the target
     cuda's tensor cores; sums stay float32.
+    `batch` is the images that a usual call has: the target cpu chooses the algorithms that are the
+    fastest for so many. Others can be called too, and an image's result has the same bits in each.
     Raises `CnnError`.
 
     >>> model = compile("lenet5", seed=0)
@@ -116,7 +119,7 @@ def compile(
     network = spec if isinstance(spec, Network) else parse(spec, limits=limits)
     checked = _weights(network, weights, seed)
     labels = read_labels(network)
-    options = Options(numerics, dense_weights, precision)
+    options = Options(numerics, dense_weights, precision, batch)
     compilation = Compilation(network, target, options)
     count = thread_count(threads)
     return Model(

@@ -18,8 +18,8 @@ from cnndsl.passes.pipeline import PASSES, optimised
 from cnndsl.plan.build import make_plan
 from cnndsl.plan.plan import Plan
 from cnndsl.plan.text import format_plan
-from cnndsl.targets import USUAL, find_backend
-from cnndsl.types import Options
+from cnndsl.targets import find_backend
+from cnndsl.types import USUAL, Options
 
 STAGES = ("graph", "plan", "python", "llvm", "asm", "ptx")
 

@@ -51,6 +51,7 @@ def load(
     numerics: Numerics = "fast",
     dense_weights: DenseWeights = "float32",
     precision: Precision = "float32",
+    batch: int = 1,
 ) -> Model:
     """
     Read a compiled model that `Model.save` or `cnndsl compile` wrote.
@@ -60,7 +61,7 @@ def load(
     Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
     """
     file = Path(path)
-    options = Options(numerics, dense_weights, precision)
+    options = Options(numerics, dense_weights, precision, batch)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read_artifact, file)  # while Python imports what runs the model
         backend = find_backend(target, options)

@@ -10,9 +10,8 @@ from typing import SupportsIndex
 
 from cnndsl.backends.protocol import Backend, Interpreter
 from cnndsl.errors import CnnError, TargetError
-from cnndsl.types import DENSE_WEIGHTS, NUMERICS, PRECISIONS, Options, Precision
+from cnndsl.types import DENSE_WEIGHTS, NUMERICS, PRECISIONS, USUAL, Options, Precision
 
-USUAL = Options()
 TARGETS = ("cpu", "cuda", "reference")
 
 
@@ -26,12 +25,13 @@ def find_backend(target: str, options: Options = USUAL) -> Backend | Interpreter
     _check_option("numerics", options.numerics, NUMERICS)
     _check_option("dense weights", options.dense_weights, DENSE_WEIGHTS)
     _check_option("precision", options.precision, PRECISIONS)
+    whole_number("batch", options.batch, least=1)
     # Imported where they are asked for: a target brings what it needs and no other does.
     if target == "cpu":
         from cnndsl.backends.cpu.backend import CpuBackend
 
         _refuse_precision(target, options.precision)
-        return CpuBackend(numerics=options.numerics, dense_weights=options.dense_weights)
+        return CpuBackend(options)
     if target == "cuda":
         from cnndsl.backends.cuda.backend import CudaBackend
 

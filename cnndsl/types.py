@@ -46,23 +46,32 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How exactly a target computes."""
+    """
+    How exactly a target computes, and for how many images a call it chooses what is fastest.
+
+    Any number of images can be computed, and an image's result is the same in any batch.
+    """
 
     numerics: Numerics = "fast"
     dense_weights: DenseWeights = "float32"
     precision: Precision = "float32"
+    batch: int = 1
 
     def __str__(self) -> str:
         """
         Those that are not as usual, each behind a comma.
 
-        >>> str(Options()), str(Options("strict", precision="tf32"))
-        ('', ', strict, precision=tf32')
+        >>> str(Options()), str(Options("strict", precision="tf32", batch=16))
+        ('', ', strict, precision=tf32, batch=16')
         """
         strict = ", strict" if self.numerics == "strict" else ""
         narrow = f", dense_weights={self.dense_weights}" if self.dense_weights != "float32" else ""
         rounded = f", precision={self.precision}" if self.precision != "float32" else ""
-        return f"{strict}{narrow}{rounded}"
+        batch = f", batch={self.batch}" if self.batch != 1 else ""
+        return f"{strict}{narrow}{rounded}{batch}"
+
+
+USUAL = Options()
 
 
 @dataclass(frozen=True, slots=True)

@@ -365,17 +365,19 @@ def test_a_start_is_told_with_its_parts(tmp_path):
 
 @pytest.mark.cache
 def test_the_cost_model_is_held_against_the_machine(capsys):
-    model.main(["lenet5"])
+    assert model.main(["lenet5", "--batch", "2"]) == 0
     said = capsys.readouterr().out
     assert "conv_planar: 1 shapes, estimates off by" in said
     assert " of 2 are the fastest within 3%" in said
 
 
 def test_a_choice_loses_by_what_the_fastest_would_have_saved():
-    found = model.Compared("c", {"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 2.0})
+    estimated, margins = {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 1.0}
+    found = model.Compared("c", estimated, margins, {"a": 3.0, "b": 2.0})
     assert (found.chosen, found.loss) == ("a", 1.5)
-    right = model.Compared("d", {"a": 1.0, "b": 2.0}, {"a": 4.0, "b": 5.0})
+    right = model.Compared("d", estimated, margins, {"a": 4.0, "b": 5.0})
     assert model.summary([found, right])[-2:] == [
         "choices: 1 of 2 are the fastest within 3%",
         "all of them take 16.67% longer than the fastest would",
     ]
+    assert model.Compared("e", estimated, {"a": 2.1, "b": 1.0}, {"a": 4.0, "b": 5.0}).chosen == "b"

@@ -9,7 +9,7 @@ from cli_calls import Cli
 
 import cnndsl
 from cnndsl.backends.cpu import backend, tuning
-from cnndsl.backends.cpu.lowering.candidates import ConvWork
+from cnndsl.backends.cpu.lowering.candidates import ConvWork, allowed
 from cnndsl.backends.cpu.times import Times, keep_times, kept_times
 from cnndsl.cache import FileCache
 from cnndsl.ops.conv import Conv
@@ -27,6 +27,7 @@ C2     conv     16    12x12  3x3     1       same     relu
 C3     conv     8     12x12  1x1     1       valid    tanh
 """
 WORK = ConvWork.of(Conv(16, (3, 3), padding=Padding("same")), (12, 12, 16))
+DIRECT, WINOGRAD, *_ = KERNELS = [candidate.kernel for candidate in allowed(WORK, "fast")]
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_tuning_measures_a_shape_once_for_all_rows_and_networks(cli):
     first = cli("compile", "two.cnn", "--seed", "0", "--tune")
     assert first.status == 0
     assert "convolutions with a choice: 1 measured, 0 known" in first.err
-    assert set(kept_times().of(WORK.name)) == {"conv_direct", "conv_winograd"}
+    assert set(kept_times().of(WORK.name)) == set(KERNELS)
     assert kept_times().roof is not None
     Path("other.cnn").write_text(TABLE.replace("C3     conv     8 ", "C3     conv     9 "), "utf-8")
     again = cli("compile", "other.cnn", "--seed", "0", "--tune")
@@ -63,12 +64,21 @@ def test_tuning_measures_a_shape_once_for_all_rows_and_networks(cli):
     assert json.loads(cli("doctor", "--json").out)["cache"]["measured"] == 1
 
 
+def test_each_batch_is_measured_by_itself(cli):
+    arguments = "compile", "two.cnn", "--seed", "0", "--tune", "--batch", "3"
+    assert "1 measured, 0 known" in cli(*arguments).err
+    assert set(kept_times().of(WORK.name, 3)) == set(KERNELS)
+    assert not kept_times().of(WORK.name)
+    assert "0 measured, 1 known" in cli(*arguments).err
+    assert "1 measured, 0 known" in cli(*arguments[:-2]).err
+
+
 def test_what_was_measured_decides_and_models_are_planned_anew(cli):
     net, x = cnndsl.parse("two.cnn"), np.ones((1, 12, 12, 16), np.float32)
     cnndsl.compile(net, seed=0).save("two.cnnm")
     outputs: dict[str, bytes] = {}
-    for fastest in ("conv_direct", "conv_winograd", "conv_direct"):
-        seconds = {k: 1.0 + (k != fastest) for k in ("conv_direct", "conv_winograd")}
+    for fastest in (DIRECT, WINOGRAD, DIRECT):
+        seconds = {k: 1.0 + (k != fastest) for k in KERNELS}
         keep_times(Times({WORK.name: seconds}))
         assert kernels(cli) == [fastest, fastest, "conv_direct"]
         y = cnndsl.load("two.cnnm")(x).tobytes()
@@ -80,11 +90,11 @@ def test_what_was_measured_decides_and_models_are_planned_anew(cli):
 def test_explain_tells_the_figures_of_what_was_considered(cli):
     told = considered(cli, "C1")
     assert [name for name, each in told.items() if each["chosen"]] == [next(iter(told))]
-    assert told["conv_winograd"]["error_ratio"] == pytest.approx(10.1, abs=0.1)
+    assert told["conv_winograd:4x4"]["error_ratio"] == pytest.approx(10.1, abs=0.1)
     assert told["conv_direct"]["estimated_ms"] > 0
     assert told["conv_direct"]["measured_ms"] is None
     assert told["dense"]["verdict"] == "only windows of the whole image"
-    keep_times(Times({WORK.name: {"conv_direct": 2e-3, "conv_winograd": 1e-3}}))
+    keep_times(Times({WORK.name: {k: 2e-3 - 1e-3 * (k == "conv_winograd:4x4") for k in KERNELS}}))
     assert considered(cli, "C1")["conv_direct"]["measured_ms"] == 2.0
     said = cli("explain", "two.cnn", "C1").out
     assert "ms (arithmetic), measured 2.000 ms: slower\n" in said
@@ -92,7 +102,7 @@ def test_explain_tells_the_figures_of_what_was_considered(cli):
 
 
 def test_explain_says_that_strict_numerics_are_why(cli):
-    strict = considered(cli, "C1", "--numerics", "strict")["conv_winograd"]
+    strict = considered(cli, "C1", "--numerics", "strict")[WINOGRAD]
     assert strict["verdict"].startswith("numerics strict")
     assert considered(cli, "C3")["conv_winograd"]["verdict"].startswith("only filters of at most 7")
 
@@ -118,7 +128,7 @@ def test_a_process_that_fails_is_told_of_and_leaves_no_times(cli, monkeypatch):
 
 
 def test_a_damaged_cache_is_measured_again(cli, tmp_path):
-    keep_times(Times({WORK.name: {"conv_direct": 2.0, "conv_winograd": 1.0}}))
+    keep_times(Times({WORK.name: dict.fromkeys(KERNELS, 1.0)}))
     (entry,) = [e for e in FileCache(tmp_path / "cache").entries() if e.name == "times"]
     entry.path.write_bytes(entry.path.read_bytes()[:-4])
     assert "1 measured, 0 known" in cli("compile", "two.cnn", "--seed", "0", "--tune").err

@@ -17,11 +17,12 @@ from cnndsl.backends.cpu.lowering.conv import ALGORITHMS
 from cnndsl.backends.cpu.lowering.conv_cost import cost, nominal_roof
 from cnndsl.backends.cpu.measuring import measure
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.times import Times, keep_times, kept_times
+from cnndsl.backends.cpu.times import Times, keep_times, kept_times, key_of_work
 from cnndsl.backends.profiling import Roof
 from cnndsl.cache import FileCache
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.window import Padding
+from cnndsl.types import USUAL, Options
 
 SAME, UPPER = Padding("same"), Padding("same_upper")
 # Rows of published networks, and the algorithm that was the fastest wherever it was measured.
@@ -60,57 +61,92 @@ def works(draw) -> ConvWork:
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_cost_model_chooses_what_is_known_to_be_fastest(name):
     conv, x, kernel = KNOWN[name]
-    assert ConvChooser("fast", Times()).chosen(ConvWork.of(conv, x)).kernel == kernel
+    for batch in (1, 16):
+        chosen = ConvChooser(Options(batch=batch)).chosen(ConvWork.of(conv, x)).kernel
+        assert chosen.partition(":")[0] == kernel
 
 
 @given(works())
 def test_every_convolution_has_candidates_with_a_cost_or_a_reason_against(work):
     found = candidates(work, "fast")
-    assert sorted(c.kernel for c in found) == sorted(ALGORITHMS)
+    assert {c.kernel.partition(":")[0] for c in found} == set(ALGORITHMS)
+    assert len({c.kernel for c in found}) == len(found)
     assert not found[0].refusal
     for candidate in allowed(work, "fast"):
-        assert cost(work, candidate).seconds(nominal_roof(Target.host())) > 0
+        alone, shared = (cost(work, candidate, batch) for batch in (1, 16))
+        assert alone.seconds(nominal_roof(Target.host())) > 0
+        assert shared.bytes_read <= alone.bytes_read
     assert {c.kernel for c in allowed(work, "strict")} <= {c.kernel for c in allowed(work, "fast")}
     assert all(c.error_ratio == 1.0 for c in allowed(work, "strict"))
     assert ConvWork.parse(work.name) == work
 
 
+def measured(fastest: str, batch: int = 1) -> Times:
+    """A machine on which one of the algorithms for C6 is the fastest."""
+    kernels = [c.kernel for c in allowed(C6, "fast")]
+    seconds = {kernel: 2e-3 - 1e-3 * (kernel == fastest) for kernel in kernels}
+    return Times({key_of_work(C6.name, batch): seconds}, Roof(100.0, 20.0))
+
+
 def test_what_was_measured_overrules_the_estimate():
     kernels = [c.kernel for c in allowed(C6, "fast")]
-    assert set(kernels) == {"conv_direct", "conv_winograd"}
+    assert kernels[0] == "conv_direct"
+    assert all(kernel.startswith("conv_winograd:") for kernel in kernels[1:])
+    assert len(kernels) > 2
     for fastest in kernels:
-        seconds = {kernel: 1.0 + (kernel != fastest) for kernel in kernels}
-        assert ConvChooser("fast", Times({C6.name: seconds})).chosen(C6).kernel == fastest
+        assert ConvChooser(USUAL, measured(fastest)).chosen(C6).kernel == fastest
+
+
+def test_what_was_measured_of_one_batch_decides_nothing_for_another():
+    estimated = ConvChooser(Options(batch=16)).chosen(C6)
+    others = [c.kernel for c in allowed(C6, "fast") if c != estimated]
+    for fastest in others:
+        one, many = (measured(fastest, batch) for batch in (1, 16))
+        assert ConvChooser(Options(batch=16), one).chosen(C6) == estimated
+        assert ConvChooser(Options(batch=16), many).chosen(C6).kernel == fastest
+
+
+def test_a_batch_is_worth_larger_squares_than_an_image():
+    """For their products are fewer, and their weights, which are more, are read once for all."""
+    for maps in (256, 512):
+        work = ConvWork.of(Conv(maps, (3, 3), padding=SAME), (7, 7, maps))
+        alone, many = (ConvChooser(Options(batch=batch)).chosen(work).squares for batch in (1, 16))
+        assert alone < many
 
 
 def test_strict_numerics_are_strict_whatever_was_measured():
-    times = Times({C6.name: {"conv_direct": 2.0, "conv_winograd": 1.0}})
-    assert ConvChooser("strict", times).chosen(C6).kernel == "conv_direct"
+    for kernel in (c.kernel for c in allowed(C6, "fast")):
+        assert ConvChooser(Options("strict"), measured(kernel)).chosen(C6).kernel == "conv_direct"
 
 
 def test_half_of_the_measurements_decide_nothing():
     times = Times({C6.name: {"conv_direct": 1e-9}})
-    assert ConvChooser("fast", times).chosen(C6).kernel == "conv_winograd"
+    assert ConvChooser(USUAL, times).chosen(C6).kernel.startswith("conv_winograd:")
 
 
 def test_all_that_was_considered_is_told_with_figures_and_reasons():
-    times = Times({C6.name: {"conv_direct": 2e-3, "conv_winograd": 1e-3}}, Roof(100.0, 20.0))
-    first, second, *others = ConvChooser("fast", times).considered(C6)
-    assert (first.kernel, first.chosen, first.verdict) == ("conv_winograd", True, "")
-    assert (second.kernel, second.chosen, second.verdict) == ("conv_direct", False, "slower")
-    assert (first.measured_ms, second.measured_ms) == (1.0, 2.0)
-    assert first.error_ratio == pytest.approx(7.2, abs=0.1)
-    assert second.bound == "arithmetic"
-    assert second.estimated_ms == pytest.approx(5.3, rel=0.1)  # 448 million products
-    assert [other.kernel for other in others] == ["conv_planar", "conv_depthwise", "dense"]
-    assert all(other.verdict and other.estimated_ms is None for other in others)
-    assert isinstance(others[0], Considered)
+    first, *others = ConvChooser(USUAL, measured("conv_winograd:3x3")).considered(C6)
+    assert (first.kernel, first.chosen, first.verdict) == ("conv_winograd:3x3", True, "")
+    assert first.measured_ms == 1.0
+    assert first.error_ratio == pytest.approx(1.4, abs=0.1)
+    told = {other.kernel: other for other in others}
+    direct = told.pop("conv_direct")
+    assert (direct.chosen, direct.verdict, direct.measured_ms) == (False, "slower", 2.0)
+    assert direct.bound == "arithmetic"
+    assert direct.estimated_ms == pytest.approx(5.3, rel=0.1)  # 448 million products
+    refused = [other for other in others if other.measured_ms is None]
+    assert [other.kernel for other in refused] == ["conv_planar", "conv_depthwise", "dense"]
+    assert all(other.verdict and other.estimated_ms is None for other in refused)
+    assert isinstance(refused[0], Considered)
 
 
 def test_a_row_that_is_refused_for_its_error_is_told_with_its_estimate():
-    told = {c.kernel: c for c in ConvChooser("strict", Times()).considered(C6)}
-    assert told["conv_winograd"].verdict.startswith("numerics strict")
-    assert told["conv_winograd"].estimated_ms is not None
+    told = ConvChooser(Options("strict")).considered(C6)
+    winograds = [found for found in told if found.kernel.startswith("conv_winograd:")]
+    assert len(winograds) > 1
+    for found in winograds:
+        assert found.verdict.startswith("numerics strict")
+        assert found.estimated_ms is not None
 
 
 # ---- what is kept
@@ -159,6 +195,7 @@ def test_a_backend_is_another_once_something_was_measured(folder):
 @pytest.mark.cache
 def test_measuring_takes_the_time_of_each_algorithm():
     work = ConvWork.of(Conv(16, (3, 3), padding=SAME), (12, 12, 16))
-    seconds = measure(work, shared_library(), shared_helpers())
-    assert set(seconds) == {"conv_direct", "conv_winograd"}
-    assert all(0 < s < 1 and np.isfinite(s) for s in seconds.values())
+    for batch in (1, 3):
+        seconds = measure(work, batch, shared_library(), shared_helpers())
+        assert set(seconds) == {c.kernel for c in allowed(work, "fast")}
+        assert all(0 < s < 1 and np.isfinite(s) for s in seconds.values())

@@ -17,9 +17,10 @@ class Considered:
     """
     An algorithm that was considered for a node.
 
-    `estimated_ms` is what the cost model says of one image on one thread, and `bound` which of its
-    parts is the larger; `measured_ms` is what tuning found, if anything. `error_ratio` bounds the
-    error over that of a plain sum. `verdict` says whether it was chosen and, if not, why not.
+    `estimated_ms` is what the cost model says of an image of a batch on one thread, and `bound`
+    which of its parts is the larger; `measured_ms` is what tuning found, if anything. `error_ratio`
+    bounds the error over that of a plain sum. `verdict` says whether it was chosen and, if not, why
+    not.
     """
 
     kernel: str

@@ -89,6 +89,17 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_batch(parser: argparse.ArgumentParser) -> None:
+    """The images of a usual call."""
+    parser.add_argument(
+        "--batch",
+        metavar="N",
+        type=positive,
+        default=1,
+        help="choose what is the fastest for so many images a call (default: 1)",
+    )
+
+
 def refusing(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """A reader of an argument, whose refusal is a mistake in the command."""
 
@@ -120,9 +131,9 @@ def positives(text: str) -> list[int]:
     return [positive(part) for part in text.split(",")]
 
 
-def options_of(args: argparse.Namespace) -> Options:
-    """How exactly the arguments ask a target to compute."""
-    return Options(args.numerics, args.dense_weights, args.precision)
+def options_of(args: argparse.Namespace, batch: int) -> Options:
+    """How exactly the arguments ask a target to compute, with what is fastest for a batch."""
+    return Options(args.numerics, args.dense_weights, args.precision, batch)
 
 
 def limits_of(args: argparse.Namespace) -> Limits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from time import perf_counter
 
 import numpy as np
@@ -23,6 +24,7 @@ examples:
   cnndsl bench lenet5.cnnm --batch 1,16 --threads 1,2 --json
   cnndsl bench alexnet --layers --threads 1
 
+For each number of images a call, the algorithms are those that are the fastest for so many.
 Images and, where none are named, weights are random. The median is of the calls that fit into
 --seconds, at least five; the spread is from their first quartile to their third. A
 multiply-accumulate counts as two operations, and nothing else is counted.
@@ -88,15 +90,15 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.layers:
         layers = [
             times
-            for model in _models(args)
-            for times in measure_layers(model, args.batch, args.seconds)
+            for model, batch in _models(args)
+            for times in measure_layers(model, [batch], args.seconds)
         ]
         if args.format == "json":
             _write_json(args, terminal, layers)
         else:
             print_layers(layers, terminal)
         return 0
-    whole = [measure(model, batch, args.seconds) for model in _models(args) for batch in args.batch]
+    whole = [measure(model, batch, args.seconds) for model, batch in _models(args)]
     if args.format == "json":
         _write_json(args, terminal, whole)
     else:
@@ -111,13 +113,14 @@ def _write_json(
     terminal.json({"model": args.model, "target": args.target, "measurements": data})
 
 
-def _models(args: argparse.Namespace) -> Iterator[Model]:
-    """The model, for one number of threads after the other."""
-    for threads in args.threads or [None]:
+def _models(args: argparse.Namespace) -> Iterator[tuple[Model, int]]:
+    """The model for each number of threads and batch size, and that size."""
+    batches: list[int] = args.batch
+    for threads, batch in product(args.threads or [None], batches):
         args.threads = threads
-        model = open_model(args)
-        _check_memory(model, max(args.batch), args.max_memory)
-        yield model
+        model = open_model(args, batch)
+        _check_memory(model, batch, args.max_memory)
+        yield model, batch
 
 
 def _check_memory(model: Model, batch: int, limit: int) -> None:

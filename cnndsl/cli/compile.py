@@ -8,6 +8,7 @@ from pathlib import Path
 from cnndsl.api import compile
 from cnndsl.cli.arguments import (
     STDIN,
+    add_batch,
     add_format,
     add_limits,
     add_spec,
@@ -30,11 +31,13 @@ examples:
   cnndsl compile alexnet --seed 0 --tune
 
 The file holds the table, the weights and the labels, and no machine code: kernels are compiled
-once a machine and kept in the user's cache.
+once a machine and kept in the user's cache. Nor does it hold the choices that the options make, of
+--batch and others: what opens it takes them too. What they are good for here is --emit and --tune.
 
 --tune measures, in a process of its own, every convolution that several algorithms can compute, for
-one image on one thread; what it finds is kept for this machine and for all networks that have such
-convolutions, and from then on decides instead of the cost model. `cnndsl explain` shows both."""
+--batch images on one thread; what it finds is kept for this machine and for all networks that have
+such convolutions, and from then on decides instead of the cost model. `cnndsl explain` shows
+both."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tune", action="store_true", help="first measure by which algorithm each row is fastest"
     )
+    add_batch(parser)
     add_machine(parser)
     add_format(parser)
     add_limits(parser)
@@ -62,10 +66,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     network = load_spec(args.spec, limits_of(args))
     terminal.report(network.warnings, args.format)
     if args.tune:
-        done = tune(Compilation(network, args.target, options_of(args)), terminal)
+        done = tune(Compilation(network, args.target, options_of(args, args.batch)), terminal)
         terminal.note(f"convolutions with a choice: {done.measured} measured, {done.known} known")
     if args.emit is not None:
-        compilation = Compilation(network, args.target, options_of(args))
+        compilation = Compilation(network, args.target, options_of(args, args.batch))
         terminal.write(f"{compilation.emit(args.emit).rstrip()}\n")
         if args.output is None:
             return 0
@@ -79,6 +83,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         numerics=args.numerics,
         dense_weights=args.dense_weights,
         precision=args.precision,
+        batch=args.batch,
     )
     path = Path(args.output or _default_output(args.spec, network.name))
     model.save(path)

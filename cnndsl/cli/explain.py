@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from cnndsl.cli.arguments import (
+    add_batch,
     add_dense_weights,
     add_format,
     add_limits,
@@ -28,12 +29,13 @@ EPILOG = """\
 examples:
   cnndsl explain alexnet N1
   cnndsl explain lenet5.cnn C3 --json
+  cnndsl explain alexnet C5 --batch 16
 
 In a formula i and j are the row and the column of a cell, o and c maps, k a cell of a vector.
 
 Of a convolution, the algorithms that were considered are told: what the cost model estimates for
-one image on one thread and whether arithmetic or memory is most of that, what `compile --tune` has
-measured, the bound on the error, and why an algorithm was not chosen."""
+an image of --batch on one thread and whether arithmetic or memory is most of that, what
+`compile --tune` has measured, the bound on the error, and why an algorithm was not chosen."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", choices=TARGETS, default="cpu", help="whose kernels to name (default: cpu)"
     )
+    add_batch(parser)
     add_numerics(parser)
     add_dense_weights(parser)
     add_precision(parser)
@@ -53,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Explain the row."""
     network = load_spec(args.spec, limits_of(args))
-    explanation = explain(Compilation(network, args.target, options_of(args)), args.row)
+    explanation = explain(Compilation(network, args.target, options_of(args, args.batch)), args.row)
     if args.format == "json":
         terminal.json(asdict(explanation))
     else:

@@ -46,5 +46,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the model."""
-    to_onnx(open_model(args), args.output)
+    to_onnx(open_model(args, batch=1), args.output)
     return 0

@@ -80,10 +80,11 @@ def shipped_weights(spec: str) -> Path | None:
     return shipped if shipped.is_file() else None
 
 
-def open_model(args: argparse.Namespace) -> Model:
+def open_model(args: argparse.Namespace, batch: int) -> Model:
     """
     The model that `args.model` names: a compiled file, or a table with weights or a seed.
 
+    Its algorithms are the fastest ones for calls of `batch` images.
     Raises `CnnError`.
     """
     # What opens a compiled model needs no parser and no graph, so its process starts sooner.
@@ -99,6 +100,7 @@ def open_model(args: argparse.Namespace) -> Model:
             numerics=args.numerics,
             dense_weights=args.dense_weights,
             precision=args.precision,
+            batch=batch,
         )
 
     from cnndsl.api import compile
@@ -115,4 +117,5 @@ def open_model(args: argparse.Namespace) -> Model:
         numerics=args.numerics,
         dense_weights=args.dense_weights,
         precision=args.precision,
+        batch=batch,
     )

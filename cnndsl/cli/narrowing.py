@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from cnndsl.cli.expectations import Inputs
 from cnndsl.cli.row_errors import relative_error
 from cnndsl.compiler import Compilation
 from cnndsl.model import Model
-from cnndsl.types import Options
 
 IMAGES = 64
 """Random images that are classified twice, where none are given."""
@@ -51,7 +50,8 @@ class Change:
 
 def narrowing_change(model: Model, inputs: Inputs) -> Change:
     """Compare a model with itself on float32 weights, image by image."""
-    compilation = Compilation(model.network, model.target, Options(model.options.numerics))
+    exact = replace(model.options, dense_weights="float32")
+    compilation = Compilation(model.network, model.target, exact)
     whole = compilation.executable(model.weights, model.threads)
     # One by one, whatever the number: the memory of a batch is not needed.
     images = [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]

@@ -26,6 +26,7 @@ from cnndsl.pictures import check_input_row
 if TYPE_CHECKING:  # see `open_model`
     from cnndsl.model import Model
 
+IMAGES_A_CALL = 16
 ARRAYS = ".npz"
 """The suffix of a file with an array for each output."""
 
@@ -83,7 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", metavar="K", type=positive, default=3, help="classes to print (default: 3)"
     )
     parser.add_argument(
-        "--batch", metavar="N", type=positive, default=16, help="images a call (default: 16)"
+        "--batch",
+        metavar="N",
+        type=positive,
+        help="images a call, by what is the fastest for so many (default: 16, as one is computed)",
     )
     parser.add_argument(
         "-o",
@@ -99,9 +103,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Classify every picture; one that cannot be read does not keep the others from it."""
-    model = open_model(args)
+    model = open_model(args, args.batch or 1)
     _check_output(model, args.output)
     files = find_feeds(args.inputs, model)
+    size = args.batch or IMAGES_A_CALL
     for row, own in files.items():
         if any(file.suffix.lower() != ARRAY for file in own):
             check_input_row(model.signature.inputs[row])
@@ -109,7 +114,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     outputs: list[tuple[NDArray[Any], ...]] = []
     results: list[Result] = []
     with terminal.progress("pictures", sum(map(len, files.values()))) as progress:
-        for feeds in _batches(read_feeds(files, model, findings, progress.advance), args.batch):
+        for feeds in _batches(read_feeds(files, model, findings, progress.advance), size):
             columns = zip(*(feed.images for feed in feeds), strict=True)
             outputs.append(model.outputs_of(*map(np.stack, columns)))
             for i, feed in enumerate(feeds):

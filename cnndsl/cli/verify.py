@@ -89,7 +89,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     given = args.weights is not None or args.seed is not None or args.model.endswith(COMPILED)
     if not given and shipped_weights(args.model) is None:
         args.seed = 0
-    found = _verify(args, open_model(args), terminal)
+    found = _verify(args, open_model(args, args.batch), terminal)
     if args.format == "json":
         terminal.json(found.as_json())
     else:

@@ -16,6 +16,7 @@ from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.program import Programs, kernels_of
 from cnndsl.backends.cpu.times import Times, kept_times
 from cnndsl.backends.protocol import Request, Weights
+from cnndsl.types import USUAL, Options
 
 if TYPE_CHECKING:  # a model whose program is found whole needs none of it
     from cnndsl.backends.choosing import Considered, Placed, Tuned
@@ -24,16 +25,15 @@ if TYPE_CHECKING:  # a model whose program is found whole needs none of it
     from cnndsl.passes.base import Pass
     from cnndsl.plan.plan import Plan
     from cnndsl.plan.strategy import Choice
-    from cnndsl.types import DenseWeights, Numerics, TensorType
+    from cnndsl.types import TensorType
 
 
 @dataclass(frozen=True)
 class CpuBackend:
     """Compiled kernels, a table of calls to them, and threads of this process."""
 
+    options: Options = USUAL
     name: str = "cpu"
-    numerics: Numerics = "fast"
-    dense_weights: DenseWeights = "float32"
 
     @cached_property
     def times(self) -> Times:
@@ -49,14 +49,14 @@ class CpuBackend:
 
     def fingerprint(self) -> bytes:
         """A digest of the code, the compiler, the processor, the options and what was measured."""
-        options = f"{self.numerics} {self.dense_weights} "
-        return hashlib.sha256(fingerprint() + options.encode() + self.times.digest).digest()
+        options = str(self.options).encode()
+        return hashlib.sha256(fingerprint() + options + self.times.digest).digest()
 
     def choose(self, node: Node, operands: tuple[TensorType, ...]) -> Choice:
         """How to run a node. Raises `TargetError` for an operator without a kernel."""
         from cnndsl.backends.cpu.strategy import choose
 
-        return choose(node, operands, self.numerics, self.dense_weights, self.times)
+        return choose(node, operands, self.options, self.times)
 
     def considered(self, node: Node, operands: tuple[TensorType, ...]) -> tuple[Considered, ...]:
         """All algorithms for a node, the chosen one first; none where there is no choice."""
@@ -64,7 +64,7 @@ class CpuBackend:
         from cnndsl.backends.cpu.strategy import conv_work
 
         work = conv_work(node, operands)
-        return ConvChooser(self.numerics, self.times).considered(work) if work else ()
+        return ConvChooser(self.options, self.times).considered(work) if work else ()
 
     def tune(self, nodes: Sequence[Placed], advance: Callable[[int], None]) -> Tuned:
         """Measure, in another process, what is not known yet, and keep it for later choices."""
@@ -73,9 +73,10 @@ class CpuBackend:
         from cnndsl.backends.cpu.tuning import tune, with_a_choice
 
         works = with_a_choice([work for node in nodes if (work := conv_work(*node))])
-        missing = [work for work in works if not self.times.of(work.name)]
+        batch = self.options.batch
+        missing = [work for work in works if not self.times.of(work.name, batch)]
         if missing:
-            tune(missing, advance)
+            tune(missing, batch, advance)
         return Tuned(len(missing), len(works) - len(missing))
 
     def load(self, request: Request) -> CpuExecutable:

@@ -22,15 +22,15 @@ LEAST_RUNS, MOST_RUNS = 3, 30
 SECONDS = 0.03  # of runs, for each algorithm
 
 
-def measure(work: ConvWork, library: Library, helpers: Helpers) -> dict[str, float]:
+def measure(work: ConvWork, batch: int, library: Library, helpers: Helpers) -> dict[str, float]:
     """
-    The least seconds of one image on one thread, by the names of the algorithms allowed in `fast`.
+    The least seconds of an image of a batch on one thread, by the algorithms allowed in `fast`.
 
     They are run in turns. The choice between them may not depend on the number of threads, for then
     results would.
     """
     runs = {
-        candidate.kernel: _Run(work, candidate, library, helpers)
+        candidate.kernel: _Run(work, batch, candidate, library, helpers)
         for candidate in allowed(work, "fast")
     }
     large = max(run.floats for run in runs.values()) > KEPT_FLOATS
@@ -45,14 +45,19 @@ def measure(work: ConvWork, library: Library, helpers: Helpers) -> dict[str, flo
             seconds = run.seconds()
             times[kernel].append(seconds)
             spent += seconds
-    return {kernel: min(taken) for kernel, taken in times.items()}
+    return {kernel: min(taken) / batch for kernel, taken in times.items()}
 
 
 class _Run:
     """One algorithm, ready to run on random numbers."""
 
     def __init__(
-        self, work: ConvWork, candidate: Candidate, library: Library, helpers: Helpers
+        self,
+        work: ConvWork,
+        batch: int,
+        candidate: Candidate,
+        library: Library,
+        helpers: Helpers,
     ) -> None:
         rng, shape = np.random.default_rng(0), work.shape
         x = Buffer("x", work.x, "input", halo=candidate.halo)
@@ -66,12 +71,11 @@ class _Run:
         programs = LoweredPlan(plan, [lowered])
         self._run = CpuExecutable(programs, threads=1, library=library, helpers=helpers)
         self.floats = (
-            x.image_stride
-            + y.image_stride
-            + sum(field.size for field in lowered(1).fields if isinstance(field, np.ndarray))
+            batch * (x.image_stride + y.image_stride)
+            + sum(field.size for field in lowered(batch).fields if isinstance(field, np.ndarray))
         )
         """What it reads and writes."""
-        self._x = rng.standard_normal((1, x.image_stride), np.float32)
+        self._x = rng.standard_normal((batch, x.image_stride), np.float32)
         self._run((self._x,))
 
     def seconds(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnndsl.backends.cpu.conv_choice import ConvChooser
 from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.transposed import transposed_halo
-from cnndsl.backends.cpu.times import Times
+from cnndsl.backends.cpu.times import NOTHING_MEASURED, Times
 from cnndsl.backends.filters import as_conv
 from cnndsl.backends.usual import usual_choice
 from cnndsl.ir.node import Node
@@ -20,15 +20,14 @@ from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.separable import Separable
 from cnndsl.plan.strategy import Choice
-from cnndsl.types import DenseWeights, Numerics, TensorType
+from cnndsl.types import USUAL, Options, TensorType
 
 
 def choose(
     node: Node,
     operands: tuple[TensorType, ...],
-    numerics: Numerics = "fast",
-    dense_weights: DenseWeights = "float32",
-    times: Times | None = None,
+    options: Options = USUAL,
+    times: Times = NOTHING_MEASURED,
 ) -> Choice:
     """
     How to run a node. `times` are what was measured on this machine.
@@ -39,11 +38,12 @@ def choose(
         case Conv() | Depthwise() | Separable():
             work = conv_work(node, operands)
             assert work is not None
-            return ConvChooser(numerics, times or Times()).chosen(work).choice
+            return ConvChooser(options, times).chosen(work).choice
         case ConvTranspose() as op:
             return Choice("conv_transpose", halo=transposed_halo(op, operands[0].height_width))
         case Dense():
-            kernel = "dense" if dense_weights == "float32" else f"dense_{dense_weights}"
+            bits = options.dense_weights
+            kernel = "dense" if bits == "float32" else f"dense_{bits}"
             return Choice(kernel, contiguous=True)
         case MaxPool() | GlobalMaxPool():
             return Choice("max_pool")

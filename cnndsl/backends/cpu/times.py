@@ -27,14 +27,14 @@ Seconds = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The seconds of convolutions, by `ConvWork.name`, and the roof of one thread; as measured."""
+    """The seconds of convolutions, by `key_of_work`, and the roof of one thread; as measured."""
 
     found: Mapping[str, Seconds] = field(default_factory=dict[str, Seconds])
     roof: Roof | None = None
 
-    def of(self, work: str) -> Seconds:
-        """What is known of a convolution; nothing, if it was not measured."""
-        return self.found.get(work, {})
+    def of(self, work: str, batch: int = 1) -> Seconds:
+        """What is known of a convolution of so many images; nothing, if it was not measured."""
+        return self.found.get(key_of_work(work, batch), {})
 
     def with_more(self, more: Times) -> Times:
         """These, and those that were measured later."""
@@ -44,6 +44,19 @@ class Times:
     def digest(self) -> bytes:
         """What choices depend on: the same for the same times."""
         return hashlib.sha256(_encoded(self)).digest() if self.found else b""
+
+
+NOTHING_MEASURED = Times()
+
+
+def key_of_work(work: str, batch: int) -> str:
+    """
+    What the times of a convolution by its `ConvWork.name` are found under.
+
+    >>> key_of_work("conv maps=8 of 9x9x3", 1), key_of_work("conv maps=8 of 9x9x3", 16)
+    ('conv maps=8 of 9x9x3', 'conv maps=8 of 9x9x3, batch 16')
+    """
+    return work if batch == 1 else f"{work}, batch {batch}"
 
 
 def kept_times() -> Times:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cnndsl.backends.cpu.lowering.conv import conv_shape
+from cnndsl.backends.cpu.lowering.conv import conv_shape, winograd_name
 from cnndsl.backends.cpu.lowering.conv_depthwise import fits_depthwise
 from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, most_maps
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
-from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv
 from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
+from cnndsl.backends.cpu.lowering.winograd_ways import margin, winograd_ways
 from cnndsl.backends.cpu.target import Target
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.text import format_op, parse_op
@@ -68,7 +68,9 @@ class Candidate:
     An algorithm for a convolution, and what it asks of the operand's memory.
 
     `error_ratio` bounds its error over that of a plain sum. `refusal` says why it may not or cannot
-    compute this one; it is empty where it may.
+    compute this one; it is empty where it may. `squares` are the outputs of a square, down and
+    across, where it computes such. Others are preferred to it unless it promises to be `margin`
+    times as fast.
     """
 
     kernel: str
@@ -76,6 +78,8 @@ class Candidate:
     contiguous: bool = False
     error_ratio: float = 1.0
     refusal: str = ""
+    squares: tuple[int, int] | None = None
+    margin: float = 1.0
 
     @property
     def choice(self) -> Choice:
@@ -100,15 +104,18 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
 
     yield Candidate("conv_direct", halo)
 
-    if way := WinogradConv.of(shape, machine):
-        strict = "numerics strict: it does not sum the products of the definition"
+    strict = "numerics strict: it does not sum the products of the definition"
+    ways = winograd_ways(shape, machine)
+    for way in ways:
         yield Candidate(
-            "conv_winograd",
+            winograd_name(way.outputs),
             way.halo(image),
             error_ratio=error_ratio(conv.kernel, way.outputs, work.x[2]),
             refusal=strict if numerics == "strict" else "",
+            squares=way.outputs,
+            margin=margin(way.outputs),
         )
-    else:
+    if not ways:
         winograd = "only filters of at most 7 a side, cell by cell, that read all of some maps"
         yield Candidate("conv_winograd", refusal=winograd)
 

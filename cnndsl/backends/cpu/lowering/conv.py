@@ -13,6 +13,8 @@ from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.conv_winograd import lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.winograd_ways import winograd_way
+from cnndsl.backends.cpu.target import Target
 from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv import Conv
 from cnndsl.plan.plan import Buffer
@@ -23,10 +25,20 @@ _LOWERINGS = {
     "conv_depthwise": lower_conv_depthwise,
     "conv_direct": lower_conv_direct,
     "conv_planar": lower_conv_planar,
-    "conv_winograd": lower_conv_winograd,
 }
-ALGORITHMS = ("dense", *_LOWERINGS)
-"""The names of the algorithms."""
+WINOGRAD = "conv_winograd"
+ALGORITHMS = ("dense", WINOGRAD, *_LOWERINGS)
+"""The names of the algorithms, without the squares that Winograd's computes."""
+
+
+def winograd_name(outputs: Pair) -> str:
+    """
+    The name of Winograd's algorithm by squares of so many outputs down and across.
+
+    >>> winograd_name((4, 2))
+    'conv_winograd:4x2'
+    """
+    return f"{WINOGRAD}:{outputs[0]}x{outputs[1]}"
 
 
 def lower_conv(
@@ -38,14 +50,20 @@ def lower_conv(
     weight: FloatArray,
     bias: FloatArray | None,
 ) -> Lowered:
-    """`y = conv(x)` by one of `ALGORITHMS`."""
+    """`y = conv(x)` by one of `ALGORITHMS`; by Winograd's under its `winograd_name`."""
     if conv.connect:
         weight = np.where(connection_mask(conv.connect, weight.shape), weight, np.float32(0))
     if algorithm == "dense":
         # The filters in the order of the image's cells.
         rows = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
         return lower_dense(x, y, epilogue, rows, bias)
-    return _LOWERINGS[algorithm](conv_shape(conv, x.image), x, y, epilogue, weight, bias)
+    shape = conv_shape(conv, x.image)
+    name, _, squares = algorithm.partition(":")
+    if name == WINOGRAD:
+        down, _, across = squares.partition("x")
+        way = winograd_way(shape, (int(down), int(across)), Target.host())
+        return lower_conv_winograd(way, x, y, epilogue, weight, bias)
+    return _LOWERINGS[name](shape, x, y, epilogue, weight, bias)
 
 
 def conv_shape(conv: Conv, x: tuple[int, int, int]) -> ConvShape:

@@ -16,7 +16,8 @@ from math import ceil
 
 from cnndsl.backends.cpu.lowering.candidates import Candidate, ConvWork
 from cnndsl.backends.cpu.lowering.conv_direct import best_tile
-from cnndsl.backends.cpu.lowering.conv_winograd import TILE, WinogradConv
+from cnndsl.backends.cpu.lowering.conv_winograd import TILE
+from cnndsl.backends.cpu.lowering.winograd_ways import winograd_way
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.profiling import Roof
 
@@ -55,9 +56,13 @@ def nominal_roof(machine: Target) -> Roof:
     return Roof(gflops=2 * 2 * machine.lanes * 3.4, gigabytes=26.0)
 
 
-def cost(work: ConvWork, candidate: Candidate) -> Cost:
-    """What one image costs by a candidate that can compute it."""
-    return _COSTS[candidate.kernel](work, Target.host())
+def cost(work: ConvWork, candidate: Candidate, batch: int = 1) -> Cost:
+    """What one image of a batch costs by a candidate that can compute it."""
+    machine = Target.host()
+    if candidate.squares:
+        return _winograd(work, candidate.squares, machine, batch)
+    alone = _COSTS[candidate.kernel](work, machine)
+    return Cost(alone.macs, alone.bytes_read / batch)
 
 
 def _direct(work: ConvWork, machine: Target) -> Cost:
@@ -70,10 +75,10 @@ def _direct(work: ConvWork, machine: Target) -> Cost:
     return Cost(macs + tiles * TILE, weights * _FLOAT)
 
 
-def _winograd(work: ConvWork, machine: Target) -> Cost:
-    conv = WinogradConv.of(work.shape, machine)
-    assert conv is not None, "only what fits is a candidate"
-    return Cost(conv.macs_alike + EDGE * _moved(work), conv.weights_read * _FLOAT)
+def _winograd(work: ConvWork, squares: tuple[int, int], machine: Target, batch: int) -> Cost:
+    way = winograd_way(work.shape, squares, machine)
+    macs = way.macs_alike(batch) + EDGE * _moved(work)
+    return Cost(macs, way.weights_read(batch) * _FLOAT)
 
 
 def _planar(work: ConvWork, machine: Target) -> Cost:
@@ -91,7 +96,6 @@ def _dense(work: ConvWork, machine: Target) -> Cost:
 
 _COSTS: dict[str, Callable[[ConvWork, Target], Cost]] = {
     "conv_direct": _direct,
-    "conv_winograd": _winograd,
     "conv_planar": _planar,
     "conv_depthwise": _depthwise,
     "dense": _dense,

@@ -13,9 +13,7 @@ plain sum's (`winograd_error`); and an output's bits still depend on nothing but
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from math import ceil, prod
 from typing import Any, NamedTuple
 
@@ -27,23 +25,16 @@ from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, Tile
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
-from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
-from cnndsl.backends.cpu.lowering.winograd_points import PAIRS
 from cnndsl.backends.cpu.lowering.winograd_weights import weights_at_points
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer, Halo
 
-SIDES = tuple(PAIRS)  # the numbers of points a side that there are squares for
 PAD = 16  # floats between points: none two of them fall on the same lines of the cache
 MOST_SQUARES = 30  # of a unit: more leave the second-level cache, fewer read weights more often
 # In multiply-adds that take as long, as measured on Zen 3 with AVX2:
 TILE = 800  # to begin a tile and to write it
 TRANSFORM = 8  # a map's way to a point, or back
 AGAIN = 0.75  # weights that take as long as one from memory: of those a cache still holds
-# `winograd_error` bounds the standard error of the worst output by a multiple of the plain sum's.
-# No square may be so large that this exceeds so many.
-MOST_ERROR_RATIO = 22.0
-OBLONG = 1.1  # more that squares of unlike sides must promise: they are kernels of their own
 UNIT_MACS = 1 << 22  # the least work of a unit
 LEAST_UNITS = 4  # work units there are, at the least
 STRIP_UNIT_MACS = 1 << 20  # the least work of a unit where all squares are in one strip
@@ -100,22 +91,6 @@ class WinogradConv:
     outputs: tuple[int, int]
     tile: Tile
 
-    @staticmethod
-    def of(shape: ConvShape, machine: Target) -> WinogradConv | None:
-        """The way that takes least time, of those that are exact enough; None where none is."""
-        if not (shape.stride == shape.dilation == (1, 1) and shape.groups == 1):
-            return None
-        if shape.in_maps < machine.lanes:
-            return None
-        return min(_ways(shape, machine), key=lambda way: way.rank, default=None)
-
-    @property
-    def rank(self) -> float:
-        """Multiply-adds that take as long as an image, to compare ways by."""
-        # Half of the time the weights are in a cache, or serve several images.
-        alike = self.macs_alike + MACS_OF_FLOAT / 2 * self.weights_read
-        return alike if self.outputs[0] == self.outputs[1] else alike * OBLONG
-
     @property
     def sides(self) -> tuple[int, int]:
         """Inputs of a square down and across, and points."""
@@ -145,21 +120,23 @@ class WinogradConv:
             self.squares * self.points * self.shape.in_maps * self.shape.out_maps
         )
 
-    @property
-    def macs_alike(self) -> float:
-        """Multiply-adds of an image, and those that take as long as all else but weights."""
+    def macs_alike(self, batch: int) -> float:
+        """Multiply-adds of an image of a batch, and those that take as long as all but weights."""
         shape, tile = self.shape, self.tile
-        squares = self._computed(self.unit_squares(1), 1)
-        tiles = self.points * squares // tile.pixels * self.panel_count
+        squares = self._computed(self.unit_squares(batch), batch) / batch
+        tiles = self.points * squares / tile.pixels * self.panel_count
         products = tiles * (tile.pixels * tile.width * shape.in_maps / tile.efficiency + TILE)
         transforms = self.squares * (shape.in_maps + shape.out_maps) * TRANSFORM
         return products + self.points * transforms
 
-    @property
-    def weights_read(self) -> float:
-        """Weights at the points that are read, and those that take as long to read again."""
+    def weights_read(self, batch: int) -> float:
+        """
+        Weights at the points that are read for an image of a batch.
+
+        Those that a later strip of squares reads again are counted for what they take.
+        """
         weights = self.points * self.shape.in_maps * self.panel_count * self.tile.width
-        return weights * (1 + AGAIN * (self.strips(1) - 1))
+        return weights * (1 + AGAIN * (self.strips(batch) - 1)) / batch
 
     def halo(self, image: tuple[int, int]) -> Halo:
         """The zeros that the squares read around an input image of that size."""
@@ -240,35 +217,16 @@ class WinogradConv:
         return PAD + points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
 
 
-def _ways(shape: ConvShape, machine: Target) -> Iterator[WinogradConv]:
-    """The ways to compute it that are exact enough."""
-    down, across = map(_square_sides, shape.kernel)
-    for outputs in product(down, across):
-        exact = error_ratio(shape.kernel, outputs, shape.in_maps) <= MOST_ERROR_RATIO
-        if exact and outputs != (1, 1):
-            for tile in winograd_tiles(machine):
-                yield WinogradConv(shape, outputs, tile)
-
-
-def _square_sides(taps: int) -> list[int]:
-    """Outputs that squares may have in a direction in which a filter has so many taps."""
-    if taps == 1:
-        return [1]
-    return [1, *(side + 1 - taps for side in SIDES if side > taps)]
-
-
 def lower_conv_winograd(
-    shape: ConvShape,
+    conv: WinogradConv,
     x: Buffer,
     y: Buffer,
     epilogue: Epilogue,
     weight: NDArray[np.float32],
     bias: NDArray[np.float32] | None,
-    conv: WinogradConv | None = None,
 ) -> Lowered:
-    """`y = conv(x)` with `weight` [out, in, r, s], for what fits; `x` has the halo asked for."""
-    conv = conv or WinogradConv.of(shape, Target.host())
-    assert conv is not None, "nothing was to be lowered this way that does not fit"
+    """`y = conv(x)` with `weight` [out, in, r, s]; `x` has the halo asked for."""
+    shape = conv.shape
     (height, width), (down, across) = shape.size, conv.grid
     numbers = {
         "height": height,

@@ -38,9 +38,10 @@ def lower_step(step: Step, params: Params) -> list[Lowered]:
 
 def _lowering(kernel: str) -> Lowering:
     # Imported when asked for: a small model starts faster without the families that it lacks.
-    family = import_module(f"cnndsl.backends.cpu.steps.{_FAMILY_OF[kernel]}")
+    name, _, _ = kernel.partition(":")  # which way it goes is for the family to know
+    family = import_module(f"cnndsl.backends.cpu.steps.{_FAMILY_OF[name]}")
     lowerings: dict[str, Lowering] = family.LOWERINGS
-    return lowerings[kernel]
+    return lowerings[name]
 
 
 def _at_sums(epilogue: tuple[Op, ...]) -> list[tuple[Op, ...]]:
