@@ -70,9 +70,8 @@ class _Run:
         plan = Plan((), y.image_stride, (x,), (Buffer("nothing", (1,), "output"),))
         programs = LoweredPlan(plan, [lowered])
         self._run = CpuExecutable(programs, threads=1, library=library, helpers=helpers)
-        self.floats = (
-            batch * (x.image_stride + y.image_stride)
-            + sum(field.size for field in lowered(batch).fields if isinstance(field, np.ndarray))
+        self.floats = batch * (x.image_stride + y.image_stride) + sum(
+            field.size for field in lowered(batch).fields if isinstance(field, np.ndarray)
         )
         """What it reads and writes."""
         self._x = rng.standard_normal((batch, x.image_stride), np.float32)
