@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.errors import LimitError
+from cnndsl.frontend.blank_names import join_names
 from cnndsl.frontend.checking import CheckedTable, check_rows
 from cnndsl.frontend.declarations import read_declarations
 from cnndsl.frontend.expand import Expander
@@ -18,7 +19,7 @@ from cnndsl.frontend.row_types import RowTypes
 from cnndsl.frontend.sections import split
 from cnndsl.frontend.syntax import Document
 from cnndsl.frontend.templates import check_block
-from cnndsl.frontend.whole_table import check_ends, warn_of_unread
+from cnndsl.frontend.whole_table import check_ends, refuse_upside_down, warn_of_unread
 from cnndsl.ir.cost import check_memory
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.network import BlockRow, Network, Row
@@ -65,8 +66,11 @@ def check_document(
     for block in declared.blocks.values():
         check_block(block, findings)
     outline = read_outline(document, sections.lines, declared.columns, findings)
+    refuse_upside_down(outline.rows, findings)
+    types = RowTypes(declared.blocks)
     expander = Expander(limits)
-    expander.expand(outline.rows, outline.columns, RowTypes(declared.blocks), findings)
+    rows = join_names(outline.rows, types, findings)
+    expander.expand(rows, outline.columns, types, findings)
     outputs = find_outputs(sections.lines, expander.rows, findings)
     check_ends(expander.top, outputs, findings)
     table = check_rows(expander.rows, limits)

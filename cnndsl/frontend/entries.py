@@ -11,9 +11,12 @@ from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.row_types import Block, Column, RowType, type_name
 from cnndsl.frontend.shifted import Expected, find_shift
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
-from cnndsl.frontend.syntax import NOT_APPLICABLE, RowLine, Word
+from cnndsl.frontend.syntax import NOT_APPLICABLE, Option, RowLine, Word
 from cnndsl.ops.kinds import shown
 from cnndsl.source import Span
+
+_COMMENT_SIGNS = ("//", ";", "--", "%")
+"""What begins a comment in other languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def find_entries(
     line: RowLine, row_type: RowType | None, columns: tuple[Column, ...], report: RowReport
 ) -> Entries:
     """The cells behind the type, then the options, that say something of this row."""
-    line = _joined(line, report)
+    line = _with_options(_joined(line, report), row_type, columns, report)
     cells = _cells(line, row_type, columns, report)
     options = _options(line, row_type, [entry.slot for entry in cells], report)
     unread = any(
@@ -120,12 +123,34 @@ def _joined(line: RowLine, report: RowReport) -> RowLine:
     return replace(line, cells=tuple(cells)) if len(cells) < len(line.cells) else line
 
 
+def _with_options(
+    line: RowLine, row_type: RowType | None, columns: tuple[Column, ...], report: RowReport
+) -> RowLine:
+    """The row with `name:value` behind its cells as an option, which it was meant to be."""
+    cells, options = line.cells, line.options
+    while len(cells) > 1 + len(columns):
+        word = cells[-1]
+        name, colon, value = word.text.partition(":")
+        if not (colon and value) or slot_of(row_type, name, column=False) is None:
+            break
+        message = f"{shown(word.text)} is an option, which is written with `=`"
+        fix = Fix(f"write {name}={value}", (Edit(word.span, f"{name}={value}"),))
+        report.error("E112", message, word.span, None, [fix])
+        start = word.span.start
+        behind = Span(word.span.source, start + len(name) + 1, word.span.end)
+        key = Word(name, Span(word.span.source, start, start + len(name)))
+        options = (Option(key, Word(value, behind)), *options)
+        cells = cells[:-1]
+    return replace(line, cells=cells, options=options)
+
+
 def _too_many(line: RowLine, columns: tuple[Column, ...], report: RowReport) -> None:
     extra = line.cells[1 + len(columns) :]
     start, source = extra[0].span.start, extra[0].span.source
     fixes: list[Fix | str] = ["a column in the header, or an option key=value"]
-    if extra[0].text.startswith("//"):
-        fixes = [Fix("`#` begins a comment", (Edit(Span(source, start, start + 2), "#"),))]
+    sign = next((sign for sign in _COMMENT_SIGNS if extra[0].text.startswith(sign)), None)
+    if sign is not None:
+        fixes = [Fix("`#` begins a comment", (Edit(Span(source, start, start + len(sign)), "#"),))]
     report.error(
         "E112",
         f"{len(line.cells) + 1} cells, and the header has {len(columns) + 2} columns",

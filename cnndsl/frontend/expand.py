@@ -78,19 +78,22 @@ class Expander:
     def _expand(self, table: _Table, operand: str | None) -> Expansion:
         """The rows of a table, the first of which reads `operand`."""
         parts: list[str] = []
-        above = operand
+        result, above = operand or "", operand
         for line in table.lines:
             if table.findings.full:
                 break
             if table.uses:
                 self._charge(line, table.uses[0])
             row = self._row(line, table, above)
+            taken = row is not None and row.name in self._addresses
             if row is not None:
                 self._add(row)
                 parts.append(row.name)
-            above = self._left_out(line, table, above) if row is None else row.name
-            table.names.declare(line, above, table.findings)
-        return Expansion(tuple(parts), above or "")
+            result = self._left_out(line, table, above) if row is None else row.name
+            # The address of a second row of one name is the first one's: its reader reads neither.
+            above = None if taken else result
+            table.names.declare(line, result, table.findings)
+        return Expansion(tuple(parts), result)
 
     def _add(self, row: TypedRow) -> None:
         self.rows.append(row)
@@ -118,7 +121,8 @@ class Expander:
     def _left_out(self, line: TableRow, table: _Table, above: str | None) -> str:
         """What stands for a row that is left out: what it reads, of several the first."""
         assert isinstance(line, RowLine)
-        assert above is not None  # only the network's own table may read nothing
+        if above is None:  # unknown: only the network's own table may read nothing
+            return ""
         word = word_of(line, table.columns, "from")
         if word is None:
             return above

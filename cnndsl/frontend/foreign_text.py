@@ -54,6 +54,7 @@ _KINDS = (
     _Kind("a Markdown table", _is_markdown, _IMPORT_TABLE),
     _Kind("a table of tabs", _is_separated("\t"), _IMPORT_TABLE),
     _Kind("CSV", _is_separated(","), _IMPORT_TABLE),
+    _Kind("CSV with semicolons", _is_separated(";"), _IMPORT_TABLE),
     _Kind("Darknet's", _begins_with("[net]", "[network]"), "cnndsl import darknet {name}"),
     _Kind("Python", _is_python, _IMPORT_ONNX),
     _Kind("JSON", _begins_with("{", "["), _IMPORT_ONNX),

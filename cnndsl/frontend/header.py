@@ -222,12 +222,13 @@ def _columns(
     words = header.words
     if not words or words[0].text.lower() != "type":
         elsewhere = any(word.text.lower() == "type" for word in words)
+        guessed = bool(words) and not elsewhere and words[0].text.lower() not in known
         findings.error(
             "E102",
             "the header begins with `layer type`",
             words[0].span if words else header.keyword.span,
             fixes=[
-                *(did_you_mean(words[0], ["type"]) if words and not elsewhere else []),
+                *([Fix("write type", (Edit(words[0].span, "type"),))] if guessed else []),
                 *([] if words else [USUAL_HEADER]),
             ],
         )

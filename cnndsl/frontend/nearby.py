@@ -23,6 +23,8 @@ Near = tuple[float, Any]
 # A word for another word is no share of a number: a little more than the usual slip of one.
 _WORD = 0.05
 _SIZES, _STEPS, _PADDING = 64, 12, 12
+# Sides of windows, and strides, that are looked for however far they are.
+_USUAL = range(1, 16)
 
 
 def nearby(attribute: Attribute, op: Op, operand: TensorType | None, aim: float) -> list[Near]:
@@ -40,7 +42,7 @@ def nearby(attribute: Attribute, op: Op, operand: TensorType | None, aim: float)
         if isinstance(window, Window) and operand is not None and operand.is_image:
             found = _paddings(window, operand.height_width)
     elif isinstance(kind, Extent) and value is not None:
-        found = _pairs(value, _SIZES if op.operands == 0 else _STEPS)
+        found = _pairs(value, _SIZES) if op.operands == 0 else _windows(value)
     elif isinstance(kind, Count) and value is not None:
         found = _counts(value, aim)
     elif isinstance(kind, Flag):
@@ -73,6 +75,14 @@ def _pairs(value: Pair, most: int) -> Iterator[Near]:
                 yield far + stretched, pair
 
 
+def _windows(value: Pair) -> Iterator[Near]:
+    near = {pair: far for far, pair in _pairs(value, _STEPS)}
+    usual = {(side, side): max(distance(old, side) for old in value) for side in _USUAL}
+    for pair, far in {**usual, **near}.items():
+        if pair != value:
+            yield far, pair
+
+
 def _counts(value: int, aim: float) -> Iterator[Near]:
     near = {value + step for step in range(-_STEPS, _STEPS + 1)}
     near |= {value * factor for factor in (2, 4, 8)} | {value // factor for factor in (2, 4, 8)}
@@ -89,6 +99,9 @@ def _paddings(window: Window, image: Pair) -> Iterator[Near]:
     sides: list[Sides] = [((p, p), (p, p)) for p in range(1, _PADDING + 1)]
     sides += [((p, p), (q, q)) for p in range(4) for q in range(4) if p != q]
     sides += [((b, e), (b, e)) for b in range(4) for e in range(4) if b != e]
+    # Windows that lie in the padding alone are never meant.
+    most = min(window.reach) - 1
+    sides = [side for side in sides if max(_flat(side)) <= most]
     for i, padding in enumerate([*modes, *(Padding("explicit", s) for s in sides)]):
         new = _sides(replace(window, padding=padding), image)
         if new is None or new == old:

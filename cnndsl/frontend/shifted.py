@@ -106,9 +106,6 @@ def _extra(words: list[Word], expected: Sequence[Expected]) -> Shift | None:
         end = words[i + 1].span.start if i + 1 < len(words) else word.span.end
         start = word.span.start if i + 1 < len(words) else words[i - 1].span.end
         fix = Fix("delete it", (Edit(Span(word.span.source, start, end), ""),))
-        name, colon, value = word.text.partition(":")
-        if name and colon and value:
-            fix = Fix(f"did you mean {name}={value}?", (Edit(word.span, f"{name}={value}"),))
         message = f"the cell {word.text!r} seems to be one too many: the others fit without it"
         return Shift("E112", message, word.span, None, rest, [fix])
     return None

@@ -1,4 +1,4 @@
-"""What a table must be as a whole: an input first, and every row read."""
+"""What a table must be as a whole: an input first, the others below it, and every row read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from cnndsl.errors import Diagnostic, Fix
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.outputs import Outputs
+from cnndsl.frontend.syntax import RowLine, TableRow
 from cnndsl.frontend.typed_row import TypedRow
+from cnndsl.ops.input import Input
 
 
 def warn_of_unread(rows: Sequence[TypedRow], outputs: Outputs, findings: Findings) -> None:
@@ -51,6 +53,28 @@ def _lost(row: TypedRow, message: str, mends: Sequence[str] = ()) -> Diagnostic:
     name = row.name.rpartition(".")[2]
     fixes = tuple(map(Fix, [f"from={name} in the row that should read it", *mends]))
     return Diagnostic("W101", message, row.span, row.name, fixes=fixes, severity="warning")
+
+
+def refuse_upside_down(rows: Sequence[TableRow], findings: Findings) -> None:
+    """
+    Raise `SpecError` for a table whose only input is its last row.
+
+    Books print tables so. All that would be said of its rows would follow from this.
+    """
+    inputs = [row for row in rows if isinstance(row, RowLine) and _is_input(row)]
+    if len(rows) > 1 and len(inputs) == 1 and inputs[0] is rows[-1]:
+        findings.error(
+            "E114",
+            "the table stands upside down: its input is the last row",
+            inputs[0].name.span,
+            inputs[0].name.text,
+            fixes=[f"the rows in the other order, {inputs[0].name.text} first"],
+        )
+        findings.raise_errors()
+
+
+def _is_input(row: RowLine) -> bool:
+    return bool(row.cells) and row.cells[0].text.lower() == Input.row_type
 
 
 def check_ends(rows: Sequence[TypedRow], outputs: Outputs, findings: Findings) -> None:

@@ -65,9 +65,11 @@ def read_grid(source: Source) -> Grid:
     delimiter = max(",;", key=lambda mark: sum(mark in line for line in lines))
     if not any(delimiter in line for line in lines):
         raise CnnError(
-            "no table is seen: its cells must be separated by | (Markdown), tabs or commas",
+            "no table is seen: its cells must be separated by | (Markdown), tabs, commas or "
+            "semicolons",
             code="E802",
             span=Span(source, 0, len(source.text.partition("\n")[0])),
+            fixes=["the table copied from a spreadsheet or a web page, which separates by tabs"],
         )
     return _read_delimited(source, "CSV", delimiter)
 
