@@ -26,7 +26,7 @@ from benchmarks.onnx_suite import (
     stored_networks,
     suite_cases,
 )
-from cnndsl.interop.onnx.importing import IMPORTERS
+from cnndsl.interop.onnx.importers import IMPORTERS
 from cnndsl.interop.onnx.light_networks import light_names, seeded_light_network
 from cnndsl.interop.onnx_backend import CnndslBackend, ReferenceBackend
 

@@ -17,7 +17,7 @@ from onnx.backend.test import BackendTest
 from onnx.backend.test.loader import load_model_tests
 
 from cnndsl.errors import CnnError
-from cnndsl.interop.onnx.importing import IMPORTERS
+from cnndsl.interop.onnx.importers import IMPORTERS
 
 KINDS = ("node", "pytorch-converted", "pytorch-operator")
 SEVERAL = "several operators"

@@ -28,6 +28,9 @@ SCALAR_FUNCTIONS = {
     "hard_sigmoid": lambda v, alpha, beta: max(0, min(1, alpha * v + beta)),
     "hard_swish": lambda v: 0 if v <= -3 else v if v >= 3 else v * (v + 3) / 6,
     "softplus": lambda v: math.log(1 + math.exp(v)),
+    "abs": lambda v: v if v >= 0 else -v,
+    "exp": lambda v: math.e**v,
+    "power": lambda v, exponent: math.prod([v] * int(exponent)),
     "mish": lambda v: v * math.tanh(math.log(1 + math.exp(v))),
 }
 

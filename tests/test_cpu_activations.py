@@ -21,8 +21,9 @@ TEXTS = [
     *("linear", "relu", "relu6", "clip(-1.5,2)", "leaky_relu(0.1)", "elu", "elu(0.5)", "selu"),
     *("tanh", "scaled_tanh", "sigmoid", "hard_sigmoid(1/6,0.5)", "hard_sigmoid(0.2,0.5)"),
     *("silu", "hard_swish", "gelu_erf", "gelu_tanh", "softplus", "mish"),
+    *("abs", "exp", "power(-1)", "power(0.5)", "power(2)", "power(3)", "power(4)", "power(-0.75)"),
 ]
-EXACT = ("linear", "relu", "relu6", "clip(-1.5,2)")
+EXACT = ("linear", "relu", "relu6", "clip(-1.5,2)", "abs")
 
 
 def test_every_elementwise_function_is_tested_here():

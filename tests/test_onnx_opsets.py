@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx_calls import relative_error, runtime
 
-from cnndsl.interop.onnx.importing import IMPORTERS
+from cnndsl.interop.onnx.importers import IMPORTERS
 from cnndsl.interop.onnx.reading import OLDEST_OPSET
 from cnndsl.interop.onnx_backend import ReferenceBackend
 
@@ -53,6 +53,11 @@ def listed(opset: int, name: str, *values: int, **more: object) -> Callable[[int
     return since(opset, ({name: list(values), **more}, []), (more, [ints(*values)]))
 
 
+def broadcast(array: np.ndarray) -> Callable[[int], Written]:
+    """An operand beside the first that had to be as large up to opset 7."""
+    return since(8, ({}, [np.broadcast_to(array, SHAPE).copy()]), ({}, [array]))
+
+
 def batch_norm(opset: int) -> Written:
     arrays = [normal(4), normal(4, seed=1), normal(4, seed=2), positive(4)]
     return {"epsilon": 1e-3} | ({"spatial": 1} if opset < 9 else {}), arrays
@@ -87,6 +92,7 @@ def dropout(opset: int) -> Written:
 
 
 WRITTEN: dict[str, Callable[[int], Written]] = {
+    "Abs": plain(),
     "Add": plain(normal(4, 1, 1)),
     "AveragePool": plain(kernel_shape=[3, 3], strides=[2, 2]),
     "BatchNormalization": batch_norm,
@@ -100,8 +106,10 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "Div": plain(np.float32([2.0])),
     "Dropout": dropout,
     "Elu": plain(alpha=0.5),
+    "Exp": plain(),
     "Expand": plain(ints(2, 4, 6, 3)),
     "Flatten": plain(axis=1),
+    "Gather": plain(ints(2, 0), axis=1),
     "Gelu": plain(),
     "Gemm": plain(normal(5, 144), normal(5), transB=1),
     "GlobalAveragePool": plain(),
@@ -115,9 +123,13 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "LayerNormalization": plain(normal(6), normal(6, seed=1)),
     "LeakyRelu": plain(alpha=0.2),
     "LogSoftmax": plain(axis=1),
+    "LpNormalization": plain(axis=1),
     "LpPool": plain(kernel_shape=[2, 2], p=2),
     "MatMul": plain(normal(6, 5)),
+    "Max": broadcast(normal(4, 1, 1)),
     "MaxPool": plain(kernel_shape=[3, 3], strides=[2, 2]),
+    "Mean": broadcast(normal(4, 6, 6)),
+    "Min": broadcast(np.float32(0.5)),
     "Mish": plain(),
     "Mul": plain(normal(4, 1, 1)),
     "Neg": plain(),
@@ -126,11 +138,14 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
         11, ({"pads": [0, 0, 1, 0, 0, 0, 0, 2]}, []), ({}, [ints(0, 0, 1, 0, 0, 0, 0, 2)])
     ),
     "Pow": plain(np.float32([3.0])),
+    "Reciprocal": plain(),
     "ReduceL1": listed(18, "axes", 2, 3),
     "ReduceL2": listed(18, "axes", 2, 3),
     "ReduceMax": listed(18, "axes", 2, 3),
     "ReduceMean": listed(18, "axes", 2, 3),
+    "ReduceMin": listed(18, "axes", 2, 3),
     "ReduceSum": listed(13, "axes", 2, 3),
+    "ReduceSumSquare": listed(18, "axes", 2, 3),
     "Relu": plain(),
     "Reshape": plain(ints(2, -1)),
     "Resize": resize,
@@ -140,13 +155,16 @@ WRITTEN: dict[str, Callable[[int], Written]] = {
     "Slice": slices,
     "Softmax": plain(axis=1),
     "Softplus": plain(),
+    "Softsign": plain(),
     "SpaceToDepth": plain(blocksize=2),
     "Split": listed(13, "split", 1, 3, axis=1),
+    "Sqrt": plain(),
     "Squeeze": listed(13, "axes", 1),
     "Sub": plain(normal(4, 1, 1)),
     "Sum": plain(),
     "Swish": plain(alpha=1.5),
     "Tanh": plain(),
+    "Tile": plain(ints(1, 1, 2, 1)),
     "Transpose": plain(perm=[0, 2, 1, 3]),
     "Unsqueeze": listed(13, "axes", 1),
     "Upsample": upsample,
@@ -210,7 +228,8 @@ def expected_of(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
 )
 def test_an_operator_is_read_as_its_opset_writes_it(op_type, opset):
     model = model_of(op_type, opset)
-    x = normal(*SHAPES.get(op_type, SHAPE), seed=7)
+    of = positive if op_type == "Sqrt" else normal
+    x = of(*SHAPES.get(op_type, SHAPE), seed=7)
     found = ReferenceBackend.prepare(model).run([x])
     for y, expected in zip(found, expected_of(model, x), strict=True):
         assert relative_error(y, expected) < 1e-5

@@ -54,6 +54,7 @@ def test_a_function_is_read_and_written_canonically(text, value):
         ("elu(1e300/1e-300)", "'1e300/1e-300' is too large"),
         ("relu(1)", "relu takes no numbers, and 1 is given"),
         ("relu()", "'' is not a number"),
+        ("power", "write power(exponent)"),
         ("gelu", "'gelu' can be two functions: gelu_erf is the default of PyTorch"),
         ("rleu", "'rleu' is not one of relu, tanh"),
         ("clip(0,6", "'clip(0,6' is not one of relu"),
@@ -104,10 +105,19 @@ def test_the_printed_function_is_what_is_computed(op, x):
         ("hard_swish", 0, 1e4),
         ("softplus", 0, 1e4),
         ("mish", 0, 1e4),
+        ("abs", 1e4, 1e4),
+        ("exp", 0, math.inf),
+        ("power(2)", 1e8, 1e8),
+        ("power(-1)", -1e-4, 1e-4),
     ],
 )
 def test_a_function_reaches_its_limits_far_out(function, left, right):
     np.testing.assert_allclose(values(function, -1e4, 1e4), [left, right], rtol=1e-12)
+
+
+def test_a_root_of_a_number_below_zero_is_none_and_a_reciprocal_of_zero_is_infinite():
+    np.testing.assert_array_equal(values("power(0.5)", -4.0, 4.0), [math.nan, 2.0])
+    np.testing.assert_array_equal(values("power(-1)", 0.0, 4.0), [math.inf, 0.25])
 
 
 def test_small_results_keep_their_digits():

@@ -39,6 +39,9 @@ ONNX_FUNCTIONS = {
     "hard_swish": ("HardSwish", {}),
     "softplus": ("Softplus", {}),
     "mish": ("Mish", {}),
+    "abs": ("Abs", {}),
+    "exp": ("Exp", {}),
+    "power(-1)": ("Reciprocal", {}),
 }
 
 
@@ -72,6 +75,16 @@ def test_a_function_is_onnx_runtimes(onnx_node, function):
     name, options = ONNX_FUNCTIONS[function]
     x = 5 * normal(3, 4, 5, 6)
     np.testing.assert_allclose(ours(function, x), onnx_node(name, x, **options), **FLOAT32)
+
+
+@pytest.mark.parametrize("exponent", [-2, -0.5, 0.5, 1.5, 2, 3])
+def test_power_is_torchs_and_onnx_runtimes(torch, onnx_node, exponent):
+    x = np.abs(5 * normal(3, 4, 5, 6)) + 0.1
+    y = ours(f"power({exponent})", x)
+    np.testing.assert_allclose(y, torch.pow(torch.from_numpy(x), exponent), rtol=1e-12)
+    np.testing.assert_allclose(y, onnx_node("Pow", x, np.float32(exponent)), **FLOAT32)
+    if exponent == 0.5:
+        np.testing.assert_allclose(y, onnx_node("Sqrt", x), **FLOAT32)
 
 
 def test_clip_is_onnx_runtimes(onnx_node):

@@ -264,7 +264,9 @@ class _Torch:
             case "softplus", ():
                 # Beyond a threshold PyTorch's is x itself, and here no cell comes near to this one.
                 return own.softplus(x, threshold=700)
-            case "tanh" | "sigmoid" as name, ():
+            case "power", (exponent,):
+                return torch.pow(x, exponent)
+            case "tanh" | "sigmoid" | "abs" | "exp" as name, ():
                 return getattr(torch, name)(x)
             case name, numbers:
                 return getattr(own, name)(x, *numbers)

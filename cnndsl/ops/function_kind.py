@@ -23,6 +23,7 @@ _ALSO = {
     "hardsigmoid": "hard_sigmoid",
     "leakyrelu": "leaky_relu",
     "logsoftmax": "log_softmax",
+    "pow": "power",
 }
 
 _AMBIGUOUS = {
@@ -31,6 +32,7 @@ _AMBIGUOUS = {
 
 # What a name without its numbers was meant to be, in the words of PyTorch, Darknet and TensorFlow.
 _USUAL = {
+    "power": ("power(2)", "power(0.5)", "power(-1)"),
     "leaky_relu": ("leaky_relu(0.01)", "leaky_relu(0.1)", "leaky_relu(0.2)", "leaky_relu(0.3)"),
     "hard_sigmoid": ("hard_sigmoid(1/6,0.5)", "hard_sigmoid(0.2,0.5)"),
 }

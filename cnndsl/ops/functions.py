@@ -113,6 +113,17 @@ def _mish(x: Array) -> Array:
     return x * np.tanh(_softplus(x))
 
 
+def _power(x: Array, exponent: float) -> Array:
+    # Infinity and NaN are results, as everywhere in float arithmetic.
+    with np.errstate(all="ignore"):
+        return np.sqrt(x) if exponent == 0.5 else np.power(x, exponent)
+
+
+def _exp(x: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.exp(x)
+
+
 def _softmax(x: Array) -> Array:
     powers = np.exp(x - np.max(x, -1, keepdims=True))
     return powers / np.sum(powers, -1, keepdims=True)
@@ -170,6 +181,10 @@ FUNCTIONS: dict[str, Function] = {
     "softplus": Function("log(1 + exp(x))", _softplus),
     # Misra 2019, arXiv:1908.08681.
     "mish": Function("x * tanh(log(1 + exp(x)))", _mish),
+    "abs": Function("abs(x)", np.abs),
+    "exp": Function("exp(x)", _exp),
+    # power(-1) is the reciprocal, power(0.5) the square root; of x below 0 whole powers only.
+    "power": Function("x ^ {exponent}", _power, constants=(Constant("exponent"),)),
     "log_softmax": Function(
         "x[c] - log(sum(exp(x[m]) for all m))", _log_softmax, elementwise=False
     ),

@@ -27,6 +27,8 @@ _NAMED = {
     "selu": "Selu",
     "softplus": "Softplus",
     "hard_swish": "HardSwish",
+    "abs": "Abs",
+    "exp": "Exp",
 }
 _WITH_NUMBERS = {
     "leaky_relu": ("LeakyRelu", ("alpha",)),
@@ -53,6 +55,8 @@ def export_activation(call: Call, op: Activation) -> str:
             return call.result_of(
                 "Clip", [x, call.constant("low", low), call.constant("high", high)]
             )
+        case "power":
+            return _power(call, *op.numbers)
         case "silu":
             return call.result_of("Mul", [x, call.step("sigmoid", "Sigmoid", [x])])
         case "mish":
@@ -69,6 +73,14 @@ def export_activation(call: Call, op: Activation) -> str:
             return _gelu(call, _gelu_tanh(call))
         case _:
             raise call.refuse(f"the function {name} is unknown there")
+
+
+def _power(call: Call, exponent: float) -> str:
+    """The root or the reciprocal that it is, else a Pow."""
+    named = {0.5: "Sqrt", -1.0: "Reciprocal"}.get(exponent)
+    if named is not None:
+        return call.result_of(named, [call.x])
+    return call.result_of("Pow", [call.x, call.constant("exponent", exponent)])
 
 
 def _gelu(call: Call, curve: str) -> str:

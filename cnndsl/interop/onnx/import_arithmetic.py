@@ -14,6 +14,7 @@ from cnndsl.interop.onnx.step import Step, number, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
+from cnndsl.ops.function_kind import format_call
 from cnndsl.ops.mul import Mul
 
 
@@ -42,20 +43,23 @@ def import_mul(step: Step) -> View:
     """
     view, constant, _ = _operands(step)
     if constant is not None:
-        return _times(step, view, constant)
+        return times(step, view, constant)
     other = step.view(1)
     gated = _gated(step, view, other) or _gated(step, other, view)
     if gated is not None:
         return gated
-    return _product(step, view, other)
+    return product(step, view, other)
 
 
 def import_div(step: Step) -> View:
-    """As `import_mul`, by a constant's reciprocal."""
+    """As `import_mul`, by the reciprocal."""
     view, constant, swapped = _operands(step)
-    if constant is None or swapped:
-        raise Unsupported("division by a computed tensor has no row")
-    return _times(step, view, 1.0 / constant.astype(np.float64))
+    if constant is not None and not swapped:
+        return times(step, view, 1.0 / constant.astype(np.float64))
+    share = inverse(step, view if swapped else step.view(1))
+    if constant is None:
+        return product(step, view, share)
+    return share if bool(np.all(constant == 1)) else times(step, share, constant)
 
 
 def import_neg(step: Step) -> View:
@@ -65,13 +69,15 @@ def import_neg(step: Step) -> View:
 
 
 def import_pow(step: Step) -> View:
-    """A `mul` row of as many of the tensor as its exponent says."""
-    view, exponent = step.view(), number(step.constant(1, "exponent"))
-    if exponent is None or exponent not in (1, 2, 3, 4) or step.constant(1, "exponent").size > 1:
-        raise Unsupported("a power has a row where its exponent is 1, 2, 3 or 4")
+    """The function `power`."""
+    exponents = step.constant(1, "exponent")
+    view, exponent = step.view(), number(exponents)
+    if exponent is None or np.ptp(exponents):
+        raise Unsupported("a power has a row where all cells have one exponent")
     if exponent == 1:
         return view
-    return replace(view, node=step.add(Mul(), *[view.node] * int(exponent)), shared=False)
+    op = Activation(format_call("power", [exponent]))
+    return step.builder.elementwise(op, view, step.facts)
 
 
 def added(step: Step, views: Sequence[View]) -> View:
@@ -80,37 +86,52 @@ def added(step: Step, views: Sequence[View]) -> View:
     if all(_alike(view, first) for view in views):
         name = step.add(Add(), *(view.node for view in views))
         return replace(first, node=name, shared=False)
+    views = expanded_alike(step, views)
+    name = step.add(Add(), *map(step.builder.tensor, views))
+    return step.builder.view(name, views[0].shape)
+
+
+def expanded_alike(step: Step, views: Sequence[View]) -> list[View]:
+    """The views, broadcast to the shape that they have together."""
     shape = _broadcast(step, views)
-    name = step.add(Add(), *(step.builder.tensor(view.expanded(shape)) for view in views))
-    return step.builder.view(name, shape)
+    return [view.expanded(shape) for view in views]
+
+
+def inverse(step: Step, view: View) -> View:
+    """1 divided by each cell."""
+    return step.builder.elementwise(Activation("power(-1)"), view, step.facts)
 
 
 def _sum(step: Step, sign: float) -> View:
     view, constant, swapped = _operands(step)
     if constant is None:
         other = step.view(1)
-        return added(step, [view, _negative(step, other) if sign < 0 else other])
-    minus = swapped and sign < 0
-    shift = constant if swapped else sign * constant
+        return added(step, [view, negative(step, other) if sign < 0 else other])
+    return plus(step, view, constant if swapped else sign * constant, swapped and sign < 0)
+
+
+def plus(step: Step, view: View, shift: Array, minus: bool = False) -> View:
+    """The view, or the view times -1, plus a constant."""
     line = per_place(shift, view.shape)
     if line is None:
-        view = _negative(step, view) if minus else view
+        view = negative(step, view) if minus else view
         return added(step, [view, step.held(shift, len(view.shape))])
     vector, axis = line
     scale = np.full(len(vector), -1.0) if minus else None
     return step.builder.scaled(view, scale, vector, step.facts, axis)
 
 
-def _negative(step: Step, view: View) -> View:
+def negative(step: Step, view: View) -> View:
     """The view times -1, and not its node's own parameters: that may be read as it is, too."""
     minus = np.full(view.shape[0] if view.shape else 1, -1.0)
     return step.builder.scaled(replace(view, shared=True), minus, None, step.facts, 0)
 
 
-def _times(step: Step, view: View, factor: Array) -> View:
+def times(step: Step, view: View, factor: Array) -> View:
+    """The view times a constant."""
     line = per_place(factor, view.shape)
     if line is None:
-        return _product(step, view, step.held(factor, len(view.shape)))
+        return product(step, view, step.held(factor, len(view.shape)))
     return step.builder.scaled(view, line[0], None, step.facts, line[1])
 
 
@@ -122,7 +143,8 @@ def _operands(step: Step) -> tuple[View, Array | None, bool]:
     return step.view(1), step.constant(0, "operand"), True
 
 
-def _product(step: Step, a: View, b: View) -> View:
+def product(step: Step, a: View, b: View) -> View:
+    """A `mul` row of two tensors."""
     if _alike(a, b):
         return replace(a, node=step.add(Mul(), a.node, b.node), shared=False)
     shape = _broadcast(step, [a, b])

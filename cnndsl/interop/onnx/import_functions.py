@@ -31,6 +31,11 @@ def plain_function(name: str, **defaults: float) -> Callable[[Step], View]:
     return import_function
 
 
+def function(text: str) -> Callable[[Step], View]:
+    """The import of a function that has its numbers in the operator's name."""
+    return lambda step: _function(step, text)
+
+
 def fraction(value: float) -> float:
     """The number that a float32 was probably made of: 1/6, or the decimal that it is."""
     near = Fraction(value).limit_denominator(12)
@@ -43,13 +48,20 @@ def import_clip(step: Step) -> View:
         step.get(name) if step.opset < 11 else number(step.optional(place, name))
         for place, name in ((1, "min"), (2, "max"))
     )
+    return clipped(step, step.view(), low, high)
+
+
+def clipped(step: Step, view: View, low: float | None, high: float | None) -> View:
+    """The view within bounds."""
     low, high = _LOWEST if low is None else low, _HIGHEST if high is None else high
     if low == 0 and high >= _HIGHEST:
-        return _function(step, "relu")
-    if (low, high) == (0, 6):
-        return _function(step, "relu6")
-    low = min(low, high)  # ONNX, Clip: where they cross, all is the maximum
-    return _function(step, format_call("clip", [low, high]))
+        text = "relu"
+    elif (low, high) == (0, 6):
+        text = "relu6"
+    else:
+        low = min(low, high)  # ONNX, Clip: where they cross, all is the maximum
+        text = format_call("clip", [low, high])
+    return step.builder.elementwise(Activation(text), view, step.facts)
 
 
 def import_selu(step: Step) -> View:

@@ -148,25 +148,6 @@ def import_expand(step: Step) -> View:
     return view.expanded(shape[start:])
 
 
-def import_slice(step: Step) -> View:
-    """A `slice` row."""
-    view = step.view()
-    starts, ends = step.integers("starts", 1), step.integers("ends", 2)
-    if starts is None or ends is None:
-        raise Unsupported("its bounds are missing")
-    axes = step.integers("axes", 3) or list(range(len(starts)))
-    steps = step.integers("steps", 4) or [1] * len(starts)
-    ranges = [range(side) for side in view.shape]
-    for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):
-        if step.lead and axis in (0, -len(view.shape) - 1):
-            if range(step.lead[0])[start:end:stride] == range(step.lead[0]):
-                continue
-            raise Unsupported("it cuts the batch")
-        place = step.axis(axis, len(view.shape))
-        ranges[place] = range(view.shape[place])[start:end:stride]
-    return cut(step, view, ranges)
-
-
 def import_split(step: Step) -> list[View]:
     """A `slice` row for each output."""
     view = step.view()

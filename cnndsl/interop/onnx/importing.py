@@ -9,24 +9,18 @@ are a function or a normalization are read as such. All that has no row is liste
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TypeAlias, cast
+from typing import cast
 
 import numpy as np
 
 from cnndsl.errors import Diagnostic, Fix
-from cnndsl.interop.onnx import import_arithmetic as arithmetic
-from cnndsl.interop.onnx import import_cells as cells
-from cnndsl.interop.onnx import import_functions as functions
-from cnndsl.interop.onnx import import_places as places
-from cnndsl.interop.onnx import import_reductions as reductions
-from cnndsl.interop.onnx import import_windows as windows
 from cnndsl.interop.onnx.building import Builder, FloatArray
 from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
 from cnndsl.interop.onnx.idioms import recognised
-from cnndsl.interop.onnx.import_resize import import_resize
+from cnndsl.interop.onnx.importers import IMPORTERS
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
 from cnndsl.interop.onnx.refusals import Unsupported, without_row
 from cnndsl.interop.onnx.step import Known, Step
@@ -35,78 +29,6 @@ from cnndsl.ir.graph import Graph
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.input import Input
 from cnndsl.types import f32
-
-Importer: TypeAlias = (
-    Callable[[Step], View]
-    | Callable[[Step], Array]
-    | Callable[[Step], list[View]]
-    | Callable[[Step], list[View | Array]]
-)
-
-IMPORTERS: Mapping[str, Importer] = {
-    "Add": arithmetic.import_add,
-    "AveragePool": windows.import_average_pool,
-    "BatchNormalization": cells.import_batch_norm,
-    "Cast": places.import_cast,
-    "Celu": functions.import_celu,
-    "Clip": functions.import_clip,
-    "Concat": places.import_concat,
-    "Conv": windows.import_conv,
-    "ConvTranspose": windows.import_conv_transpose,
-    "DepthToSpace": windows.import_depth_to_space,
-    "Div": arithmetic.import_div,
-    "Dropout": cells.import_dropout,
-    "Elu": functions.plain_function("elu", alpha=1.0),
-    "Expand": places.import_expand,
-    "Flatten": places.import_flatten,
-    "Gelu": functions.import_gelu,
-    "Gemm": cells.import_gemm,
-    "GlobalAveragePool": windows.import_global_average_pool,
-    "GlobalMaxPool": windows.import_global_max_pool,
-    "GroupNormalization": cells.import_group_norm,
-    "HardSigmoid": functions.plain_function("hard_sigmoid", alpha=0.2, beta=0.5),
-    "HardSwish": functions.plain_function("hard_swish"),
-    "Identity": places.import_identity,
-    "InstanceNormalization": cells.import_instance_norm,
-    "LRN": cells.import_lrn,
-    "LayerNormalization": cells.import_layer_norm,
-    "LeakyRelu": functions.plain_function("leaky_relu", alpha=0.01),
-    "LogSoftmax": functions.import_softmax,
-    "LpPool": windows.import_lp_pool,
-    "MatMul": cells.import_matmul,
-    "MaxPool": windows.import_max_pool,
-    "Mish": functions.plain_function("mish"),
-    "Mul": arithmetic.import_mul,
-    "Neg": arithmetic.import_neg,
-    "PRelu": functions.import_prelu,
-    "Pad": places.import_pad,
-    "Pow": arithmetic.import_pow,
-    "ReduceL1": reductions.import_reduce_norm,
-    "ReduceL2": reductions.import_reduce_norm,
-    "ReduceMax": reductions.import_reduce_max,
-    "ReduceMean": reductions.import_reduce_mean,
-    "ReduceSum": reductions.import_reduce_sum,
-    "Relu": functions.plain_function("relu"),
-    "Reshape": places.import_reshape,
-    "Resize": import_resize,
-    "Selu": functions.import_selu,
-    "Shape": places.import_shape,
-    "Sigmoid": functions.plain_function("sigmoid"),
-    "Slice": places.import_slice,
-    "Softmax": functions.import_softmax,
-    "Softplus": functions.plain_function("softplus"),
-    "SpaceToDepth": windows.import_space_to_depth,
-    "Split": places.import_split,
-    "Squeeze": places.import_squeeze,
-    "Sub": arithmetic.import_sub,
-    "Sum": arithmetic.import_sum,
-    "Swish": functions.import_swish,
-    "Tanh": functions.plain_function("tanh"),
-    "Transpose": places.import_transpose,
-    "Unsqueeze": places.import_unsqueeze,
-    "Upsample": import_resize,
-}
-"""What each operator of ONNX becomes."""
 
 _OF_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What inputs and attributes raise that are of another number, type or length than ONNX defines."""

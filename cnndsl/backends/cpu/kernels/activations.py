@@ -91,6 +91,22 @@ def _mish(x: Vector) -> Vector:
     return x * (above / (above + negative.select(2.0, power * power * 2.0)))
 
 
+def _power(x: Vector, exponent: float) -> Vector:
+    match exponent:
+        case -1.0:
+            return 1.0 / x
+        case 0.5:
+            return x.sqrt()
+        case 2.0:
+            return x * x
+        case 3.0:
+            return x * x * x
+        case 4.0:
+            return (x * x) * (x * x)
+        case _:
+            return x.code.call("llvm.pow", x, exponent)
+
+
 FUNCTIONS: dict[str, Callable[..., Vector]] = {
     "tanh": tanh,
     "scaled_tanh": partial(tanh, inner=2 / 3, outer=1.7159),
@@ -105,4 +121,7 @@ FUNCTIONS: dict[str, Callable[..., Vector]] = {
     "hard_swish": _hard_swish,
     "softplus": _softplus,
     "mish": _mish,
+    "abs": Vector.abs,
+    "exp": exp,
+    "power": _power,
 }

@@ -113,6 +113,21 @@ def _mish(x: float, alpha: float, beta: float) -> float:
     return x * (above / below)
 
 
+@inlined
+def _abs(x: float, alpha: float, beta: float) -> float:
+    return abs(x)
+
+
+@inlined
+def _exp(x: float, alpha: float, beta: float) -> float:
+    return math.exp(x)
+
+
+@inlined
+def _power(x: float, alpha: float, beta: float) -> float:
+    return math.sqrt(x) if alpha == float32(0.5) else math.pow(x, alpha)
+
+
 _FUNCTIONS: dict[str, Function] = {
     "linear": _linear,
     "relu": _relu,
@@ -130,4 +145,7 @@ _FUNCTIONS: dict[str, Function] = {
     "hard_swish": _hard_swish,
     "softplus": _softplus,
     "mish": _mish,
+    "abs": _abs,
+    "exp": _exp,
+    "power": _power,
 }
