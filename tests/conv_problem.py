@@ -42,10 +42,12 @@ class ConvProblem:
         return self.lowering(self.shape, self.x, self.y, epilogue, self.weight, self.bias, how)
 
     def outputs(
-        self, epilogue=PLAIN, how=None, ranges=None, activation=0, kept=False
+        self, epilogue=PLAIN, how=None, ranges=None, activation=0, kept=False, before=None
     ) -> np.ndarray:
-        """The memory that the kernel wrote."""
+        """The memory that the kernel wrote, whose cells held `before`."""
         call, y = self.lower(epilogue, how)(self.batch), blank_of(self.y, self.batch)
+        if before is not None:
+            cells(self.y, y, self.batch)[:] = before
         run(call, memory_of(self.x, self.images), y, ranges, activation, kept)
         return y
 

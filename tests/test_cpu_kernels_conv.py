@@ -84,6 +84,23 @@ def test_every_split_of_the_work_gives_the_same_bits(batch, tile, seed, kept):
     )
 
 
+@settings(deadline=None, max_examples=30)
+@given(
+    shape=shapes(),
+    batch=st.integers(1, 3),
+    tile=st.sampled_from(HOST + OTHERS),
+    halo=st.tuples(*[st.integers(0, 2)] * 4),
+    seed=st.integers(0, 99),
+)
+def test_outputs_are_added_to_what_their_memory_holds(shape, batch, tile, halo, seed):
+    problem = Problem(shape, batch, halo, seed)
+    plain = cells(problem.y, problem.outputs(how=tile), batch)
+    before = np.random.default_rng(seed).standard_normal(plain.shape, np.float32)
+    sums = problem.outputs(Epilogue(low=0.0, onto=True), tile, before=before)
+    np.testing.assert_array_equal(cells(problem.y, sums, batch), np.maximum(plain + before, 0.0))
+    assert (outside(problem.y, sums, batch) == UNTOUCHED).all()
+
+
 @settings(deadline=None, max_examples=20)
 @given(shape=shapes(), batch=st.integers(2, 5))
 def test_an_image_has_the_same_bits_alone_as_in_a_batch(shape, batch):

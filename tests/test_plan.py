@@ -12,6 +12,7 @@ from cnndsl.compiler import Compilation
 from cnndsl.ir.node import Folded
 from cnndsl.ops.batch_norm import BatchNorm
 from cnndsl.ops.conv import Conv
+from cnndsl.passes.fuse_residual import FuseResidual
 from cnndsl.plan import build
 from cnndsl.plan.arena import Lifetime, assign_offsets, most_at_once
 from cnndsl.plan.build import make_plan
@@ -139,6 +140,33 @@ def test_a_sum_takes_its_first_operand_s_memory_and_a_gate_smaller_than_its_resu
     assert plan.steps[2].x[0].offset == plan.steps[2].y.offset != plan.steps[2].x[1].offset
     plan = plan_of(*rows, ("G", "globalavgpool", "P"), ("A", "mul", "G P"), last)
     assert len({buffer.offset for buffer in (*plan.steps[2].x, plan.steps[2].y)}) == 3
+
+
+def test_a_sum_behind_a_convolution_takes_the_memory_of_a_value_that_nobody_reads_later():
+    rows = [
+        ("In", "input maps=2 size=4", ""),
+        ("A", "conv maps=2 kernel=1", "In"),
+        ("B", "maxpool kernel=1 stride=1", "A"),
+        ("C", "conv maps=2 kernel=1", "B"),
+        ("S", "add", "C A"),
+        ("L", "lrn r=2 alpha=1 beta=1 k=1", "S"),
+    ]
+
+    def sums(*rows: tuple[str, str, str], outputs=("L",)) -> list[bool]:
+        graph = FuseResidual().run(replace(graph_of(*rows), outputs=outputs))
+        plan = make_plan(graph, lambda *node: replace(strategy(*node), accumulates=True))
+        return [step.accumulates for step in plan.steps if len(step.x) > len(step.operands)]
+
+    assert sums(*rows) == [True]
+    read_again = ("M", "maxpool kernel=1 stride=1", "A")
+    assert sums(*rows, read_again, outputs=("L", "M")) == [False]
+    assert sums(*rows[:4], read_again, *rows[4:], outputs=("L", "M")) == [True]
+    assert sums(*rows, outputs=("L", "A")) == [False]
+    assert sums(*rows[:2], ("C", "conv maps=2 kernel=1", "A"), *rows[4:]) == [False]
+    of_one_row = ("A", "globalavgpool", "In")
+    assert sums(rows[0], of_one_row, ("C", "conv maps=2 kernel=1", "In"), *rows[4:]) == [False]
+    padded = ("L", "conv maps=2 kernel=3 padding=1", "S")
+    assert sums(*rows[:-1], padded) == [False]
 
 
 def test_a_view_costs_nothing_unless_its_reader_wants_a_halo():

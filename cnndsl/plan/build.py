@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.infer import infer_types, operand_types
 from cnndsl.ir.node import Folded, Node
+from cnndsl.ops.add import Add
 from cnndsl.ops.base import Op
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.input import Input
@@ -111,6 +112,8 @@ class _Planner:
         x = tuple(self._operand(name, choice) for name in node.inputs)
         if choice.in_place and self._may_overwrite(node, x[0]):
             y = replace(x[0], name=node.name)
+        elif choice.accumulates and self._may_add_to(node, x[-1]):
+            y = replace(x[-1], name=node.name)
         else:
             y = self._fresh(node.name, self.types[node.name].shape, self.halos[node.name])
         extras = node.epilogue, node.part, node.folded, node.made_of
@@ -166,15 +169,29 @@ class _Planner:
         return _Value(name, shape, _Storage(size, "arena", halo))
 
     def _may_overwrite(self, node: Node, x: _Value) -> bool:
-        """Whether a node may write its result over its operand `x`."""
-        name = node.inputs[0]
+        """Whether a node may write its result over its first operand, `x`."""
+        return len(self.readers[node.inputs[0]]) == 1 and self._may_replace(node, 0, x)
+
+    def _may_add_to(self, node: Node, x: _Value) -> bool:
+        """Whether a node may add its result to its last operand, `x`, in its epilogue's sum."""
+        name = node.inputs[-1]
+        others = [reader for reader in self.readers[name] if reader is not node]
+        return (
+            bool(node.epilogue)
+            and isinstance(node.epilogue[0], Add)
+            and all(other.name in self.values for other in others)  # they have read it
+            and node.inputs.count(name) == 1
+            and self._may_replace(node, -1, x)
+        )
+
+    def _may_replace(self, node: Node, number: int, x: _Value) -> bool:
+        """Whether a node's result fits into the memory of its operand of that number, `x`."""
         return (
             x.storage.place == "arena"
             and x.storage.tenants == 1
             and x.shape == self.types[node.name].shape
             and x.storage.halo == self.halos[node.name]
-            and len(self.readers[name]) == 1
-            and name not in self.graph.outputs
+            and node.inputs[number] not in self.graph.outputs
         )
 
     # ---- the results

@@ -7,7 +7,7 @@ batch of n, a buffer is n images one after the other, starting at n times its of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cnndsl.ir.node import Folded, Node, extra_operands
@@ -122,6 +122,12 @@ class Step:
         """The types of what its operator reads, without what only the epilogue does."""
         own = len(self.x) - extra_operands(self.epilogue)
         return tuple(f32(*x.shape) for x in self.x[:own])
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether its kernel adds to what y holds, which is what its epilogue's sum reads."""
+        added = self.x[len(self.operands) :]
+        return any(replace(x, name=self.y.name) == self.y for x in added)
 
 
 COPY = "copy"

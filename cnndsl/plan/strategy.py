@@ -22,7 +22,9 @@ class Choice:
     `kernel` names the algorithm in the target's words. `halo` is what it needs around its operand.
     `contiguous` says that its operand must have no halo. A `view` computes nothing: its result is
     its operand's memory, read in another shape. `in_place` says that the result may take the
-    operand's memory if nobody else reads it.
+    operand's memory if nobody else reads it. What `accumulates` can add to what its result's memory
+    holds: where the first function behind it is a sum with a value that nobody reads later, the
+    result takes that value's memory.
     """
 
     kernel: str
@@ -30,6 +32,7 @@ class Choice:
     contiguous: bool = False
     view: bool = False
     in_place: bool = False
+    accumulates: bool = False
 
 
 Strategy = Callable[[Node, tuple[TensorType, ...]], Choice]

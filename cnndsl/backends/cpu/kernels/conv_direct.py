@@ -1,5 +1,6 @@
 """Direct convolution, channels last. See lowering/conv_direct.py for the fields and the idea."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,30 +79,62 @@ class _Conv:
         """Compute one tile: the outputs of panel `number` for the pixels from `pixel` on."""
         code, f = self.code, self.f
         panel = self.panel(number)
-        sums = self.sums(number, pixel, code.pointer(f.x + panel.x_offset * _FLOAT))
-        bounds = Bounds.of(code, f)
-        rows = [[bounds.clamp(total) for total in row] for row in sums]
         y = code.pointer(f.y + panel.first * _FLOAT)
+        with code.builder.if_then(f.onto.is_("!=", 0)):
+            for place in self.places(pixel, y):
+                code.prefetch(place)
+        sums = self.sums(number, pixel, code.pointer(f.x + panel.x_offset * _FLOAT))
         with code.builder.if_else(panel.maps.is_("==", self.width)) as (whole, otherwise):
             with whole:
-                for i, row in enumerate(rows):
-                    self.store(row, self.pixels.written(pixel + i, y))
+                places = self.places(pixel, y)
+                for row, place in zip(self.outputs(sums, places, self.load), places, strict=True):
+                    self.store(row, place)
             with otherwise:
-                places = [self.pixels.written(pixel + i, y) for i in range(len(rows))]
-                for j in range(self.vectors):
-                    count = (panel.maps - j * code.lanes).max(0).min(code.lanes)
+                places = self.places(pixel, y)
+                counts = [
+                    (panel.maps - j * code.lanes).max(0).min(code.lanes)
+                    for j in range(self.vectors)
+                ]
+
+                def load(place: Value) -> list[Vector]:
+                    masks = enumerate(map(code.first_lanes, counts))
+                    return [code.load_first(place, j * code.lanes, mask) for j, mask in masks]
+
+                rows = self.outputs(sums, places, load)
+                for j, count in enumerate(counts):
                     starts = [code.at(place, j * code.lanes) for place in places]
                     code.store_first_of([row[j] for row in rows], starts, count)
 
-    def sums(self, number: Int, pixel: Int, x: Value) -> list[list[Vector]]:
-        """The bias and all products, [pixels][vectors]."""
+    def places(self, pixel: Int, y: Value) -> list[Value]:
+        """Where the pixels of a tile are written."""
+        return [self.pixels.written(pixel + i, y) for i in range(self.pixels.spare)]
+
+    def outputs(
+        self, sums: list[Vector], places: list[Value], load: Callable[[Value], list[Vector]]
+    ) -> list[list[Vector]]:
+        """
+        The outputs of a tile's sums, [pixels][vectors].
+
+        Where they are added to what `y` holds, `load` reads the maps of each of `places`.
+        """
+
+        def add(_turn: Value, state: list[Vector]) -> list[Vector]:
+            there = [cell for place in places for cell in load(place)]
+            return [total + cell for total, cell in zip(state, there, strict=True)]
+
+        bounds = Bounds.of(self.code, self.f)
+        # A loop of one turn or none: a branch whose state is in registers.
+        cells = [bounds.clamp(total) for total in self.code.loop(0, self.f.onto, 1, sums, add)]
+        return [cells[i : i + self.vectors] for i in range(0, len(cells), self.vectors)]
+
+    def sums(self, number: Int, pixel: Int, x: Value) -> list[Vector]:
+        """The bias and all products, pixel by pixel."""
         code, f, width = self.code, self.f, self.width
         rows = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
         bias = self.load(code.pointer(f.bias + number * (width * _FLOAT)))
         panel = code.pointer(f.weights + number * f.reduction * (width * _FLOAT))
         tile = RegisterTile.begin(code, rows, panel, f.reduction, pixel, bias)
-        sums = tile.add_listed(f.offsets, f.runs, self.run)
-        return [sums[i : i + self.vectors] for i in range(0, len(sums), self.vectors)]
+        return tile.add_listed(f.offsets, f.runs, self.run)
 
     def load(self, place: Value) -> list[Vector]:
         """One row of a panel."""

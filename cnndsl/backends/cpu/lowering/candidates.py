@@ -9,6 +9,7 @@ from cnndsl.backends.cpu.lowering.conv import conv_shape, winograd_name
 from cnndsl.backends.cpu.lowering.conv_depthwise import fits_depthwise
 from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, most_maps
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.epilogue import ACCUMULATING
 from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.lowering.winograd_ways import margin, winograd_ways
 from cnndsl.backends.cpu.target import Target
@@ -84,7 +85,8 @@ class Candidate:
     @property
     def choice(self) -> Choice:
         """The algorithm as the planner is told of it."""
-        return Choice(self.kernel, self.halo, self.contiguous)
+        accumulates = self.kernel in ACCUMULATING
+        return Choice(self.kernel, self.halo, self.contiguous, accumulates=accumulates)
 
 
 def candidates(work: ConvWork, numerics: Numerics) -> tuple[Candidate, ...]:

@@ -43,7 +43,7 @@ class ConvDirectFields(NamedTuple):
     `weights` is [panels, reduction, width] and `bias` [panels, width]; `offsets` and `panels` are
     tables of int64, of where each of the `runs` of floats begins that a pixel reads, and of
     `Panel`s. Where `staged` is not 0, a unit's pixels are copied to scratch memory first, so many
-    floats apart.
+    floats apart. Where `onto` is 1 and not 0, the outputs are added to what `y` holds.
     """
 
     batch: Any
@@ -67,6 +67,7 @@ class ConvDirectFields(NamedTuple):
     y_image: Any
     y_row: Any
     y_pixel: Any
+    onto: Any
     low: Any
     high: Any
     activation: Any
@@ -159,6 +160,7 @@ def lower_conv_direct(
         "panels": panels,
         "panel_count": len(panels),
         "staged": apart,
+        "onto": int(epilogue.onto),
         **epilogue.fields,
     }
     before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride

@@ -1,4 +1,4 @@
-"""What a kernel does to cells as it writes them: bounds, then an activation function."""
+"""What a kernel does to cells as it writes them: a sum, bounds, then an activation function."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Field
 from cnndsl.ops.function_kind import read_call
 
+ACCUMULATING = ("conv_direct",)
+"""The algorithms that can add to what their result's memory holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Epilogue:
-    """`min(max(cell, low), high)`, and then the function `activation` in place, if any."""
+    """
+    `min(max(cell, low), high)`, and then the function `activation` in place, if any.
+
+    Before that, where it is `onto` what the result's memory holds, a cell is added to what is in
+    its place. Only the algorithms that are `ACCUMULATING` can do so.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     activation: Kernel | None = None
+    onto: bool = False
 
     @staticmethod
     def of(activation: str) -> Epilogue:
@@ -24,7 +33,7 @@ class Epilogue:
         The epilogue of an elementwise activation function, written as an operator has it.
 
         >>> Epilogue.of("relu"), Epilogue.of("clip(-1,6)").high
-        (Epilogue(low=0.0, high=inf, activation=None), 6.0)
+        (Epilogue(low=0.0, high=inf, activation=None, onto=False), 6.0)
         """
         name, numbers = read_call(activation)
         match name:

@@ -26,6 +26,8 @@ _FAMILY_OF = {kernel: family for family, kernels in _FAMILIES.items() for kernel
 def lower_step(step: Step, params: Params) -> list[Lowered]:
     """The kernel calls of a step in order, its weights packed."""
     own = len(step.operands)
+    if step.accumulates:
+        return _lowering(step.kernel)(replace(step, x=step.x[:own]), params)
     first, *added = _at_sums(step.epilogue)
     lowered = _lowering(step.kernel)(replace(step, x=step.x[:own], epilogue=first), params)
     if added:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.lowering.call import Lowered
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.ops.activation import Activation
+from cnndsl.ops.add import Add
 from cnndsl.ops.base import Op
 from cnndsl.plan.plan import Step
 
@@ -26,8 +28,9 @@ def epilogue_of(step: Step) -> Epilogue:
 
 
 def functions_of(ops: tuple[Op, ...]) -> Epilogue:
-    """Functions as an epilogue: a call takes at most one."""
-    for op in ops:
+    """Functions as an epilogue: a call takes at most one, behind a sum with what y holds."""
+    onto = bool(ops) and isinstance(ops[0], Add)
+    for op in ops[onto:]:
         assert isinstance(op, Activation)
-        return Epilogue.of(op.activation)
-    return Epilogue()
+        return replace(Epilogue.of(op.activation), onto=onto)
+    return Epilogue(onto=onto)
