@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from cnndsl.compiler import Compilation
 from cnndsl.errors import CnnError, FileError, WeightsError
-from cnndsl.files import near_files
+from cnndsl.files import near_files, require_path
 from cnndsl.frontend.load import load_network, read_source
 from cnndsl.interop.weights import (
     FloatArray,
@@ -31,6 +31,9 @@ from cnndsl.types import DenseWeights, Numerics, Options, Precision
 PathLike = str | os.PathLike[str]
 WeightsLike = PathLike | Mapping[str, Any]
 
+_NETWORK = "a network is a file's path, a shipped spec's name or what parse() returns"
+_READS_TEXT = "cnndsl.parse(text=...) reads a text"
+
 
 def parse(
     path: PathLike | None = None, *, text: str | None = None, limits: Limits | None = None
@@ -48,38 +51,45 @@ def parse(
     """
     limits = limits or Limits()
     if (path is None) == (text is None):
-        raise TypeError("parse() takes a path or a text")
+        given = "neither is" if text is None else "both are"
+        raise CnnError(
+            f"parse takes a path or a text, and {given} given",
+            fixes=['cnndsl.parse("lenet5.cnn")', "cnndsl.parse(text=...)"],
+        )
     if text is not None:
+        _require_text(text)
         return load_network(Source("<text>", text), limits)
     assert path is not None
     return load_network(read_source(find_spec(path), limits), limits)
 
 
+def _require_text(text: object) -> None:
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise CnnError(f"a text is a str, not a value of type {kind}", fixes=["text.decode()"])
+
+
 def find_spec(path: PathLike) -> Path:
     """The file of a spec given by path or by a shipped one's bare name. Raises `FileError`."""
-    _require_path(
-        path,
-        "a network is a file's path, a shipped spec's name or what parse() returns",
-        "cnndsl.parse(text=...) reads a text",
-    )
+    require_path(path, _NETWORK, _READS_TEXT)
     found = _shipped_or_path(path, ".cnn", resource("specs"))
     if _is_missing(found):
-        raise _no_spec(os.fspath(path))
+        raise _missing(os.fspath(path), "specs", shipped_specs())
     return found
 
 
-def _no_spec(name: str) -> FileError:
+def _missing(name: str, what: str, shipped: Sequence[str]) -> FileError:
+    """The error of a file that is not there, nor among the shipped ones."""
     message = f"there is no file {shown(name)}"
     if "\n" in name:
-        return FileError(message, fixes=["cnndsl.parse(text=...) reads a text"])
-    shipped = shipped_specs()
-    near = [f"did you mean {spec}?" for spec in get_close_matches(name, shipped, 1)]
+        return FileError(message, fixes=[_READS_TEXT])
+    near = [f"did you mean {known}?" for known in get_close_matches(name, shipped, 1)]
     path = Path(name)
     if path.suffix or path.name != name:
         return FileError(message, fixes=[*near_files(path), *near])
     return FileError(
         message,
-        notes=[f"shipped specs, by name: {', '.join(shipped)}"],
+        notes=[f"shipped {what}, by name: {', '.join(shipped)}"],
         fixes=near or ["a file's path, or one of these names"],
     )
 
@@ -116,7 +126,11 @@ def compile(
     >>> model
     <cnndsl.Model 32x32x1 -> 10, cpu, threads=...>
     """
-    network = spec if isinstance(spec, Network) else parse(spec, limits=limits)
+    if isinstance(spec, Network):
+        network = spec
+    else:
+        require_path(spec, _NETWORK, _READS_TEXT)
+        network = parse(spec, limits=limits)
     checked = _weights(network, weights, seed)
     labels = read_labels(network)
     options = Options(numerics, dense_weights, precision, batch)
@@ -134,15 +148,6 @@ def compile(
     )
 
 
-def _require_path(value: PathLike, what: str, fix: str) -> None:
-    """Raise `CnnError` for a value that is no path: what a type would have said is said here."""
-    try:
-        os.fspath(value)
-    except TypeError:
-        kind = type(value).__name__
-        raise CnnError(f"{what}, not a value of type {kind}", fixes=[fix]) from None
-
-
 def _weights(
     network: Network, weights: WeightsLike | None, seed: int | None
 ) -> dict[str, FloatArray]:
@@ -158,14 +163,17 @@ def _weights(
         raise CnnError("weights and seed exclude each other", fixes=["one of them"])
     if isinstance(weights, Mapping):
         return take_weights(weights, params)
-    _require_path(
+    require_path(
         weights,
         "weights are a file's path or a mapping of names to arrays",
         '{"C1.weight": array, "C1.bias": array, ...}',
     )
-    return read_weights(
-        _shipped_or_path(weights, ".safetensors", resource("specs", "weights")), params
-    )
+    folder = resource("specs", "weights")
+    path = _shipped_or_path(weights, ".safetensors", folder)
+    if _is_missing(path):
+        names = sorted(file.stem for file in folder.glob("*.safetensors"))
+        raise _missing(os.fspath(weights), "weights", names)
+    return read_weights(path, params)
 
 
 def _shipped_or_path(name: PathLike, suffix: str, shipped: Path) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ def in_order(
             raise InputError(
                 f"the network has no input {name!r}; {_listed(names)}",
                 code="E604",
-                fixes=[f"{near[0]}=..."] if near else (),
+                fixes=[f"{near[0]}=..." if near else f"model({', '.join(names)})"],
             )
         if name in given:
             raise InputError(f"input {name} is given twice, in its place and by name", code="E604")
@@ -93,14 +95,12 @@ def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:
     try:
         array: NDArray[Any] = np.asarray(x)
     except ValueError:
-        raise InputError(f"{called} is ragged: its images differ in shape") from None
-    if array.dtype.kind not in "fiub":
-        is_text = array.dtype.kind in "US"
         raise InputError(
-            f"{called} holds {array.dtype}, and the network reads float32",
-            code="E602",
-            fixes=["read a picture's file first, into an array of uint8"] if is_text else [],
-        )
+            f"{called} is ragged: its images differ in shape",
+            fixes=["cnndsl.preprocess(pictures, model) fits them", "a call for each image"],
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise _no_numbers(x, array.dtype, called)
     if array.dtype == np.uint8 and (op.range or op.mean or op.std):
         raise InputError(
             f"{called} holds uint8, and the input row says how pixels are scaled",
@@ -117,7 +117,31 @@ def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:
             f"[n, {', '.join(map(str, shape))}] ({op.layout})",
             fixes=_shape_fixes(array.shape, shape, op),
         )
-    return np.ascontiguousarray(array, np.float32), single
+    try:
+        with np.errstate(over="raise"):
+            return np.ascontiguousarray(array, np.float32), single
+    except FloatingPointError:
+        message = f"{called} has numbers that are too large for float32"
+        raise InputError(message, code="E602", fixes=["scaled numbers"]) from None
+
+
+def _no_numbers(x: Any, dtype: np.dtype[Any], called: str) -> InputError:
+    """The error of what is no array of numbers: what it is, and how one is made of it."""
+    if x is None:
+        what, fix = "is None", "an array"
+    elif dtype.kind in "US" or isinstance(x, os.PathLike):
+        what, fix = "is a text", "read a picture's file first, into an array of uint8"
+    elif isinstance(x, Mapping):
+        what, fix = "is a mapping", "model(**x) passes an array for each input"
+    elif isinstance(x, Iterator):
+        what, fix = "is an iterator", "np.stack(list(x)) makes a batch of its images"
+    elif dtype.kind == "c":
+        what, fix = f"holds {dtype}", "x.real, or abs(x)"
+    elif isinstance(x, np.ndarray | Sequence):
+        what, fix = f"holds {dtype}", "x.astype(np.float32), if its elements are numbers"
+    else:
+        what, fix = f"is a value of type {type(x).__name__}", "an array of numbers"
+    return InputError(f"{called} {what}, and the network reads float32", code="E602", fixes=[fix])
 
 
 def _shape_fixes(found: tuple[int, ...], wanted: tuple[int, ...], op: Input) -> list[str]:
@@ -133,9 +157,11 @@ def _shape_fixes(found: tuple[int, ...], wanted: tuple[int, ...], op: Input) -> 
         return [
             "x[..., None] adds the axis of maps" if op.layout == "nhwc" else "x[..., None, :, :]"
         ]
-    if op.fit is not None and len(found) > 2:
-        return ["cnndsl.preprocess(pictures, model) fits pictures of any size, uint8 [h, w, c]"]
     one = ", ".join(map(str, wanted))
+    if found and (found[-1] == prod(wanted) or found[-len(wanted) :] == wanted):
+        return [f"x.reshape(-1, {one})"]
+    if op.fit is not None and len(found) in (3, 4):
+        return ["cnndsl.preprocess(pictures, model) fits pictures of any size, uint8 [h, w, c]"]
     return [f"one image is [{one}], a batch [n, {one}]; another size stands in the input row"]
 
 

@@ -6,8 +6,9 @@ import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from cnndsl.errors import FileError
+from cnndsl.errors import CnnError, FileError
 
 _REASONS: Mapping[int | None, str] = {
     errno.ENOENT: "there is no such file",
@@ -25,6 +26,20 @@ _REASONS: Mapping[int | None, str] = {
 _PERMISSIONS = (errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOST_NAMED = 5
+
+
+def require_path(value: Any, what: str, fix: str) -> None:
+    """
+    Raise `CnnError` for a value that is no path: what a type would have said is said here.
+
+    `what` says what is wanted: "a compiled model is a file's path".
+    """
+    try:
+        is_path = isinstance(os.fspath(value), str)
+    except TypeError:
+        is_path = False
+    if not is_path:
+        raise CnnError(f"{what}, not a value of type {type(value).__name__}", fixes=[fix])
 
 
 def unreadable(path: Path, error: OSError) -> FileError:
@@ -61,7 +76,7 @@ def reason_of(error: OSError) -> str:
 def fixes_of_reading(path: Path, error: OSError) -> list[str]:
     """What mends that a file cannot be read."""
     if error.errno == errno.EISDIR:
-        inside = _names(path)
+        inside = [name for name in _names(path) if not name.startswith(".")]
         return [f"a file in it: {path / inside[0]}"] if inside else ["it is empty: another folder"]
     if error.errno in _PERMISSIONS:
         return [f"chmod u+r {path}"]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.protocol import Backend, Executable, Keepable, Request, Restoring
+from cnndsl.files import require_path
 from cnndsl.interop.artifact import Artifact, read_artifact
 from cnndsl.interop.weights import check_weights
 from cnndsl.ir.signature import Signature
@@ -60,6 +61,7 @@ def load(
     are.
     Raises `ArtifactError` for a foreign, damaged or changed file, `FileError` for none at all.
     """
+    require_path(path, "a compiled model is a file's path", 'cnndsl.load("model.cnnm")')
     file = Path(path)
     options = Options(numerics, dense_weights, precision, batch)
     with ThreadPoolExecutor(1) as pool:

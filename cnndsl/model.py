@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnndsl.backends.protocol import DeviceExecutable, Executable
 from cnndsl.batches import as_batches, in_order, lies_on_device
 from cnndsl.errors import InputError
+from cnndsl.files import require_path
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ir.signature import Shape, Signature, only
 from cnndsl.ops.input import Input
@@ -157,6 +158,7 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, `.cnnm`, that `cnndsl.load` reads. Raises `FileError`."""
+        require_path(path, "a model is saved to a file's path", 'model.save("model.cnnm")')
         # Imported here: a process that only runs models spares the parser.
         from cnndsl.frontend.format import format_text
 

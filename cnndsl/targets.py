@@ -42,12 +42,14 @@ def find_backend(target: str, options: Options = USUAL) -> Backend | Interpreter
 
         return ReferenceBackend()
     near = (
-        ["cuda"] if target.lower() in ("gpu", "nvidia") else get_close_matches(target, TARGETS, 1)
+        ["cuda"]
+        if str(target).lower() in ("gpu", "nvidia")
+        else get_close_matches(str(target), TARGETS, 1)
     )
     raise TargetError(
         f"there is no target {target!r}; the targets are {', '.join(TARGETS)}",
         code="E702",
-        fixes=[f"target {near[0]!r}"] if near else (),
+        fixes=[f"target {(near or TARGETS)[0]!r}"],
     )
 
 

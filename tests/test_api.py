@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,7 +307,16 @@ def test_a_file_that_is_not_there_is_looked_for_beside_it(tmp_path):
     ("call", "reason", "fix"),
     [
         (lambda: cnndsl.parse(3), "not a value of type int", "parse(text=...)"),
+        (lambda: cnndsl.parse(), "neither is given", "parse("),
+        (lambda: cnndsl.parse("lenet5", text=""), "both are given", "parse("),
+        (lambda: cnndsl.parse(text=b"cnn 1"), "not a value of type bytes", "decode()"),
         (lambda: cnndsl.compile({"a": 1}), "not a value of type dict", "parse(text=...)"),
+        (lambda: cnndsl.compile(None), "not a value of type NoneType", "parse(text=...)"),
+        (lambda: cnndsl.compile("lenet5", "lenet"), "no file 'lenet'", "did you mean lenet5?"),
+        (lambda: cnndsl.compile("lenet5", seed=0, target=None), "no target None", "target 'cpu'"),
+        (lambda: cnndsl.load(None), "not a value of type NoneType", 'load("model.cnnm")'),
+        (lambda: cnndsl.load(b"model.cnnm"), "not a value of type bytes", 'load("model.cnnm")'),
+        (lambda: cnndsl.parse("lenet5")[0], "has no row 0", "such as Out"),
         (lambda: cnndsl.compile("lenet5", weights=[1]), "not a value of type list", "C1.weight"),
         (lambda: cnndsl.compile("lenet5", seed=0, target="gpu"), "no target 'gpu'", "'cuda'"),
         (lambda: cnndsl.compile("lenet5", seed=0, numerics="exact"), "no numerics", "'fast'"),
@@ -318,6 +328,44 @@ def test_a_wrong_argument_names_what_would_be_right(call, reason, fix):
     with pytest.raises(cnndsl.CnnError, match=reason) as caught:
         call()
     assert fix in caught.value.diagnostics[0].fixes[0].message
+
+
+@pytest.mark.parametrize(
+    ("x", "reason", "fix"),
+    [
+        (None, "is None", "an array"),
+        (Path("photo.png"), "is a text", "picture's file"),
+        ({"In": 0}, "is a mapping", "model(**x)"),
+        (iter([0]), "is an iterator", "np.stack(list(x))"),
+        (np.zeros((12, 10, 3), np.complex64), "holds complex64", "x.real"),
+        (np.zeros((12, 10, 3), object), "holds object", "x.astype"),
+        ([[1, 2], [3]], "is ragged", "preprocess"),
+        (np.full((12, 10, 3), 1e300), "too large for float32", "scaled"),
+        (np.zeros((2, 360), np.float32), "shape", "x.reshape(-1, 12, 10, 3)"),
+        (np.zeros((1, 2, 12, 10, 3), np.float32), "shape", "x.reshape(-1, 12, 10, 3)"),
+    ],
+)
+def test_what_is_no_batch_is_told_how_it_becomes_one(model, x, reason, fix):
+    with pytest.raises(InputError, match=reason) as caught:
+        model(x)
+    assert fix in caught.value.diagnostics[0].fixes[0].message
+
+
+def test_a_network_knows_the_names_of_its_rows():
+    net = cnndsl.parse("resnet18")
+    assert "fc" in net
+    assert "C9" not in net
+
+
+def test_a_pointer_of_git_lfs_is_called_that(tmp_path):
+    pointer = tmp_path / "net.cnnm"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    with pytest.raises(ArtifactError, match="git lfs pull"):
+        cnndsl.load(pointer)
+
+
+def test_a_misspelt_name_of_the_package_is_one_that_python_can_mend():
+    assert set(cnndsl.__all__) <= set(dir(cnndsl))
 
 
 def test_a_file_of_another_kind_says_what_reads_it(tmp_path):

@@ -32,6 +32,7 @@ _DTYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u
 _OTHER_DTYPES = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2")
 _LARGEST_HEADER = 100_000_000
 _LENGTH_BYTES = 8
+_LFS_POINTER = b"version https://git-lfs"
 _MOST_CELLS = 2**60
 """NumPy counts bytes in 63 bits, also where a side is 0."""
 
@@ -87,6 +88,8 @@ def open_safetensors(path: Path, refuse: Callable[[str], CnnError]) -> Safetenso
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise unreadable(path, error) from None
+    if bytes(mapped[: len(_LFS_POINTER)]) == _LFS_POINTER:
+        raise refuse("it is a pointer of Git LFS, for which `git lfs pull` brings the file")
     length = int.from_bytes(mapped[:8], "little")
     if not 2 <= length <= min(size - 8, _LARGEST_HEADER):
         raise refuse("it is no safetensors file, or it is truncated")

@@ -19,9 +19,7 @@ from cnndsl.ops.base import Param
 FloatArray = NDArray[np.float32]
 Params = Mapping[str, Param]
 
-_CONVERT = (
-    "cnndsl import weights FILE --for SPEC -o OUT.safetensors converts other frameworks' files"
-)
+_CONVERT = "cnndsl import weights {} --for SPEC -o OUT.safetensors converts other frameworks' files"
 
 _CONSTANTS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "quarter": 0.25}
 
@@ -37,12 +35,12 @@ def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
 
     def refuse(reason: str) -> WeightsError:
         message = f"cannot read the weights in {path}: {reason}"
-        return WeightsError(message, code="E402", fixes=[_CONVERT])
+        return WeightsError(message, code="E402", fixes=[_CONVERT.format(path)])
 
     tensors = open_safetensors(path, refuse).tensors
     if params and tensors and not params.keys() & tensors.keys():
         message = f"none of the {len(tensors)} tensors in {path} is called like a row's"
-        raise WeightsError(message, fixes=[_CONVERT])
+        raise WeightsError(message, fixes=[_CONVERT.format(path)])
     wrong_types = {
         name: f"it holds {tensor.dtype}, and weights are floats"
         for name, tensor in tensors.items()

@@ -257,6 +257,9 @@ class Network:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows_by_name or name in self._blocks_by_name
+
     @cached_property
     def _blocks_by_name(self) -> dict[str, BlockRow]:
         return {row.name: row for row in self.blocks}
@@ -270,7 +273,7 @@ class Network:
             # Imported here: a name that is right does not need it.
             from difflib import get_close_matches
 
-            near = get_close_matches(name, [*self._rows_by_name, *self._blocks_by_name], 2)
+            near = get_close_matches(str(name), [*self._rows_by_name, *self._blocks_by_name], 2)
             raise CnnError(
                 f"{self.name} has no row {name!r}; its rows are {', '.join(top)}",
                 code="E111",
