@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
+from cnndsl.backends.cpu.kernels.register_tile import LINE
 from cnndsl.backends.cpu.kernels.winograd_transforms import inputs_at_points, outputs_of_points
 from cnndsl.backends.cpu.lowering.conv_winograd import PAD, ConvWinogradFields
 from cnndsl.backends.cpu.memory import call, entry, read_fields, set_entry
@@ -17,12 +18,20 @@ _NEAR = 64  # floats ahead of those in use: some turns
 
 
 def conv_winograd(
-    down: int, across: int, taps_down: int, taps_across: int, squares: int, vectors: int, lanes: int
+    down: int,
+    across: int,
+    taps_down: int,
+    taps_across: int,
+    squares: int,
+    vectors: int,
+    lanes: int,
+    taken: int,
 ) -> Any:
     """
     The kernel for squares of `down` x `across` outputs of filters of `taps_down` x `taps_across`.
 
-    The tile of its products is `squares` times `vectors` of `lanes` output maps.
+    The tile of its products is `squares` times `vectors` of `lanes` output maps, and takes `taken`
+    input maps at a time, of which there are a multiple.
     """
     outputs = down, across
     sides = down + taps_down - 1, across + taps_across - 1
@@ -32,7 +41,7 @@ def conv_winograd(
         f = read_fields(code, args, ConvWinogradFields)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
         note = code.integer(scratch)  # which strip the inputs at the points are of
-        unit = _Unit.of(code, f, note + CACHE_LINE, sides, outputs, squares, vectors)
+        unit = _Unit.of(code, f, note + CACHE_LINE, sides, outputs, squares, vectors, taken)
         with code.each(begin, end) as number:
             strip = number // ranges
             part = number - strip * ranges
@@ -71,6 +80,14 @@ class _Grid(NamedTuple):
     y_pixel: Int
 
 
+class _Ahead(NamedTuple):
+    """Weights that are asked for: lines at `places`, which go on by `step` floats an input map."""
+
+    places: list[Value]
+    step: Int
+    lines: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Unit:
     """
@@ -86,6 +103,7 @@ class _Unit:
     sides: tuple[int, int]
     outputs: tuple[int, int]
     vectors: int
+    taken: int
     inputs: Int
     products: Int
     spare: Int
@@ -99,6 +117,7 @@ class _Unit:
         outputs: tuple[int, int],
         tile_squares: int,
         vectors: int,
+        taken: int,
     ) -> "_Unit":
         """The units whose memory begins at `scratch`."""
         points = prod(sides)
@@ -119,7 +138,8 @@ class _Unit:
         )
         tables = spare + 2 * points * code.lanes * _FLOAT
         pixels = Pixels(code, grid, tables, tile_squares)
-        return _Unit(code, f, pixels, sides, outputs, vectors, scratch, products, spare)
+        memory = scratch, products, spare
+        return _Unit(code, f, pixels, sides, outputs, vectors, taken, *memory)
 
     @property
     def points(self) -> int:
@@ -173,13 +193,16 @@ class _Unit:
         tiles = (count + squares - 1) // squares
         size = f.in_maps * self.width
         weights = code.pointer(f.weights + (point * f.panel_count + panel) * size * _FLOAT)
-        part, step = size // tiles, code.integer(self.width) // tiles
+        part = size // tiles
         with code.builder.if_else(tiles.is_("==", 1)) as (alone, several):
             with alone:
                 near = [code.at(start, _NEAR) for start in self.streams(weights)]
-                self.tile(point, code.integer(0), place, weights, near, code.integer(code.lanes))
+                step, lines = code.integer(code.lanes), self.lines(code.lanes)
+                self.tile(point, code.integer(0), place, weights, _Ahead(near, step, lines))
             with several, code.each(0, tiles) as tile:
-                self.tile(point, tile, place, weights, [code.at(weights, size + tile * part)], step)
+                step, lines = code.integer(self.width) // tiles, self.lines(self.width // 2)
+                ahead = _Ahead([code.at(weights, size + tile * part)], step, lines)
+                self.tile(point, tile, place, weights, ahead)
 
     def streams(self, weights: Value) -> list[Value]:
         """Where the weights of each vector of a panel begin: the memory system follows them all."""
@@ -188,42 +211,42 @@ class _Unit:
             for vector in range(self.vectors)
         ]
 
-    def tile(
-        self, point: Int, tile: Int, place: Int, weights: Value, ahead: list[Value], step: Int
-    ) -> None:
-        """
-        Compute the products of a tile of squares with the panel at `weights`.
+    def lines(self, floats: int) -> int:
+        """Lines of the cache that a turn reads of a stream of so many floats an input map."""
+        return max(1, floats * self.taken // LINE)
 
-        Each input map asks for the floats at all of `ahead`, which go on by `step`.
-        """
+    def tile(self, point: Int, tile: Int, place: Int, weights: Value, ahead: "_Ahead") -> None:
+        """Compute the products of a tile of squares with the panel at `weights`."""
         code, squares = self.code, self.squares.spare
         rows = [self.input_at(point, tile * squares + i) for i in range(squares)]
-        sums = self.sums(rows, weights, ahead, step)
+        sums = self.sums(rows, weights, ahead)
         for i in range(squares):
             product = code.at(self.product_at(point, tile * squares + i), place * self.width)
             for j in range(self.vectors):
                 code.store(sums[i * self.vectors + j], product, j * code.lanes)
 
-    def sums(
-        self, rows: list[Value], weights: Value, ahead: list[Value], step: Int
-    ) -> list[Vector]:
+    def sums(self, rows: list[Value], weights: Value, ahead: "_Ahead") -> list[Vector]:
         """The sums of a tile, [squares][vectors], of inputs in `rows` times the rows of a panel."""
-        code, asked = self.code, len(ahead)
+        code, taken, asked = self.code, self.taken, len(ahead.places)
 
-        def turn(k: Value, state: list[Any]) -> list[Any]:
-            weights, ahead, sums = state[0], state[1 : 1 + asked], state[1 + asked :]
-            for place in ahead:
-                code.prefetch(place)
-            row = [code.load(start) for start in self.streams(weights)]
-            after = [code.at(weights, code.lanes), *(code.at(place, step) for place in ahead)]
-            for i, start in enumerate(rows):
-                value = code.broadcast(start, k)
-                mine = sums[i * self.vectors : (i + 1) * self.vectors]
-                after += [value.fma(w, total) for w, total in zip(row, mine, strict=True)]
-            return after
+        def turn(first: Value, state: list[Any]) -> list[Any]:
+            weights, places, sums = state[0], state[1 : 1 + asked], state[1 + asked :]
+            for place in places:
+                for line in range(ahead.lines):
+                    code.prefetch(place, line * LINE)
+            starts = [code.at(row, first) for row in rows]
+            for k in range(taken):
+                row = [code.load(start, k * code.lanes) for start in self.streams(weights)]
+                for i, start in enumerate(starts):
+                    value = code.broadcast(start, k)
+                    for j, w in enumerate(row, i * self.vectors):
+                        sums[j] = value.fma(w, sums[j])
+            places = [code.at(place, ahead.step * taken) for place in places]
+            return [code.at(weights, code.lanes * taken), *places, *sums]
 
         zeros = [code.vector(0.0)] * (len(rows) * self.vectors)
-        return code.loop(0, self.f.in_maps, 1, [weights, *ahead, *zeros], turn)[1 + asked :]
+        state = [weights, *ahead.places, *zeros]
+        return code.loop(0, self.f.in_maps, taken, state, turn)[1 + asked :]
 
     def transform_outputs(self, square: Int, number: Int, first: Int, panels: Int) -> None:
         """
