@@ -64,6 +64,7 @@ def use_all_of(gpu):
     stream, theirs = gpu.stream(), gpu.foreign_stream(7)
     memory, pinned = gpu.upload(np.zeros(3, np.float32)), gpu.pinned(3)
     within = gpu.allocate_within(theirs, 5)
+    assert gpu.borrow(4096).address == 4096
 
     def work():
         gpu.copy_in(stream, memory, pinned)
@@ -84,7 +85,7 @@ def test_every_call_has_the_arguments_that_the_bindings_take(bindings, tmp_path,
     monkeypatch.setattr(device, "load_code", lambda kernel, architecture, cache: b"\x7fELF\0code")
     use_all_of(Device(bindings, FileCache(tmp_path)))
     freed = {"cuMemFree", "cuMemFreeAsync", "cuMemFreeHost", "cuStreamDestroy", "cuEventDestroy"}
-    launches = {"cuFuncSetAttribute", "cuLaunchKernel", "cuGraphLaunch"}
+    launches = {"cuFuncSetAttribute", "cuLaunchKernel", "cuGraphLaunch", "cuPointerGetAttribute"}
     assert {*MADE, *freed, *launches} <= bindings.called
 
 

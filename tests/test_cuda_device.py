@@ -47,13 +47,14 @@ class FakeApi:
         CU_DEVICE_ATTRIBUTE_CLOCK_RATE="clock",
         CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN="shared",
     )
+    CUpointer_attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL="ordinal")
     CUfunction_attribute = SimpleNamespace(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES="most")
 
     def __init__(self, major=9, minor=0, devices=1):
         self.attributes = {"major": major, "minor": minor, "processors": 132}
         self.attributes |= {"shared": 232448, "clock": 1_000_000}
         self.calls, self.refused, self.devices, self.handles = [], {}, devices, 100
-        self.host, self.version = [], 13000
+        self.host, self.version, self.lies_on = [], 13000, 0
 
     def __getattr__(self, name):
         if not name.startswith("cu"):
@@ -74,6 +75,10 @@ class FakeApi:
                 return [self.devices]
             case "cuDeviceGetAttribute":
                 return [self.attributes[arguments[0]]]
+            case "cuDeviceGet":
+                return [0]
+            case "cuPointerGetAttribute":
+                return [self.lies_on]
             case "cuDeviceGetName":
                 return [b"Fake GPU\0\0"]
             case "cuEventElapsedTime":
@@ -203,6 +208,14 @@ def test_an_array_is_uploaded_whole(gpu, api):
     # Of memory that is not pinned the copy is only staged when the call returns.
     assert api.calls[2:] == [("cuStreamSynchronize", 0)]
     assert memory.at(2) == memory.address + 8
+
+
+def test_memory_of_another_gpu_is_refused_before_a_kernel_reads_it(gpu, api):
+    assert gpu.borrow(4096).at(1) == 4100
+    assert api.calls == [("cuPointerGetAttribute", "ordinal", 4096)]
+    api.lies_on = 1
+    with pytest.raises(TargetError, match="an array lies on GPU 1, and the network on GPU 0"):
+        gpu.borrow(4096)
 
 
 def test_a_kernel_is_loaded_once(gpu, api, monkeypatch):

@@ -114,7 +114,15 @@ class Device:
         return memory
 
     def borrow(self, address: int) -> DeviceMemory:
-        """Memory of somebody else's."""
+        """Memory of somebody else's. Raises `TargetError` for that of another GPU."""
+        key = self._api.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+        (ordinal,) = self._here("cuPointerGetAttribute", key, address)
+        if int(ordinal) != int(self._ordinal):
+            raise TargetError(
+                f"an array lies on GPU {int(ordinal)}, and the network on GPU {int(self._ordinal)}",
+                code="E702",
+                fixes=['x.to("cuda:0"), in PyTorch', "CUDA_VISIBLE_DEVICES, to choose a GPU"],
+            )
         return DeviceMemory(address)
 
     def pinned(self, count: int) -> NDArray[np.float32]:

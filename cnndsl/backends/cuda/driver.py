@@ -81,7 +81,7 @@ class Driver(Protocol):
         ...
 
     def borrow(self, address: int) -> Memory:
-        """Memory of somebody else's on the device."""
+        """Memory of somebody else's, which lies on the device."""
         ...
 
     def pinned(self, count: int) -> NDArray[np.float32]:
