@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from cuda_sanitizer import Sanitized, sanitized
+from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cnndsl.backends.cuda.convolution import Convolution, Pair, Strides
@@ -17,6 +18,8 @@ from cnndsl.backends.cuda.vectors import VectorLaunch
 
 UNTOUCHED = np.float32(-12345.0)
 UNUSED = np.zeros(1, np.float32)
+UNITS = {"tf32": 2.0**-11, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""How far rounding moves a factor, relative to it."""
 
 
 def strides_within(image: Pair, maps: int, gap: int) -> Strides:
@@ -143,3 +146,56 @@ def simulate(kernel: Kernel) -> Sanitized:
 def named(name: str, *parameters) -> Kernel:
     """The kernel of a file that has one."""
     return Kernel(name, f"{name}_kernel", parameters)
+
+
+def pairs(low: int, high: int):
+    """Two integers in a range."""
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+@st.composite
+def convolutions(draw, vector: int, side: int = 4, maps: int = 11) -> Convolution:
+    """Any whose input maps are read `vector` at a time, up to `side` pixels a side and `maps`."""
+    groups = draw(st.sampled_from([1, 1, 2]))
+    in_maps = groups * (4 * draw(st.integers(1, 2)) if vector == 4 else draw(st.integers(1, 5)))
+    out_maps = groups * draw(st.integers(1, maps))
+    image, size = draw(pairs(1, side + 1)), draw(pairs(1, side))
+    gap = draw(st.sampled_from([0, 4, 8] if vector == 4 else [0, 1, 3]))
+    return Convolution(
+        images=draw(st.integers(1, 2)),
+        image=image,
+        size=size,
+        in_maps=in_maps,
+        out_maps=out_maps,
+        x=strides_within(image, in_maps, gap),
+        y=strides_within(size, out_maps, draw(st.sampled_from([0, 0, 4, 1]))),
+        kernel=draw(pairs(1, 3)),
+        stride=draw(pairs(1, 2)),
+        padding=draw(pairs(0, 2)),
+        dilation=draw(pairs(1, 2)),
+        groups=groups,
+    )
+
+
+@st.composite
+def thin_convolutions(draw) -> Convolution:
+    """Of groups with few maps."""
+    group_in, group_out = draw(st.sampled_from([(1, 1), (1, 1), (1, 2), (4, 4), (4, 8), (2, 3)]))
+    groups = draw(st.integers(1, 4)) * (4 if (group_in, group_out) == (1, 1) else 1)
+    groups = draw(st.sampled_from([groups, max(1, groups - 1)]))
+    image, size = draw(pairs(1, 6)), draw(pairs(1, 5))
+    in_maps, out_maps = groups * group_in, groups * group_out
+    return Convolution(
+        images=draw(st.integers(1, 2)),
+        image=image,
+        size=size,
+        in_maps=in_maps,
+        out_maps=out_maps,
+        x=strides_within(image, in_maps, draw(st.sampled_from([0, 0, 4, 1]))),
+        y=strides_within(size, out_maps, draw(st.sampled_from([0, 0, 4, 1]))),
+        kernel=draw(pairs(1, 4)),
+        stride=draw(pairs(1, 3)),
+        padding=draw(pairs(0, 2)),
+        dilation=draw(pairs(1, 2)),
+        groups=groups,
+    )

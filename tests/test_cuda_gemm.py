@@ -14,7 +14,7 @@ from cnndsl.backends.cuda.kernels.device_code import SIMULATED
 if not SIMULATED:
     pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
-from cuda_gemm import Problem, strides_within
+from cuda_gemm import UNITS, Problem, convolutions
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
 from cnndsl.backends.cuda.shapes.conv_tile import Tile
@@ -46,34 +46,6 @@ CORE_TILES = {
         Tile(32, 16, 16, 3, 1, 2, "bfloat16", vector=1),
     ],
 }
-UNITS = {"tf32": 2.0**-11, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-"""How far rounding moves a factor, relative to it."""
-
-
-@st.composite
-def convolutions(draw, vector: int) -> Convolution:
-    def pair(low: int, high: int):
-        return draw(st.integers(low, high)), draw(st.integers(low, high))
-
-    groups = draw(st.sampled_from([1, 1, 2]))
-    in_maps = groups * (4 * draw(st.integers(1, 2)) if vector == 4 else draw(st.integers(1, 5)))
-    out_maps = groups * draw(st.integers(1, 11))
-    image, size = pair(1, 5), pair(1, 4)
-    gap = draw(st.sampled_from([0, 4, 8] if vector == 4 else [0, 1, 3]))
-    return Convolution(
-        images=draw(st.integers(1, 2)),
-        image=image,
-        size=size,
-        in_maps=in_maps,
-        out_maps=out_maps,
-        x=strides_within(image, in_maps, gap),
-        y=strides_within(size, out_maps, draw(st.sampled_from([0, 0, 4, 1]))),
-        kernel=pair(1, 3),
-        stride=pair(1, 2),
-        padding=pair(0, 2),
-        dilation=pair(1, 2),
-        groups=groups,
-    )
 
 
 @st.composite

@@ -12,7 +12,7 @@ from cnndsl.backends.cuda.kernels.device_code import SIMULATED
 if not SIMULATED:
     pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
-from cuda_gemm import Problem, cells, strides_within
+from cuda_gemm import Problem, cells, strides_within, thin_convolutions
 from cuda_steps import computed, step_of
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
@@ -25,33 +25,6 @@ from cnndsl.backends.cuda.vectors import VectorLaunch
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.window import Padding
 from cnndsl.types import f32
-
-
-def pairs(low: int, high: int):
-    return st.tuples(st.integers(low, high), st.integers(low, high))
-
-
-@st.composite
-def thin_convolutions(draw) -> Convolution:
-    group_in, group_out = draw(st.sampled_from([(1, 1), (1, 1), (1, 2), (4, 4), (4, 8), (2, 3)]))
-    groups = draw(st.integers(1, 4)) * (4 if (group_in, group_out) == (1, 1) else 1)
-    groups = draw(st.sampled_from([groups, max(1, groups - 1)]))
-    image, size = draw(pairs(1, 6)), draw(pairs(1, 5))
-    in_maps, out_maps = groups * group_in, groups * group_out
-    return Convolution(
-        images=draw(st.integers(1, 2)),
-        image=image,
-        size=size,
-        in_maps=in_maps,
-        out_maps=out_maps,
-        x=strides_within(image, in_maps, draw(st.sampled_from([0, 0, 4, 1]))),
-        y=strides_within(size, out_maps, draw(st.sampled_from([0, 0, 4, 1]))),
-        kernel=draw(pairs(1, 4)),
-        stride=draw(pairs(1, 3)),
-        padding=draw(pairs(0, 2)),
-        dilation=draw(pairs(1, 2)),
-        groups=groups,
-    )
 
 
 @settings(deadline=None, max_examples=60)
