@@ -1,6 +1,5 @@
 """From a kernel's Python to an object file."""
 
-import re
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -35,8 +34,7 @@ def compile_kernel(kernel: Kernel) -> bytes:
         strangers = _undefined_symbols(library._final_module) - ALLOWED_SYMBOLS
         if strangers:
             raise AssertionError(f"kernel {kernel.name} needs {', '.join(sorted(strangers))}")
-        library.get_pointer_to_function(kernel.symbol)  # makes the code generator run
-        return library._get_compiled_object()
+        return library.emit_native_object()
 
 
 def kernel_text(kernel: Kernel, stage: str) -> str:
@@ -53,14 +51,17 @@ def _library(kernel: Kernel) -> Any:
     flags.no_cpython_wrapper = True
     flags.no_cfunc_wrapper = True
     flags.no_compile = True
+    flags.forceinline = True  # into the entry
     of = KernelDispatcher.targetdescr
     typing, target = of.typing_context, of.target_context
     function = _python_of(kernel)
     with target_override(TARGET):
         result = compiler.compile_extra(typing, target, function, _ARGUMENTS, types.void, flags, {})
     library = result.library
-    library.enable_object_caching()
     library.add_ir_module(_entry(target, result.fndesc, kernel.symbol))
+    for function in library._final_module.functions:
+        if not function.is_declaration and function.name != kernel.symbol:
+            function.linkage = "internal"  # or it would stay, beside what was inlined
     library.finalize()
     return library
 
@@ -92,8 +93,6 @@ def _entry(target: Any, description: Any, symbol: str) -> Any:
 
 
 def _undefined_symbols(module: Any) -> frozenset[str]:
-    """The functions that a module calls and lacks: numba declares more than it calls."""
-    text = str(module)
-    declared = [f.name for f in module.functions if f.is_declaration]
-    called = [name for name in declared if len(re.findall(rf"@{re.escape(name)}\b", text)) > 1]
-    return frozenset(name for name in called if not name.startswith("llvm."))
+    """The functions that an optimised module calls and lacks."""
+    declared = [function.name for function in module.functions if function.is_declaration]
+    return frozenset(name for name in declared if not name.startswith("llvm."))

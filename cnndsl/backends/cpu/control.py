@@ -15,6 +15,23 @@ I32 = ir.IntType(32)
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """An int64 that code changes as it runs: in a register, once LLVM has seen all of it."""
+
+    builder: ir.IRBuilder
+    place: Value
+
+    @property
+    def value(self) -> Int:
+        """What it holds where this is emitted."""
+        return Int(self.builder, self.builder.load(self.place))
+
+    def set(self, value: Index) -> None:
+        """Let it hold another number."""
+        self.builder.store(raw(value), self.place)
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """Code while it is written, as far as it is integers and loops."""
 
@@ -23,6 +40,27 @@ class Control:
     def integer(self, value: Index) -> Int:
         """An integer with operators."""
         return Int(self.builder, raw(value))
+
+    def variable(self, value: Index) -> Variable:
+        """A variable that holds `value` at first."""
+        with self.builder.goto_entry_block():
+            place = self.builder.alloca(I64)
+        made = Variable(self.builder, place)
+        made.set(value)
+        return made
+
+    @contextmanager
+    def during(self, condition: Callable[[], Value]) -> Generator[None]:
+        """Emit `while condition(): ...`, the condition being an i1 that is emitted once."""
+        b = self.builder
+        head, turn, done = (b.append_basic_block(name) for name in ("head", "turn", "done"))
+        b.branch(head)
+        b.position_at_end(head)
+        b.cbranch(condition(), turn, done)
+        b.position_at_end(turn)
+        yield
+        b.branch(head).set_metadata("llvm.loop", self._as_written())
+        b.position_at_end(done)
 
     @contextmanager
     def each(self, start: Index, stop: Index, step: Index = 1) -> Generator[Int]:

@@ -42,6 +42,13 @@ class Int:
         """The quotient of numbers that are not negative."""
         return self._with("udiv", other)
 
+    def __and__(self, bits: int) -> "Int":
+        return self._with("and_", bits)
+
+    def __rshift__(self, places: int) -> "Int":
+        """The quotient by a power of two, rounded down."""
+        return self._with("ashr", places)
+
     def is_(self, relation: str, other: "Int | int") -> Value:
         """Whether `self relation other`, as an i1; `relation` is "<", "==" and so on, signed."""
         return self.builder.icmp_signed(relation, self.value, raw(other))

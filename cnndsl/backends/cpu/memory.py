@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from llvmlite import ir
 
 from cnndsl.backends.cpu.integers import I64, Int, Value, raw
-from cnndsl.backends.cpu.vectors import Code, Index, emits
+from cnndsl.backends.cpu.vectors import Code, Index
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -42,18 +42,6 @@ def set_entry(code: Code, table: Index, index: Index, value: Index) -> None:
 def _place(code: Code, table: Index, index: Index) -> Value:
     start = code.builder.inttoptr(raw(table), I64.as_pointer())
     return code.builder.gep(start, [raw(index)])
-
-
-@emits(SCALAR, result="int64")
-def load_int(code: Code, address: Value, index: Value) -> Value:
-    """The int64 number `index` at `address`: a field of a kernel's row, an entry of a table."""
-    return entry(code, address, index).value
-
-
-@emits(SCALAR)
-def store_int(code: Code, address: Value, index: Value, value: Value) -> None:
-    """Write an int64 as number `index` at `address`."""
-    set_entry(code, address, index, value)
 
 
 def call(code: Code, function: Index, *arguments: Index) -> None:

@@ -25,7 +25,7 @@ from cnndsl.backends.cpu.program_layout import (
 if TYPE_CHECKING:  # a program that is found whole needs no plan
     from cnndsl.plan.plan import Place
 
-EXECUTOR, WATCH = Kernel("executor", "run"), Kernel("executor", "watch")
+EXECUTOR = Kernel("executor", "run")
 _FLOAT = 4  # bytes
 
 
@@ -77,8 +77,8 @@ class Program:
     Fields that lie in the arena or in a caller's array hold their offsets in bytes; `moved` names
     them, as places in the flattened table with the array's port, by what they are offsets into.
     `arena` and `scratch` (a thread) are sizes in floats, `work` is about how many floats a run
-    reads and writes. `executor` and `watch` are the addresses of the functions that callers and
-    helpers run. `kept` are the arrays whose addresses are in the table.
+    reads and writes. `executor` is the address of the function that callers and helpers run. `kept`
+    are the arrays whose addresses are in the table.
     """
 
     table: NDArray[np.int64]
@@ -87,13 +87,12 @@ class Program:
     scratch: int
     work: int
     executor: int
-    watch: int
     kept: tuple[Any, ...]
 
 
 def kernels_of(calls: Sequence[Call]) -> list[Kernel]:
     """The kernels that run these calls, each once."""
-    kernels = [EXECUTOR, WATCH, *(call.kernel for call in calls)]
+    kernels = [EXECUTOR, *(call.kernel for call in calls)]
     kernels += [field for call in calls for field in call.fields if isinstance(field, Kernel)]
     return list(dict.fromkeys(kernels))
 
@@ -164,6 +163,5 @@ def link(program: Relocatable, library: Library) -> Program:
         program.scratch,
         program.work,
         executor=addresses[EXECUTOR],
-        watch=addresses[WATCH],
         kept=(library, *program.arrays),
     )

@@ -44,7 +44,7 @@ class Session:
     """
 
     def __init__(self, program: Program, threads: int, helpers: Helpers) -> None:
-        self._run, self._watch = _RUN(program.executor), _WATCH(program.watch)
+        self._run, self._watch = _RUN(program.executor), _WATCH(program.executor)
         self._helpers = helpers
         self._invited = min(threads - 1, helpers.limit)
         layout = object_layout()

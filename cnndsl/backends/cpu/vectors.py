@@ -295,6 +295,25 @@ class Code(Control):
         kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         self.builder.call(self._declare(kind, "llvm.prefetch.p0"), [place, I32(0), I32(3), I32(1)])
 
+    # Functions ----------------------------------------------------------------------------------
+
+    def call_emitted(self, emit: Callable[..., None], *arguments: Index) -> None:
+        """
+        Call the function whose code `emit(code, *arguments)` writes, from one place for all calls.
+
+        Its arguments are int64, which it takes as Ints.
+        """
+        module, name = self.builder.module, f"{emit.__module__}.{emit.__qualname__}"
+        function = module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
+            function = ir.Function(module, kind, name)
+            function.linkage = "internal"
+            code = Code(ir.IRBuilder(function.append_basic_block("entry")), self.lanes)
+            emit(code, *[Int(code.builder, argument) for argument in function.args])
+            code.builder.ret_void()
+        self.builder.call(function, [raw(argument) for argument in arguments])
+
     def _declare(self, kind: ir.FunctionType, name: str) -> ir.Function:
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
 

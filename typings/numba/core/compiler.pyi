@@ -10,6 +10,7 @@ class Flags:
     no_cpython_wrapper: bool
     no_cfunc_wrapper: bool
     no_compile: bool
+    forceinline: bool
 
 class CompileResult:
     library: CPUCodeLibrary

@@ -1,4 +1,4 @@
-"""What threads need of the processor: calls by address, atomic counters, patience."""
+"""What threads need of the processor: atomic counters and patience."""
 
 import platform
 import sys
@@ -7,53 +7,36 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from cnndsl.backends.cpu.memory import SCALAR
-from cnndsl.backends.cpu.vectors import I32, I64, Code, Value, emits
+from cnndsl.backends.cpu.integers import Int, raw
+from cnndsl.backends.cpu.vectors import I32, I64, Code, Index, Value
 
 _X86, _ARM = ("x86_64", "AMD64"), ("arm64", "aarch64")
 _SCHED_YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
 
 
-@emits(SCALAR)
-def call_kernel(
-    code: Code, address: Value, fields: Value, begin: Value, end: Value, scratch: Value
-) -> None:
-    """Call the kernel at `address` for the work units `begin` to `end`."""
-    kind = ir.FunctionType(ir.VoidType(), [I64] * 4)
-    kernel = code.builder.inttoptr(address, kind.as_pointer())
-    code.builder.call(kernel, [fields, begin, end, scratch])
-
-
-@emits(SCALAR, result="int64")
-def read_counter(code: Code, address: Value) -> Value:
+def read_counter(code: Code, address: Index) -> Int:
     """The counter at `address`; what was written before it was raised so far is visible."""
-    pointer = code.builder.inttoptr(address, I64.as_pointer())
-    return code.builder.load_atomic(pointer, "acquire", 8)
+    return Int(code.builder, code.builder.load_atomic(_pointer(code, address), "acquire", 8))
 
 
-@emits(SCALAR, result="int64")
-def raise_counter(code: Code, address: Value, amount: Value) -> Value:
+def raise_counter(code: Code, address: Index, amount: Index) -> Int:
     """Add `amount` to the counter at `address`, publishing what was written; its value before."""
-    pointer = code.builder.inttoptr(address, I64.as_pointer())
-    return code.builder.atomic_rmw("add", pointer, amount, "acq_rel")
+    place = _pointer(code, address)
+    return Int(code.builder, code.builder.atomic_rmw("add", place, raw(amount), "acq_rel"))
 
 
-@emits(SCALAR, result="int64")
-def exchange(code: Code, address: Value, expected: Value, value: Value) -> Value:
+def exchange(code: Code, address: Index, expected: Index, value: Index) -> Int:
     """Make the counter at `address` `value` if it is `expected`; its value before."""
-    pointer = code.builder.inttoptr(address, I64.as_pointer())
-    both = code.builder.cmpxchg(pointer, expected, value, "acq_rel", "acquire")
-    return code.builder.extract_value(both, 0)
+    place, old, new = _pointer(code, address), raw(expected), raw(value)
+    both = code.builder.cmpxchg(place, old, new, "acq_rel", "acquire")
+    return Int(code.builder, code.builder.extract_value(both, 0))
 
 
-@emits(SCALAR)
-def write_counter(code: Code, address: Value, value: Value) -> None:
+def write_counter(code: Code, address: Index, value: Index) -> None:
     """Set the counter at `address`, publishing what was written before."""
-    pointer = code.builder.inttoptr(address, I64.as_pointer())
-    code.builder.store_atomic(value, pointer, "release", 8)
+    code.builder.store_atomic(raw(value), _pointer(code, address), "release", 8)
 
 
-@emits(SCALAR)
 def pause(code: Code) -> None:
     """Tell the core that this is a waiting loop."""
     if platform.machine() in _X86:
@@ -62,10 +45,13 @@ def pause(code: Code) -> None:
         _call(code, "llvm.aarch64.hint", ir.VoidType(), I32(1))
 
 
-@emits(SCALAR)
 def give_way(code: Code) -> None:
     """Let another thread have this core."""
     _call(code, _SCHED_YIELD, I32)
+
+
+def _pointer(code: Code, address: Index) -> Value:
+    return code.builder.inttoptr(raw(address), I64.as_pointer())
 
 
 def _call(code: Code, name: str, result: Any, *operands: Any) -> None:

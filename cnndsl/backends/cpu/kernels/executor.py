@@ -1,9 +1,11 @@
 """What runs a network: it walks a program, alone or together with helpers."""
 
-from numba.extending import register_jitable
+from collections.abc import Generator
+from contextlib import contextmanager
 
+from cnndsl.backends.cpu.control import Variable
+from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.atomics import (
-    call_kernel,
     exchange,
     give_way,
     pause,
@@ -11,7 +13,7 @@ from cnndsl.backends.cpu.kernels.atomics import (
     read_counter,
     write_counter,
 )
-from cnndsl.backends.cpu.memory import load_int, store_int
+from cnndsl.backends.cpu.memory import SCALAR, call, entry, set_entry
 from cnndsl.backends.cpu.program_layout import (
     ALONE,
     AWAKE,
@@ -45,11 +47,23 @@ from cnndsl.backends.cpu.program_layout import (
     STEPS,
     UNITS,
 )
+from cnndsl.backends.cpu.vectors import Code, emits
 
 _WORD = 8  # bytes
 _HALF, _LOWER_HALF = 32, (1 << 32) - 1  # of a counter of units drawn
 _PATIENCE = 4000  # pauses before a waiting thread offers its core: some tens of microseconds
 _WATCH = 16000  # pauses that a helper watches for the next run: a few hundred microseconds
+
+
+@emits(SCALAR)
+def _execute(code: Code, record: Value, ends: Value) -> None:
+    of, places = code.integer(record), code.integer(ends)
+    with code.builder.if_else(places.is_("==", 0)) as (helper, caller):
+        with helper:
+            _watch(code, of)
+        with caller:
+            _point(code, of, places)
+            _run(code, of)
 
 
 def run(record: int, ends: int, _a: int, _b: int) -> None:
@@ -58,84 +72,113 @@ def run(record: int, ends: int, _a: int, _b: int) -> None:
 
     `ends` is the address of two words, the addresses of a tuple of the caller's input arrays and of
     one of the output arrays: the program's fields are pointed to these arrays first.
+
+    Where it is 0, `record` is a helper's desk, and this takes part in the runs that the helper is
+    invited to there, until none comes for a while. What waking a thread would cost, a run after run
+    spares.
     """
-    items, elements = load_int(record, ITEMS), load_int(record, ELEMENTS)
-    inputs, outputs = load_int(ends, 0) + items, load_int(ends, 1) + items
-    read = load_int(record, INPUT_FIELDS)
-    for i in range(read + load_int(record, OUTPUT_FIELDS)):
-        place = PLACES + PLACE_WORDS * i
-        arrays = inputs if i < read else outputs
-        start = load_int(load_int(arrays, load_int(record, place + 1)), elements)
-        store_int(load_int(record, place), 0, start + load_int(record, place + 2))
-    if load_int(record, STATE) == 0:
-        _do_all(load_int(record, PROGRAM), load_int(record, STEPS), load_int(record, SCRATCH))
-    else:
-        _invite(record)
-        _walk_together(record)
-        _part(record)
+    _execute(record, ends)
 
 
-def watch(desk: int, _a: int, _b: int, _c: int) -> None:
-    """
-    Take part in the runs that a helper is invited to at its `desk`, until none comes for a while.
-
-    What waking a thread would cost, a run after run spares.
-    """
-    turns = 0
-    while turns < _WATCH:
-        offered = read_counter(desk + OFFERED * _WORD)
-        if offered != 0 and exchange(desk + OFFERED * _WORD, offered, offered + 1) == offered:
-            _walk_together(offered)
-            write_counter(desk + OFFERED * _WORD, 0)
-            turns = 0
-        turns += 1
-        pause()
-    write_counter(desk + AWAKE * _WORD, 0)
+def _point(code: Code, record: Int, ends: Int) -> None:
+    """Point a program's fields to the elements of a caller's arrays."""
+    items, elements = entry(code, record, ITEMS), entry(code, record, ELEMENTS)
+    inputs, outputs = (entry(code, ends, i) + items for i in range(2))
+    read, written = entry(code, record, INPUT_FIELDS), entry(code, record, OUTPUT_FIELDS)
+    with code.each(0, read + written) as i:
+        place = i * PLACE_WORDS + PLACES
+        field, port, offset = (entry(code, record, place + word) for word in range(PLACE_WORDS))
+        array = entry(code, inputs.where(i.is_("<", read), outputs), port)
+        set_entry(code, field, 0, entry(code, array, elements) + offset)
 
 
-@register_jitable
-def _invite(record: int) -> None:
+def _run(code: Code, record: Int) -> None:
+    """Run a program whose fields are all right."""
+    program, steps = entry(code, record, PROGRAM), entry(code, record, STEPS)
+    with code.builder.if_else(entry(code, record, STATE).is_("==", 0)) as (alone, together):
+        with alone:
+            _do_all(code, program, steps, entry(code, record, SCRATCH))
+        with together:
+            _invite(code, record)
+            code.call_emitted(_walk_together, record)
+            _part(code, record)
+
+
+def _watch(code: Code, desk: Int) -> None:
+    """Take part in what is offered at a desk, until nothing is for a while."""
+    place, turns = desk + OFFERED * _WORD, code.variable(0)
+    with code.during(lambda: turns.value.is_("<", _WATCH)):
+        turns.set(turns.value + 1)
+        offered = read_counter(code, place)
+        with code.builder.if_then(offered.is_("!=", 0)):
+            taken = exchange(code, place, offered, offered + 1)
+            with code.builder.if_then(taken.is_("==", offered)):
+                code.call_emitted(_walk_together, offered)
+                write_counter(code, place, 0)
+                turns.set(0)
+        pause(code)
+    write_counter(code, desk + AWAKE * _WORD, 0)
+
+
+def _invite(code: Code, record: Int) -> None:
     """Clear the state of a run, and leave its helpers' records on desks that are free."""
-    state = load_int(record, STATE)
-    for step in range(load_int(record, STEPS)):
-        store_int(state + step * CACHE_LINE, DRAWN, 0)
-        store_int(state + step * CACHE_LINE, DONE, 0)
-    desks, number = load_int(record, DESKS), 0
-    for i in range(load_int(record, INVITED)):
-        invitation = load_int(record, INVITATIONS) + i * INVITATION_WORDS * _WORD
-        left = 0
-        while left == 0 and number < load_int(record, DESK_COUNT):
-            offered = desks + number * CACHE_LINE + OFFERED * _WORD
-            if exchange(offered, 0, load_int(invitation, RECORD)) == 0:
-                left = offered
-            number += 1
-        store_int(invitation, DESK, left)
+    state, desks = entry(code, record, STATE), entry(code, record, DESKS)
+    with code.each(0, entry(code, record, STEPS)) as step:
+        set_entry(code, state + step * CACHE_LINE, DRAWN, 0)
+        set_entry(code, state + step * CACHE_LINE, DONE, 0)
+    count, number = entry(code, record, DESK_COUNT), code.variable(0)
+    with _each_invitation(code, record) as invitation:
+        left = code.variable(0)
+
+        def looking(left: Variable = left) -> Value:
+            none = left.value.is_("==", 0)
+            return code.builder.and_(none, number.value.is_("<", count))
+
+        with code.during(looking):
+            offered = desks + number.value * CACHE_LINE + OFFERED * _WORD
+            before = exchange(code, offered, 0, entry(code, invitation, RECORD))
+            left.set(offered.where(before.is_("==", 0), 0))
+            number.set(number.value + 1)
+        set_entry(code, invitation, DESK, left.value)
 
 
-@register_jitable
-def _part(record: int) -> None:
+def _part(code: Code, record: Int) -> None:
     """Take back the records that no helper has taken up, and wait until the others are done."""
-    for i in range(load_int(record, INVITED)):
-        invitation = load_int(record, INVITATIONS) + i * INVITATION_WORDS * _WORD
-        offered, given = load_int(invitation, DESK), load_int(invitation, RECORD)
-        if offered != 0 and exchange(offered, given, 0) != given:
-            _wait_while(offered, given + 1, given + 2)
+    with _each_invitation(code, record) as invitation:
+        offered, given = entry(code, invitation, DESK), entry(code, invitation, RECORD)
+        with code.builder.if_then(offered.is_("!=", 0)):
+            found = exchange(code, offered, given, 0)
+            with code.builder.if_then(found.is_("!=", given)):
+                _wait_while(code, offered, given + 1, given + 2)
 
 
-@register_jitable
-def _wait_while(address: int, low: int, high: int) -> None:
+@contextmanager
+def _each_invitation(code: Code, record: Int) -> Generator[Int]:
+    """Emit a loop over a caller's invitations."""
+    first = entry(code, record, INVITATIONS)
+    with code.each(0, entry(code, record, INVITED)) as i:
+        yield first + i * (INVITATION_WORDS * _WORD)
+
+
+def _wait_while(code: Code, address: Int, low: Int | int, high: Int) -> None:
     """Wait while a counter is at least `low` and less than `high`."""
-    waited = 0
-    while low <= read_counter(address) < high:
-        waited += 1
-        if waited < _PATIENCE:
-            pause()
-        else:
-            give_way()
+    waited = code.variable(0)
+
+    def within() -> Value:
+        counter = read_counter(code, address)
+        return code.builder.and_(counter.is_(">=", low), counter.is_("<", high))
+
+    with code.during(within):
+        waited.set(waited.value + 1)
+        patient = waited.value.is_("<", _PATIENCE)
+        with code.builder.if_else(patient) as (pausing, giving_way):
+            with pausing:
+                pause(code)
+            with giving_way:
+                give_way(code)
 
 
-@register_jitable
-def _walk_together(record: int) -> None:
+def _walk_together(code: Code, record: Int) -> None:
     """
     Do a participant's part of a run, step by step.
 
@@ -144,45 +187,61 @@ def _walk_together(record: int) -> None:
     never; nobody waits for more than units in flight. Drawing from two ends, two participants find
     in their caches what they have written themselves a step before.
     """
-    program, scratch = load_int(record, PROGRAM), load_int(record, SCRATCH)
-    end, steps = load_int(record, END), load_int(record, STEPS)
-    counters, step = load_int(record, STATE), 0
-    while step < steps:
-        row = program + step * ROW_WORDS * _WORD
-        alone = load_int(row, ALONE)
-        units = load_int(row, UNITS) if alone == 0 else 1
-        grain = load_int(row, GRAIN) if alone == 0 else 1
-        drawn = counters + step * CACHE_LINE + DRAWN * _WORD
-        done = counters + step * CACHE_LINE + DONE * _WORD
-        mine, taken = 0, 0
-        store_int(scratch, NOTE, 0)
-        while taken < units:
-            before = raise_counter(drawn, grain * end)
-            front, back = before & _LOWER_HALF, before >> _HALF
-            taken = front + back
-            if taken < units:
-                count = min(grain, units - taken)
-                if alone == 0:
-                    begin = front if end == FRONT else units - back - count
-                    fields = row + FIELDS * _WORD
-                    call_kernel(load_int(row, KERNEL), fields, begin, begin + count, scratch)
-                else:
-                    _do_all(row, alone, scratch)
-                mine += count
-                # Looking whether anything is left costs less than drawing in vain.
-                now = read_counter(drawn)
-                taken = (now & _LOWER_HALF) + (now >> _HALF)
-        finished = raise_counter(done, mine) + mine if mine > 0 else 0
-        if finished < units:
-            _wait_while(done, 0, units)
-        step += max(1, alone)
+    program, scratch = entry(code, record, PROGRAM), entry(code, record, SCRATCH)
+    end, steps = entry(code, record, END), entry(code, record, STEPS)
+    state, step = entry(code, record, STATE), code.variable(0)
+    with code.during(lambda: step.value.is_("<", steps)):
+        row = program + step.value * (ROW_WORDS * _WORD)
+        counters = state + step.value * CACHE_LINE
+        alone = entry(code, row, ALONE)
+        shared = alone.is_("==", 0)
+        units = entry(code, row, UNITS).where(shared, 1)
+        done, mine = counters + DONE * _WORD, code.variable(0)
+        set_entry(code, scratch, NOTE, 0)
+        with _each_draw(code, counters, units, entry(code, row, GRAIN).where(shared, 1), end) as (
+            begin,
+            count,
+        ):
+            with code.builder.if_else(shared) as (some, all_alone):
+                with some:
+                    _call_kernel(code, row, begin, begin + count, scratch)
+                with all_alone:
+                    _do_all(code, row, alone, scratch)
+            mine.set(mine.value + count)
+        finished = code.variable(0)
+        with code.builder.if_then(mine.value.is_(">", 0)):
+            finished.set(raise_counter(code, done, mine.value) + mine.value)
+        with code.builder.if_then(finished.value.is_("<", units)):
+            _wait_while(code, done, 0, units)
+        step.set(step.value + alone.max(1))
 
 
-@register_jitable
-def _do_all(row: int, steps: int, scratch: int) -> None:
+@contextmanager
+def _each_draw(
+    code: Code, counters: Int, units: Int, grain: Int, end: Int
+) -> Generator[tuple[Int, Int]]:
+    """Emit a loop over the units that a participant draws from its end: the first, how many."""
+    drawn, taken = counters + DRAWN * _WORD, code.variable(0)
+    with code.during(lambda: taken.value.is_("<", units)):
+        before = raise_counter(code, drawn, grain * end)
+        front, back = before & _LOWER_HALF, before >> _HALF
+        taken.set(front + back)
+        with code.builder.if_then(taken.value.is_("<", units)):
+            count = grain.min(units - taken.value)
+            yield front.where(end.is_("==", FRONT), units - back - count), count
+            # Looking whether anything is left costs less than drawing in vain.
+            now = read_counter(code, drawn)
+            taken.set((now & _LOWER_HALF) + (now >> _HALF))
+
+
+def _do_all(code: Code, row: Int, steps: Int, scratch: Int) -> None:
     """Do all units of the steps from a program's `row` on."""
-    for _ in range(steps):
-        units = load_int(row, UNITS)
-        store_int(scratch, NOTE, 0)
-        call_kernel(load_int(row, KERNEL), row + FIELDS * _WORD, 0, units, scratch)
-        row += ROW_WORDS * _WORD
+    with code.each(0, steps) as step:
+        each = row + step * (ROW_WORDS * _WORD)
+        set_entry(code, scratch, NOTE, 0)
+        _call_kernel(code, each, 0, entry(code, each, UNITS), scratch)
+
+
+def _call_kernel(code: Code, row: Int, begin: Int | int, end: Int, scratch: Int) -> None:
+    """Do the units `begin` to `end` of a step."""
+    call(code, entry(code, row, KERNEL), row + FIELDS * _WORD, begin, end, scratch)
