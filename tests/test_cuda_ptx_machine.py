@@ -83,6 +83,12 @@ FROM_NEIGHBOUR = """
             "{%r5, %r5, %r5, %r5}, {%r5, %r5}, {%f5, %f5, %f5, %f5};",
             "nobody has rounded",
         ),
+        # Of one matrix, but lanes from 8 on tell of no row.
+        (
+            "shl.b32 %r6, %r1, 4; add.s32 %r6, %r6, 1024;"
+            "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r7}, [%r6];",
+            "outside of shared memory",
+        ),
     ],
 )
 def test_a_fault_is_found(body, complaint):
@@ -125,6 +131,19 @@ def test_what_a_copy_does_not_take_is_zero():
     body = "selp.b32 %r4, 4, 0, %p2;" + COPY.replace("4, 4", "4, %r4")
     y = run(body + "cp.async.wait_all; ld.shared.f32 %f1, [%rd7];" + STORE, NUMBERS)
     np.testing.assert_array_equal(y[:32], np.where(np.arange(32) < 8, NUMBERS, 0))
+
+
+def test_rows_of_matrices_are_read_where_lanes_tell():
+    body = f"""
+        {TO_SHARED}
+        bar.sync 0;
+        and.b32 %r6, %r1, 7;
+        shl.b32 %r6, %r6, 4;
+        add.s32 %r6, %r6, 1024;
+        ldmatrix.sync.aligned.m8n8.x1.shared.b16 {{%f1}}, [%r6];
+        {STORE}
+    """
+    np.testing.assert_array_equal(run(body, NUMBERS)[:32], NUMBERS)
 
 
 def test_a_wait_leaves_the_newest_groups_on_their_way():

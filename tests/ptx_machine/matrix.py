@@ -73,7 +73,9 @@ def elements(words: Words, form: str) -> NDArray[np.float64]:
     raise Fault(f"this machine multiplies no {form}")
 
 
-def multiplied(depth: int, form: str, a: Words, b: Words, c: NDArray[np.float32]):
+def multiplied(
+    depth: int, form: str, a: Words, b: Words, c: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """
     `mma.sync.aligned.m16n8k<depth>.row.col.f32`: the registers of D, of A @ B + C.
 

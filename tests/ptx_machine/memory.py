@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from cuda_memory import UNTOUCHED, Fault
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ _MANY_THREADS = (1 << _THREAD_BITS) - 1  # of a block: no block has so many
 _MANY_BLOCKS = (1 << (62 - _THREAD_BITS - _BARRIER_BITS)) - 1
 
 
-def stamps(blocks: NDArray[np.int64], barriers: NDArray[np.int64], threads: NDArray[np.int64]):
+def stamps(blocks: Any, barriers: Any, threads: Any) -> Any:
     """Who and when, as one number: a thread of a block, after so many barriers."""
     return (blocks << _BARRIER_BITS | barriers) << _THREAD_BITS | threads
 
@@ -103,7 +105,9 @@ class Watched:
         self._forbid(~self.there[places], places, who, f"{verb} outside:")
         self._forbid(self.flying[places], places, who, f"{verb} what a copy is on its way to:")
 
-    def _forbid(self, wrong, places: Places, who: Stamps, verb: str, others=None) -> None:
+    def _forbid(
+        self, wrong: Any, places: Places, who: Stamps, verb: str, others: Stamps | None = None
+    ) -> None:
         if wrong.any():
             first = np.unravel_index(wrong.argmax(), wrong.shape)
             place = int(places[first])
@@ -170,7 +174,7 @@ class DeviceMemory:
         return self.watched.words[place : place + count].view(np.float32).copy()
 
     @staticmethod
-    def places(addresses):
+    def places(addresses: Any) -> Any:
         """Words by their addresses."""
         return (addresses - START) // WORD
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from cuda_memory import Fault
+from numpy.typing import NDArray
 
 from ptx_machine.arithmetic import TYPES
 from ptx_machine.memory import WORD, Watched
@@ -75,7 +77,9 @@ def copy(i: Instruction) -> Run:
             raise PtxError(f"this machine knows no {i.text!r}")
 
 
-def places(space: str, address: Any, size: int):
+def places(
+    space: str, address: Any, size: int
+) -> Callable[[Wave, Active], tuple[Watched, NDArray[np.int64]]]:
     """
     The memory and the words that lanes address, `[lane, word]`.
 

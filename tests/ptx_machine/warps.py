@@ -52,10 +52,14 @@ def load_matrices(i: Instruction) -> Run:
     place, transposed = places("shared", address, _ROW_BYTES), "trans" in i.words
 
     def run(wave: Wave, active: Active) -> None:
-        telling = active.mask & (np.arange(wave.lanes) % LANES < _ROWS * count)
-        memory, words = place(wave, Active(telling, False))
+        memory, words = place(wave, active)
+        if (
+            words < 0
+        ).any():  # "For .target sm_75 or below, all threads must contain valid addresses"
+            raise Fault("a lane tells of a row outside of shared memory")
         # Each row is read by the lanes that receive it, not by the one that tells its place.
-        rows = words.reshape(-1, count, _ROWS, _ROW_BYTES // 4)
+        rows = words.reshape(-1, LANES, _ROW_BYTES // 4)[:, : _ROWS * count]
+        rows = rows.reshape(-1, count, _ROWS, _ROW_BYTES // 4)
         cells = dealt(rows, False)
         who = wave.who[active.lanes].reshape(-1, LANES)
         read = memory.read(cells, np.broadcast_to(who[:, :, None], cells.shape))
