@@ -1,4 +1,7 @@
-"""The dense kernel against the matrix product, for every shape, batch and split of work."""
+"""The dense kernels against the matrix product, for every shape, batch and split of work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,44 +16,79 @@ from cpu_kernel_driver import (
     pieces,
     run,
 )
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerances import bound
 
-from cnndsl.backends.cpu.lowering.dense import (
-    CACHED_IMAGES,
-    DEPTH,
-    UNIT_IMAGES,
-    UNIT_OUTPUTS,
-    DenseTile,
-    dense_tile,
-    lower_dense,
+from cnndsl.backends.cpu.lowering import dense, dense_images
+from cnndsl.backends.cpu.lowering.call import Call
+from cnndsl.backends.cpu.lowering.dense import DenseTile, dense_tile, lower_dense
+from cnndsl.backends.cpu.lowering.dense_images import (
+    DenseImagesTile,
+    dense_images_tile,
+    lower_dense_images,
 )
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
 PLAIN = Epilogue()
-HOST = dense_tile(Target.host())
-OTHERS = (DenseTile(2, 3, 4), DenseTile(4, 2, 16))  # lanes of NEON, of AVX-512
+
+
+@dataclass(frozen=True)
+class Way:
+    """A kernel for dense layers: its lowering and tiles, and the sizes at which it cuts."""
+
+    name: str
+    lower: Callable
+    tiles: tuple
+    inputs: int
+    outputs: int
+    images: int
+
+
+WAYS = (
+    Way(
+        "few images",
+        lower_dense,
+        (dense_tile(Target.host()), DenseTile(2, 3, 4), DenseTile(4, 2, 16)),
+        dense.DEPTH,
+        dense.UNIT_OUTPUTS,
+        dense.UNIT_IMAGES,
+    ),
+    Way(
+        "many images",
+        lower_dense_images,
+        (dense_images_tile(Target.host()), DenseImagesTile(4, 6, 4), DenseImagesTile(1, 12, 16)),
+        dense_images.DEPTH,
+        dense_images.UNIT_OUTPUTS,
+        dense_images.UNIT_IMAGES,
+    ),
+)
+ways = st.sampled_from(WAYS)
+each_way = pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
 
 
 class Problem:
     """A random dense layer, its memory, and what it must compute."""
 
-    def __init__(self, inputs: int, outputs: int, batch: int, seed: int = 0) -> None:
+    def __init__(self, way: Way, inputs: int, outputs: int, batch: int, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self.batch = batch
+        self.way, self.batch = way, batch
         self.x, self.y = Buffer("x", (inputs,), "input"), Buffer("y", (outputs,), "output")
         self.weight = rng.standard_normal((outputs, inputs), np.float32)
         self.bias = rng.standard_normal(outputs, np.float32)
         self.images = rng.standard_normal((batch, inputs), np.float32)
 
-    def outputs(self, epilogue=PLAIN, tile=HOST, ranges=None, activation=0) -> np.ndarray:
+    def call(self, epilogue=PLAIN, tile=None) -> Call:
+        """The kernel's call."""
+        parts = self.x, self.y, epilogue, self.weight, self.bias, tile
+        return self.way.lower(*parts)(self.batch)
+
+    def outputs(self, epilogue=PLAIN, tile=None, activation=0, ranges=None, kept=False):
         """The memory that the kernel wrote."""
-        call = lower_dense(self.x, self.y, epilogue, self.weight, self.bias, tile)(self.batch)
-        y = blank_of(self.y, self.batch)
-        run(call, memory_of(self.x, self.images[:, None, None]), y, ranges, activation)
+        x, y = memory_of(self.x, self.images[:, None, None]), blank_of(self.y, self.batch)
+        run(self.call(epilogue, tile), x, y, ranges, activation, kept)
         return y
 
     def vectors(self, memory: np.ndarray) -> np.ndarray:
@@ -66,43 +104,49 @@ class Problem:
         assert (outside(self.y, y, self.batch) == UNTOUCHED).all()
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    inputs=st.integers(1, 2 * DEPTH + 20),
-    outputs=st.integers(1, UNIT_OUTPUTS + 40),
-    batch=st.sampled_from([1, 2, 3, 4, 5, CACHED_IMAGES + 1, UNIT_IMAGES + 1]),
-    tile=st.sampled_from((HOST, HOST, *OTHERS)),
-)
-@example(inputs=1, outputs=1, batch=UNIT_IMAGES + 1, tile=HOST)
-def test_dense_is_the_matrix_product_and_writes_nothing_else(inputs, outputs, batch, tile):
-    problem = Problem(inputs, outputs, batch)
-    problem.check(problem.outputs(tile=tile))
+@settings(deadline=None, max_examples=100)
+@given(data=st.data(), way=ways)
+def test_dense_is_the_matrix_product_and_writes_nothing_else(data, way):
+    inputs = data.draw(st.integers(1, 2 * way.inputs + 20))
+    outputs = data.draw(st.integers(1, way.outputs + 40))
+    batch = data.draw(st.sampled_from([1, 2, 3, 4, 5, 17, way.images + 1]))
+    problem = Problem(way, inputs, outputs, batch)
+    problem.check(problem.outputs(tile=data.draw(st.sampled_from(way.tiles))))
 
 
-@settings(deadline=None, max_examples=20)
-@given(inputs=st.integers(1, 2 * DEPTH + 20), batch=st.integers(2, UNIT_IMAGES + 5))
-def test_an_image_has_the_same_bits_alone_as_in_a_batch(inputs, batch):
-    problem, alone = Problem(inputs, 21, batch), Problem(inputs, 21, 1)
+@each_way
+def test_one_input_and_one_output_are_a_product(way):
+    problem = Problem(way, 1, 1, way.images + 1)
+    problem.check(problem.outputs())
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data(), way=ways)
+def test_an_image_has_the_same_bits_alone_as_in_a_batch(data, way):
+    inputs = data.draw(st.integers(1, 2 * way.inputs + 20))
+    batch = data.draw(st.integers(2, way.images + 5))
+    problem, alone = Problem(way, inputs, 21, batch), Problem(way, inputs, 21, 1)
     alone.weight, alone.bias = problem.weight, problem.bias
     for image, y in zip(problem.images, problem.vectors(problem.outputs()), strict=True):
         alone.images = image[None]
         np.testing.assert_array_equal(alone.vectors(alone.outputs())[0], y)
 
 
-@settings(deadline=None, max_examples=10)
-@given(seed=st.integers(0, 99), batch=st.sampled_from([1, 3, UNIT_IMAGES + 5]))
-def test_every_split_of_the_work_gives_the_same_bits(seed, batch):
-    outputs = 3 * UNIT_OUTPUTS + 5
-    problem = Problem(50, outputs, batch, seed)
-    units = lower_dense(problem.x, problem.y, PLAIN, problem.weight, None)(batch).units
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 99), way=ways, kept=st.booleans(), data=st.data())
+def test_every_split_of_the_work_gives_the_same_bits(seed, way, kept, data):
+    batch = data.draw(st.sampled_from([1, 3, way.images + 5]))
+    problem = Problem(way, 50, 3 * way.outputs + 5, batch, seed)
+    units = problem.call().units
     assert units >= 4
     ranges = pieces(units, np.random.default_rng(seed))
-    np.testing.assert_array_equal(problem.outputs(ranges=ranges), problem.outputs())
+    np.testing.assert_array_equal(problem.outputs(ranges=ranges, kept=kept), problem.outputs())
 
 
+@each_way
 @pytest.mark.parametrize("batch", [1, 6])
-def test_a_lower_bound_clamps_and_lets_nan_through(batch):
-    problem = Problem(37, 29, batch)
+def test_a_lower_bound_clamps_and_lets_nan_through(way, batch):
+    problem = Problem(way, 37, 29, batch)
     problem.weight[7] = np.nan
     plain = problem.vectors(problem.outputs())
     clamped = problem.vectors(problem.outputs(Epilogue(low=0.0)))
@@ -110,9 +154,11 @@ def test_a_lower_bound_clamps_and_lets_nan_through(batch):
     np.testing.assert_array_equal(clamped, np.maximum(plain, 0.0))
 
 
-@pytest.mark.parametrize("batch", [1, UNIT_IMAGES + 3])
-def test_an_activation_meets_every_output_once(batch):
-    problem = Problem(20, UNIT_OUTPUTS + 10, batch)
+@each_way
+@pytest.mark.parametrize("more", [None, 3])
+def test_an_activation_meets_every_output_once(way, more):
+    batch = 1 if more is None else way.images + more
+    problem = Problem(way, 20, way.outputs + 10, batch)
     plain, activated = problem.outputs(), problem.outputs(activation=ADD_ONE.address)
     np.testing.assert_array_equal(
         problem.vectors(activated), problem.vectors(plain) + np.float32(1)
@@ -120,18 +166,26 @@ def test_an_activation_meets_every_output_once(batch):
     assert (outside(problem.y, activated, batch) == UNTOUCHED).all()
 
 
-def test_without_a_bias_outputs_are_plain_dot_products():
-    problem = Problem(10, 10, 2)
-    with_zeros = Problem(10, 10, 2)
+@each_way
+def test_without_a_bias_outputs_are_plain_dot_products(way):
+    problem, with_zeros = Problem(way, 10, 10, 2), Problem(way, 10, 10, 2)
     with_zeros.bias[:] = 0.0
     problem.bias = None
     np.testing.assert_array_equal(problem.outputs(), with_zeros.outputs())
 
 
-def test_the_inner_loops_keep_their_vectors_in_registers():
-    problem = Problem(10, 10, 2)
-    call = lower_dense(problem.x, problem.y, PLAIN, problem.weight, problem.bias)(2)
-    # Two tiles, and what does not fill a vector of one image; the longest loop is over the images
-    # of which some products do not.
-    for loop in sorted(hot_loops(call.kernel), key=len)[:3]:
+@each_way
+def test_the_inner_loops_keep_their_vectors_in_registers(way):
+    loops = sorted(hot_loops(Problem(way, 10, 10, 2).call().kernel), key=len)
+    # For few images two tiles, and what does not fill a vector of one image; the longest loop is
+    # over the images of which some products do not.
+    for loop in loops[:3]:
         assert not [line for line in loop if "rsp" in line or "[sp" in line]
+
+
+def test_lanes_are_for_batches_that_fill_most_of_them():
+    whole = dense_images_tile(Target.host()).images
+    assert dense_images.images_fill_lanes(whole)
+    assert dense_images.images_fill_lanes(4 * whole)
+    assert not dense_images.images_fill_lanes(1)
+    assert not dense_images.images_fill_lanes(whole + 1)

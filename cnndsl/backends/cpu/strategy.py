@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnndsl.backends.cpu.conv_choice import ConvChooser
 from cnndsl.backends.cpu.lowering.candidates import ConvWork
+from cnndsl.backends.cpu.lowering.dense_images import images_fill_lanes
 from cnndsl.backends.cpu.lowering.transposed import transposed_halo
 from cnndsl.backends.cpu.times import NOTHING_MEASURED, Times
 from cnndsl.backends.filters import as_conv
@@ -42,9 +43,7 @@ def choose(
         case ConvTranspose() as op:
             return Choice("conv_transpose", halo=transposed_halo(op, operands[0].height_width))
         case Dense():
-            bits = options.dense_weights
-            kernel = "dense" if bits == "float32" else f"dense_{bits}"
-            return Choice(kernel, contiguous=True)
+            return Choice(_dense(options), contiguous=True)
         case MaxPool() | GlobalMaxPool():
             return Choice("max_pool")
         case AvgPool() | GlobalAvgPool():
@@ -55,6 +54,13 @@ def choose(
             return Choice("rbf", contiguous=True)
         case _:
             return usual_choice("cpu", node, operands)
+
+
+def _dense(options: Options) -> str:
+    """The kernel of a dense row."""
+    if options.dense_weights != "float32":
+        return f"dense_{options.dense_weights}"
+    return "dense_images" if images_fill_lanes(options.batch) else "dense"
 
 
 def conv_work(node: Node, operands: tuple[TensorType, ...]) -> ConvWork | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.bounds import Bounds
+from cnndsl.backends.cpu.kernels.rows import Rows
 from cnndsl.backends.cpu.lowering.dense import (
     CACHED_IMAGES,
     DEPTH,
@@ -56,26 +57,6 @@ class _Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """`count` rows of floats, `stride` floats apart; a row beyond the last is the last."""
-
-    code: Code
-    address: Int
-    stride: Int
-    count: Int
-
-    def start(self, number: "Int | int") -> Value:
-        """The pointer to a row."""
-        row = self.code.integer(number).min(self.count - 1)
-        return self.code.pointer(self.address + row * self.stride * _FLOAT)
-
-    def after(self, number: "Int | int") -> "_Rows":
-        """The rows without the first `number`."""
-        address = self.address + self.stride * number * _FLOAT
-        return _Rows(self.code, address, self.stride, self.count - number)
-
-
-@dataclass(frozen=True, slots=True)
 class _Unit:
     """
     The code of one work unit: the outputs that `weights` are for, of the images `x`.
@@ -86,8 +67,8 @@ class _Unit:
 
     code: Code
     f: Any
-    x: _Rows
-    weights: _Rows
+    x: Rows
+    weights: Rows
     bias: Int
     y: Int
     sums: Int
@@ -96,8 +77,8 @@ class _Unit:
     def of(code: Code, f: Any, scratch: Int, output_block: Int, image_block: Int) -> "_Unit":
         """The unit of a block of outputs and a block of images."""
         output, image = output_block * f.unit_outputs, image_block * UNIT_IMAGES
-        x = _Rows(code, f.x, f.x_image, f.batch).after(image)
-        weights = _Rows(code, f.weights, f.inputs, f.outputs).after(output)
+        x = Rows(code, f.x, f.x_image, f.batch).after(image)
+        weights = Rows(code, f.weights, f.inputs, f.outputs).after(output)
         y = f.y + (image * f.y_image + output) * _FLOAT
         return _Unit(code, f, x, weights, f.bias + output * _FLOAT, y, scratch)
 
@@ -154,10 +135,10 @@ class _Unit:
                 far = self.x.after(first)
                 address = self.sums + UNIT_IMAGES * UNIT_OUTPUTS * code.lanes * _FLOAT
                 count = far.count.min(CACHED_IMAGES)
-                near = _Rows(code, address - start * _FLOAT, code.integer(DEPTH), count)
+                near = Rows(code, address - start * _FLOAT, code.integer(DEPTH), count)
                 with code.builder.if_then(code.builder.not_(few)):
                     self.copy(far, near, start, stop)
-                rows = _Rows(
+                rows = Rows(
                     code,
                     far.address.where(few, near.address),
                     far.stride.where(few, near.stride),
@@ -169,7 +150,7 @@ class _Unit:
                 ):
                     self.add_vectors(tile, rows.after(i), first + i, output, start, stop)
 
-    def copy(self, far: _Rows, near: _Rows, start: Int, stop: Int) -> None:
+    def copy(self, far: Rows, near: Rows, start: Int, stop: Int) -> None:
         """Copy the floats `start` to `stop` of each row."""
         code = self.code
         with code.each(0, near.count) as i:
@@ -178,7 +159,7 @@ class _Unit:
                 code.store(code.load(source, k), place, k)
 
     def add_vectors(
-        self, tile: _Tile, x: _Rows, image: Int, output: Int, start: Int, stop: Int
+        self, tile: _Tile, x: Rows, image: Int, output: Int, start: Int, stop: Int
     ) -> None:
         """
         Add the products `start` to `stop` to the sums of the tile at `image` and `output`.

@@ -131,3 +131,5 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
     is_dense = conv.kernel == image and conv.groups == 1 and not any(halo)
     refusal = "" if is_dense else "only windows of the whole image"
     yield Candidate("dense", contiguous=True, refusal=refusal)
+    if is_dense:
+        yield Candidate("dense_images", contiguous=True)

@@ -12,6 +12,7 @@ from cnndsl.backends.cpu.lowering.conv_planar import lower_conv_planar
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.conv_winograd import lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
+from cnndsl.backends.cpu.lowering.dense_images import lower_dense_images
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.winograd_ways import winograd_way
 from cnndsl.backends.cpu.target import Target
@@ -26,8 +27,11 @@ _LOWERINGS = {
     "conv_direct": lower_conv_direct,
     "conv_planar": lower_conv_planar,
 }
+DENSE = {"dense": lower_dense, "dense_images": lower_dense_images}
+"""Those of a dense row, by names."""
+
 WINOGRAD = "conv_winograd"
-ALGORITHMS = ("dense", WINOGRAD, *_LOWERINGS)
+ALGORITHMS = (*DENSE, WINOGRAD, *_LOWERINGS)
 """The names of the algorithms, without the squares that Winograd's computes."""
 
 
@@ -53,10 +57,10 @@ def lower_conv(
     """`y = conv(x)` by one of `ALGORITHMS`; by Winograd's under its `winograd_name`."""
     if conv.connect:
         weight = np.where(connection_mask(conv.connect, weight.shape), weight, np.float32(0))
-    if algorithm == "dense":
+    if algorithm in DENSE:
         # The filters in the order of the image's cells.
         rows = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
-        return lower_dense(x, y, epilogue, rows, bias)
+        return DENSE[algorithm](x, y, epilogue, rows, bias)
     shape = conv_shape(conv, x.image)
     name, _, squares = algorithm.partition(":")
     if name == WINOGRAD:

@@ -17,6 +17,7 @@ from math import ceil
 from cnndsl.backends.cpu.lowering.candidates import Candidate, ConvWork
 from cnndsl.backends.cpu.lowering.conv_direct import best_tile
 from cnndsl.backends.cpu.lowering.conv_winograd import TILE
+from cnndsl.backends.cpu.lowering.dense_images import FEW_IMAGES, dense_images_tile
 from cnndsl.backends.cpu.lowering.winograd_ways import winograd_way
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.profiling import Roof
@@ -62,7 +63,8 @@ def cost(work: ConvWork, candidate: Candidate, batch: int = 1) -> Cost:
     if candidate.squares:
         return _winograd(work, candidate.squares, machine, batch)
     alone = _COSTS[candidate.kernel](work, machine)
-    return Cost(alone.macs, alone.bytes_read / batch)
+    lanes = dense_images_tile(machine).whole(batch) if candidate.kernel == "dense_images" else batch
+    return Cost(alone.macs * lanes / batch, alone.bytes_read / batch)
 
 
 def _direct(work: ConvWork, machine: Target) -> Cost:
@@ -90,6 +92,11 @@ def _depthwise(work: ConvWork, machine: Target) -> Cost:
 
 
 def _dense(work: ConvWork, machine: Target) -> Cost:
+    alone = _dense_images(work, machine)
+    return Cost(FEW_IMAGES * alone.macs, alone.bytes_read)
+
+
+def _dense_images(work: ConvWork, machine: Target) -> Cost:
     shape = work.shape
     return Cost(shape.macs, shape.out_maps * shape.reduction * _FLOAT)
 
@@ -99,6 +106,7 @@ _COSTS: dict[str, Callable[[ConvWork, Target], Cost]] = {
     "conv_planar": _planar,
     "conv_depthwise": _depthwise,
     "dense": _dense,
+    "dense_images": _dense_images,
 }
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cnndsl.backends.cpu.lowering.call import Lowered
-from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, lower_conv
-from cnndsl.backends.cpu.lowering.dense import lower_dense
+from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, DENSE, lower_conv
 from cnndsl.backends.cpu.lowering.rbf import lower_rbf
 from cnndsl.backends.cpu.steps.shared import Lowering, Params, epilogue_of
 from cnndsl.backends.filters import as_conv, conv_params
@@ -24,7 +23,8 @@ def _conv(step: Step, params: Params) -> list[Lowered]:
 def _dense(step: Step, params: Params) -> list[Lowered]:
     if not isinstance(step.op, Dense):
         return _conv(step, params)
-    return [lower_dense(step.x[0], step.y, epilogue_of(step), params["weight"], params.get("bias"))]
+    parts = step.x[0], step.y, epilogue_of(step), params["weight"], params.get("bias")
+    return [DENSE[step.kernel](*parts)]
 
 
 def _rbf(step: Step, params: Params) -> list[Lowered]:
@@ -35,6 +35,6 @@ def _rbf(step: Step, params: Params) -> list[Lowered]:
 
 LOWERINGS: dict[str, Lowering] = {
     **dict.fromkeys(ALGORITHMS, _conv),
-    "dense": _dense,
+    **dict.fromkeys(DENSE, _dense),
     "rbf": _rbf,
 }
