@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from onnx_models import assert_same, imported, model_of, node, normal, types_of
+from onnx_models import assert_same, imported, model_of, node, normal, outputs_of, types_of
 
 from cnndsl.errors import CnnError
 
@@ -37,8 +37,13 @@ def test_a_power_has_any_exponent(exponent):
     assert_same(model_of(nodes, [*SHAPE], {"e": np.float32(exponent)}), *SHAPE)
 
 
-def test_exponents_that_differ_are_refused():
-    model = model_of([node("Pow", "x e")], [*SHAPE], {"e": np.arange(5, dtype=np.float32)})
+def test_exponents_that_differ_along_an_axis_are_powers_of_parts():
+    constants = {"e": np.arange(5, dtype=np.float32)}
+    assert_same(model_of([node("Pow", "x e")], [*SHAPE], constants), *SHAPE)
+
+
+def test_exponents_that_differ_from_pixel_to_pixel_are_refused():
+    model = model_of([node("Pow", "x e")], [*SHAPE], {"e": normal(4, 5)})
     with pytest.raises(CnnError, match="one exponent"):
         imported(model)
 
@@ -79,6 +84,12 @@ def test_a_global_response_normalization_is_rows():
 @pytest.mark.parametrize(("p", "axis"), [(1, 1), (2, 1), (2, 3), (2, -1)])
 def test_cells_are_divided_by_their_norm(p, axis):
     assert_same(model_of([node("LpNormalization", "x", p=p, axis=axis)], [*SHAPE]), *SHAPE)
+
+
+def test_cells_without_a_length_stay_zero():
+    nodes = [node("Mul", "x none", "z"), node("LpNormalization", "z", axis=1)]
+    found = imported(model_of(nodes, [*SHAPE], {"none": np.float32(0)}))
+    assert not outputs_of(found, normal(*SHAPE)).any()
 
 
 def test_an_embedding_is_made_as_long_as_one_as_pytorch_writes_it():

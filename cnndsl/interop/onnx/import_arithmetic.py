@@ -10,11 +10,10 @@ import numpy as np
 from cnndsl.interop.onnx.joining import joined
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.refusals import Unsupported
-from cnndsl.interop.onnx.step import Step, number, per_place
+from cnndsl.interop.onnx.step import Step, per_place
 from cnndsl.interop.onnx.values import View
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
-from cnndsl.ops.function_kind import format_call
 from cnndsl.ops.mul import Mul
 
 
@@ -66,18 +65,6 @@ def import_neg(step: Step) -> View:
     """The tensor times -1."""
     view = step.view()
     return step.builder.scaled(view, np.full(view.shape[0], -1.0), None, step.facts, 0)
-
-
-def import_pow(step: Step) -> View:
-    """The function `power`."""
-    exponents = step.constant(1, "exponent")
-    view, exponent = step.view(), number(exponents)
-    if exponent is None or np.ptp(exponents):
-        raise Unsupported("a power has a row where all cells have one exponent")
-    if exponent == 1:
-        return view
-    op = Activation(format_call("power", [exponent]))
-    return step.builder.elementwise(op, view, step.facts)
 
 
 def added(step: Step, views: Sequence[View]) -> View:

@@ -19,13 +19,18 @@ from cnndsl.interop.onnx.import_arithmetic import (
     times,
 )
 from cnndsl.interop.onnx.import_functions import clipped
-from cnndsl.interop.onnx.reading import Array
+from cnndsl.interop.onnx.import_places import MOST_PARTS, followed, parts_along
+from cnndsl.interop.onnx.reading import Array, round_float
 from cnndsl.interop.onnx.refusals import Unsupported
-from cnndsl.interop.onnx.step import Step, epsilon
+from cnndsl.interop.onnx.step import Step, epsilon, per_place
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.concat import Concat
+from cnndsl.ops.function_kind import format_call
 from cnndsl.ops.max_pool import MaxPool
+
+_SMALLEST = 1e-37
+"""Less than a norm that is not 0, and its reciprocal is a float32."""
 
 # ---- of several tensors
 
@@ -82,6 +87,26 @@ def _stacked(step: Step, views: Sequence[View]) -> View:
 # ---- of one
 
 
+def import_pow(step: Step) -> View:
+    """The function `power`; where exponents differ along an axis, one of each place of it."""
+    view, exponents = step.view(), step.constant(1, "exponent")
+    line = per_place(exponents, view.shape)
+    if line is None or (np.ptp(line[0]) and len(line[0]) > MOST_PARTS):
+        raise Unsupported("a power has a row where all cells have one exponent")
+    vector, axis = line
+    if not np.ptp(vector):
+        return _power(step, view, vector[0])
+    parts = zip(parts_along(step, view, axis), vector, strict=True)
+    return followed(step, [_power(step, part, exponent) for part, exponent in parts], axis)
+
+
+def _power(step: Step, view: View, exponent: float) -> View:
+    if exponent == 1:
+        return view
+    op = Activation(format_call("power", [round_float(float(exponent))]))
+    return step.builder.elementwise(op, view, step.facts)
+
+
 def import_softsign(step: Step) -> View:
     """`x / (1 + abs(x))`."""
     x = replace(step.view(), shared=True)
@@ -103,10 +128,11 @@ def import_reduce_sum_square(step: Step) -> View:
 
 
 def import_lp_normalization(step: Step) -> View:
-    """Each cell divided by the norm of all along an axis."""
+    """Each cell divided by the norm of all along an axis; where all are 0 they stay so."""
     x = replace(step.view(), shared=True)
     p, axis = int(step.get("p", 2)), int(step.get("axis", -1))
-    return product(step, x, inverse(step, _reduced(step, x, f"ReduceL{p}", [axis])))
+    norm = clipped(step, _reduced(step, x, f"ReduceL{p}", [axis]), _SMALLEST, None)
+    return product(step, x, inverse(step, norm))
 
 
 def import_layer_norm(step: Step) -> list[View]:

@@ -69,7 +69,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "Neg": arithmetic.import_neg,
     "PRelu": functions.import_prelu,
     "Pad": places.import_pad,
-    "Pow": arithmetic.import_pow,
+    "Pow": formulas.import_pow,
     "Reciprocal": functions.function("power(-1)"),
     "ReduceL1": reductions.import_reduce_norm,
     "ReduceL2": reductions.import_reduce_norm,
