@@ -179,6 +179,13 @@ class Code(Control):
         first = self.builder.insert_element(undefined, value, I32(0))
         return Vector(self, self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes)))
 
+    def of_lanes(self, numbers: Sequence[Value]) -> Vector:
+        """The vector of float32 ir.Values, one a lane."""
+        vector: Value = ir.Constant(self.type, ir.Undefined)
+        for lane, number in enumerate(numbers):
+            vector = self.builder.insert_element(vector, number, I32(lane))
+        return Vector(self, vector)
+
     def undefined(self) -> Vector:
         """A vector of whatever floats."""
         return Vector(self, ir.Constant(self.type, ir.Undefined))

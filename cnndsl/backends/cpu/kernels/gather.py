@@ -13,6 +13,7 @@ from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.cpu.vectors import Code, emits
 
 _LANES = Target.host().lanes
+_WORD = 8  # bytes
 
 Pixel = Callable[[Code, Any, Int, Int, Int, Value, Bounds], None]
 """Emit one output pixel: code, fields, image, row, column, a pointer to its maps, bounds."""
@@ -61,29 +62,26 @@ def _maps(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, bound
     x_row = constant(code, f.row_places, row)
     x_column = constant(code, f.column_places, column)
     x = code.at(code.pointer(f.x), image * f.x_image + x_row * f.x_row + x_column * f.x_pixel)
-
-    def move(number: Value, _state: object) -> tuple[()]:
-        _store_one(code, x, constant(code, f.map_places, number), y, number, bounds)
-        return ()
-
-    code.loop(0, f.maps, 1, (), move)
+    _store_named(code, f, x, f.map_places, y, bounds)
 
 
 def _cells(code: Code, f: Any, image: Int, row: Int, column: Int, y: Value, bounds: Bounds) -> None:
     """A pixel whose cells are named one by one."""
     x = code.at(code.pointer(f.x), image * f.x_image)
     first = (row * f.columns + column) * f.maps
-
-    def move(number: Value, _state: object) -> tuple[()]:
-        place = constant(code, f.map_places, first + code.integer(number))
-        _store_one(code, x, place, y, number, bounds)
-        return ()
-
-    code.loop(0, f.maps, 1, (), move)
+    _store_named(code, f, x, f.map_places + first * _WORD, y, bounds)
 
 
-def _store_one(code: Code, x: Value, place: Int, y: Value, number: Value, bounds: Bounds) -> None:
-    code.store_first(bounds.clamp(code.broadcast(x, place)), y, number, 1)
+def _store_named(code: Code, f: Any, x: Value, places: Int, y: Value, bounds: Bounds) -> None:
+    """Write a pixel's maps: the floats of x whose offsets are in a table."""
+    whole = f.maps // code.lanes * code.lanes
+    with code.each(0, whole, code.lanes) as first:
+        offsets = [constant(code, places, first + lane) for lane in range(code.lanes)]
+        cells = code.of_lanes([code.load_float(x, offset) for offset in offsets])
+        code.store(bounds.clamp(cells), y, first)
+    with code.each(whole, f.maps) as number:
+        cell = code.broadcast(x, constant(code, places, number))
+        code.store_first(bounds.clamp(cell), y, number, 1)
 
 
 _gather_pixels = _gathering(_run)
