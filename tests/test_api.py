@@ -321,6 +321,7 @@ def test_a_file_that_is_not_there_is_looked_for_beside_it(tmp_path):
         (lambda: cnndsl.compile("lenet5", seed=0, target="gpu"), "no target 'gpu'", "'cuda'"),
         (lambda: cnndsl.compile("lenet5", seed=0, numerics="exact"), "no numerics", "'fast'"),
         (lambda: cnndsl.parse("lenet5")["C11"], "has no row 'C11'", "did you mean C1?"),
+        (lambda: cnndsl.parse("lenet5")["c3"], "has no row 'c3'", "did you mean C3?"),
         (lambda: cnndsl.parse("lenet5")["X"], "has no row 'X'", "such as Out"),
     ],
 )

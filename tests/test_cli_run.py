@@ -98,7 +98,9 @@ def test_arrays_of_floats_are_the_networks_input_and_of_bytes_are_pictures(cli):
     ("array", "message"),
     [
         (np.zeros((3, 5), np.float32), "reads [n, 2, 2, 1]"),
-        (np.zeros((1, 3, 2, 2, 1), np.float32), "batches of batches"),
+        (np.zeros((1, 3, 2, 2, 1), np.float32), "x.reshape(-1, 2, 2, 1)"),
+        (np.zeros((5, 5), np.float32), "shape is [5, 5]"),
+        (np.full((2, 2, 1), np.nan, np.float32), "4 of its 4 numbers are NaN or infinite"),
         (np.zeros((2, 2, 2, 5), np.uint8), "is no picture"),
         (np.float32(1), "reads [n, 2, 2, 1]"),
         (np.array(["a"]), "the network reads float32"),
@@ -247,6 +249,22 @@ def test_bench_refuses_batches_beyond_the_limit(cli):
     outcome = cli("bench", "lenet5", "--batch", "1000000", "--max-memory", "1G")
     assert outcome.status == 1
     assert "error[E304]" in outcome.err
+
+
+def test_a_file_that_is_no_picture_is_told_apart_from_an_empty_and_a_damaged_one(cli):
+    digit = Path(__file__).parents[1] / "examples" / "digits" / "7_a.png"
+    picture = digit.read_bytes()
+    for name, data, said in [
+        ("empty.png", b"", "it is empty"),
+        ("page.png", b"<html>", "save it as .png or .jpg"),
+        ("a.npz", b"PK", "numpy.save"),
+        ("cut.png", picture[: len(picture) // 2], "copied again"),
+    ]:
+        Path(name).write_bytes(data)
+        outcome = run(cli, name)
+        assert outcome.status == 1
+        assert f"error[E603]: {name}: it " in outcome.err
+        assert said in outcome.err
 
 
 def test_a_picture_is_read_from_standard_input(cli):

@@ -29,6 +29,7 @@ SUFFIXES = (
 )
 """What a folder is searched for. A file that is named is opened whatever its suffix."""
 
+_ANEW = "the file copied again from where it came"
 # Of a picture on standard input, which must be read whole.
 _MOST_BYTES = 2**28
 
@@ -119,9 +120,10 @@ def read_picture(file: Path) -> NDArray[np.uint8]:
                 upright = ImageOps.exif_transpose(opened)
                 return _pixels(upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError("it has too many pixels", code="E603") from None
+        most = f"it has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+        raise InputError(most, code="E603", fixes=["a smaller copy of it"]) from None
     except Image.UnidentifiedImageError:
-        raise InputError("it is no picture", code="E603") from None
+        raise _no_picture(file) from None
     # A damaged file makes Pillow's decoders raise almost anything.
     except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError) as error:
         raise _unreadable(file, error) from None
@@ -132,10 +134,19 @@ def _opened(file: Path) -> Path | io.BytesIO:
     return io.BytesIO(read_stdin(_MOST_BYTES)) if str(file) == STDIN else file
 
 
+def _no_picture(file: Path) -> InputError:
+    """The error of a file that is in no format of pictures."""
+    if file.is_file() and file.stat().st_size == 0:
+        return InputError("it is empty", code="E603", fixes=[_ANEW])
+    fix = "numpy.save writes an array" if file.suffix == ".npz" else "save it as .png or .jpg"
+    return InputError("it is no picture that Pillow reads", code="E603", fixes=[fix])
+
+
 def _unreadable(file: Path, error: Exception) -> InputError:
     """The error of a file that cannot be opened, or whose content is damaged."""
     if not isinstance(error, OSError) or error.errno is None:
-        return InputError(f"it cannot be read: {error}", code="E603")
+        fix = "numpy.save of numbers writes one that can" if file.suffix == ARRAY else _ANEW
+        return InputError(f"it cannot be read: {error}", code="E603", fixes=[fix])
     fixes = fixes_of_reading(file, error)
     return InputError(f"it cannot be read: {reason_of(error)}", code="E603", fixes=fixes)
 
@@ -161,10 +172,10 @@ def _pixels(picture: Any) -> NDArray[np.uint8]:
 
 
 def _is_one(array: NDArray[Any], shape: Shape) -> bool:
-    """Whether an array is one image of that shape, or a picture, without a batch axis."""
+    """Whether an array is a picture, an image of that shape, or no batch of either."""
     if array.dtype == np.uint8:
         return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
-    return array.ndim == 0 or array.shape == shape
+    return array.shape == shape or array.ndim != len(shape) + 1
 
 
 def _image(array: NDArray[Any], model: Model, row: str) -> NDArray[Any]:
@@ -179,9 +190,16 @@ def _image(array: NDArray[Any], model: Model, row: str) -> NDArray[Any]:
     if array.shape != shape or array.dtype.kind not in "fiub":
         if len(model.inputs) == 1:
             model(array)  # says best what is wrong with it
-            raise InputError(f"it holds batches of batches of images: {list(array.shape)} in each")
         raise InputError(
             f"it holds {array.dtype} {list(array.shape)}, and {row} reads images {list(shape)}"
+        )
+    wrong = array.size - np.count_nonzero(np.isfinite(array))
+    if wrong:
+        count = f"{wrong:,} of its {array.size:,} numbers"
+        raise InputError(
+            f"{count} {'is' if wrong == 1 else 'are'} NaN or infinite, and so would be the outputs",
+            code="E602",
+            fixes=["an array of finite numbers"],
         )
     return array
 

@@ -273,7 +273,9 @@ class Network:
             # Imported here: a name that is right does not need it.
             from difflib import get_close_matches
 
-            near = get_close_matches(str(name), [*self._rows_by_name, *self._blocks_by_name], 2)
+            known = [*self._rows_by_name, *self._blocks_by_name]
+            cased = [row for row in known if row.lower() == str(name).lower()]
+            near = cased or get_close_matches(str(name), known, 2)
             raise CnnError(
                 f"{self.name} has no row {name!r}; its rows are {', '.join(top)}",
                 code="E111",
