@@ -8,6 +8,7 @@ class FeatureMap(dict[str, bool]):
 class TargetMachine: ...
 
 class Target:
+    name: str
     @classmethod
     def from_default_triple(cls) -> Target: ...
     def create_target_machine(

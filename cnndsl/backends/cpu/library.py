@@ -1,30 +1,36 @@
 """Kernels in this process: loaded from the cache, compiled where the cache lacks them."""
 
+from __future__ import annotations
+
 import os
 import threading
 from collections.abc import Iterable
-from functools import cache
+from contextlib import suppress
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
-from llvmlite import binding
-
+from cnndsl.backends.cpu.elf import IS_AT_HOME, ForeignError, load_objects
 from cnndsl.backends.cpu.fingerprint import key_of
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.cache import FileCache, default_directory
+
+if TYPE_CHECKING:
+    from cnndsl.backends.cpu.llvm_loader import LlvmLoader
 
 
 class Library:
     """
     Addresses of compiled kernels.
 
-    Code is loaded with llvmlite alone, freshly compiled code too; numba is imported only where a
-    kernel is missing from the cache. Code once loaded stays until the process ends. Safe to use
-    from several threads, and after a fork.
+    Freshly compiled code is loaded as cached code is. Numba is imported only where a kernel is
+    missing from the cache, and llvmlite beside it only where `elf` cannot load what was found.
+    Code once loaded stays until the process ends. Safe to use from several threads, and after a
+    fork.
     """
 
     def __init__(self, cache: FileCache) -> None:
         self._cache = cache
         self._addresses: dict[Kernel, int] = {}
-        self._engine = _empty_engine()
         self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):  # not on Windows
             os.register_at_fork(after_in_child=self._renew_lock)
@@ -38,17 +44,29 @@ class Library:
         wanted = tuple(dict.fromkeys(kernels))
         with self._lock:
             missing = [kernel for kernel in wanted if kernel not in self._addresses]
-            objects = {kernel: self._object(kernel) for kernel in missing}
-            for code in objects.values():
-                self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
-            self._engine.finalize_object()
-            for kernel in missing:
-                self._addresses[kernel] = self._engine.get_function_address(kernel.symbol)
+            if missing:
+                found = self._loaded([self._object(kernel) for kernel in missing], missing)
+                self._addresses |= {kernel: found[kernel.symbol] for kernel in missing}
             return {kernel: self._addresses[kernel] for kernel in wanted}
 
     def is_cached(self, kernel: Kernel) -> bool:
         """Whether the cache has the kernel as this process would compile it."""
         return self._cache.get(kernel.name, key_of(kernel.name)) is not None
+
+    def _loaded(self, objects: list[bytes], kernels: list[Kernel]) -> dict[str, int]:
+        """The addresses of the kernels' symbols at least."""
+        if IS_AT_HOME:
+            # LLVM may take a file that is foreign here, and knows other ways to memory for code.
+            with suppress(ForeignError, OSError):
+                return load_objects(objects)
+        return self._llvm.load(objects, [kernel.symbol for kernel in kernels])
+
+    @cached_property
+    def _llvm(self) -> LlvmLoader:
+        # Imported here: most processes need no LLVM, which takes a while to be loaded.
+        from cnndsl.backends.cpu.llvm_loader import LlvmLoader
+
+        return LlvmLoader()
 
     def _object(self, kernel: Kernel) -> bytes:
         key = key_of(kernel.name)
@@ -70,10 +88,3 @@ class Library:
 def shared_library() -> Library:
     """The library of this process, over the user's own cache."""
     return Library(FileCache(default_directory()))
-
-
-def _empty_engine() -> binding.ExecutionEngine:
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine()
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)

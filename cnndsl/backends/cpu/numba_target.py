@@ -16,6 +16,8 @@ from numba.core.decorators import jit
 from numba.core.registry import CPUDispatcher, CPUTarget
 from numba.core.target_extension import CPU, dispatcher_registry, jit_registry, target_registry
 
+from cnndsl.backends.cpu.elf import IS_AT_HOME
+
 TARGET = "cnndsl"
 """What Numba calls it."""
 # Modules that register how to compile what they are named for, when they are imported.
@@ -49,12 +51,19 @@ class KernelLibrary(AOTCodeLibrary):
 
 
 class KernelCodegen(AOTCPUCodegen):
-    """Code for this processor, in object files that lie anywhere in memory."""
+    """Code for this processor, in object files: for `elf`, or where that is not at home, LLVM."""
 
     _library_class = KernelLibrary
 
     def __init__(self) -> None:
         super().__init__(TARGET, "host")
+
+    def _customize_tm_options(self, options: dict[str, Any]) -> None:
+        super()._customize_tm_options(options)
+        if not IS_AT_HOME:  # LLVM may put constants farther from code than usual code reaches
+            x86 = binding.Target.from_default_triple().name.startswith("x86")
+            options |= {"reloc": "static" if x86 else "default", "codemodel": "jitdefault"}
+            options["jit"] = True
 
     def _customize_tm_features(self) -> str:
         return self._get_host_cpu_features()
