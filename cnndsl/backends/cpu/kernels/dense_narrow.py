@@ -1,6 +1,7 @@
 """Dense layers on weights of few bits. See lowering/dense_narrow.py for the fields and the idea."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cnndsl.backends.cpu.integers import Int, Value
@@ -16,6 +17,8 @@ from cnndsl.backends.cpu.memory import call, read_fields
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
 
 _FLOAT = 4  # bytes
+_TURN = 4  # inputs of a turn of the inner loop
+_LINE, _AHEAD = 16, 512  # in floats: of a cache, and how far one stream of weights is asked ahead
 
 
 def dense_narrow(kept: str, images: int, lanes: int) -> Any:
@@ -93,19 +96,26 @@ class _Unit:
         weights = [code.pointer(f.weights + number * f.inputs * step) for number in numbers]
         zeros = [code.vector(0.0)] * (images * panels * VECTORS)
 
-        def add(k: Value, sums: list[Vector]) -> list[Vector]:
-            values = [code.broadcast(start, k) for start in inputs]
+        def add(first: Value, sums: list[Vector], count: int) -> list[Vector]:
             after = list(sums)
-            for p, start in enumerate(weights):
-                factors = self.widening.load(code, code.at(start, code.integer(k) * step_floats))
-                for i, value in enumerate(values):
-                    for j, factor in enumerate(factors):
-                        at = (i * panels + p) * VECTORS + j
-                        after[at] = value.fma(factor, after[at])
+            places = [code.at(start, code.integer(first) * step_floats) for start in weights]
+            if panels == 1 and count > 1:  # several panels are several streams
+                for line in range(0, count * step_floats, _LINE):
+                    code.prefetch(places[0], _AHEAD + line)
+            for k in range(count):
+                values = [code.broadcast(code.at(start, first), k) for start in inputs]
+                for p, place in enumerate(places):
+                    factors = self.widening.load(code, code.at(place, k * step_floats))
+                    for i, value in enumerate(values):
+                        for j, factor in enumerate(factors):
+                            at = (i * panels + p) * VECTORS + j
+                            after[at] = value.fma(factor, after[at])
             return after
 
         step_floats = step // _FLOAT
-        sums = code.loop(0, f.inputs, 1, zeros, add)
+        whole = f.inputs // _TURN * _TURN
+        sums = code.loop(0, whole, _TURN, zeros, partial(add, count=_TURN))
+        sums = code.loop(whole, f.inputs, 1, sums, partial(add, count=1))
         for i, row in enumerate(rows):
             for p, number in enumerate(numbers):
                 at = (i * panels + p) * VECTORS
