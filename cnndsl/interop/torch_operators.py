@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from cnndsl.errors import MissingExtra
+from cnndsl.interop.torch_places import Tensor, moved
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.add import Add
 from cnndsl.ops.avg_pool import AvgPool
@@ -29,7 +30,6 @@ from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.dense import Dense
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.dropout import Dropout
-from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.group_norm import GroupNorm
 from cnndsl.ops.instance_norm import InstanceNorm
@@ -38,21 +38,13 @@ from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
-from cnndsl.ops.pad import Pad
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
-from cnndsl.ops.reshape import Reshape
-from cnndsl.ops.resize import Resize
 from cnndsl.ops.separable import Separable
-from cnndsl.ops.shuffle import Shuffle
-from cnndsl.ops.slice import Slice
 from cnndsl.ops.subsample import Subsample
 from cnndsl.ops.window import Sides, Window
-from cnndsl.types import f32
 
-# PyTorch's types say little, and it need not be installed: this is the border where they are `Any`.
-Tensor = Any
 Params = Mapping[str, Tensor]
 
 
@@ -151,7 +143,7 @@ class _Torch:
             case Concat():
                 return self.torch.cat(operands, {"maps": 1, "height": 2, "width": 3}[op.axis])
             case _:
-                return self.moved(op, x)
+                return moved(self.torch, op, x)
 
     # ---- filters
 
@@ -271,72 +263,6 @@ class _Torch:
             case name, numbers:
                 return getattr(own, name)(x, *numbers)
 
-    # ---- places
-
-    def moved(self, op: Op, x: Tensor) -> Tensor:
-        """The result of an operator that sets cells in other places, or between others."""
-        match op:
-            case Flatten():
-                return self.torch.flatten(self.turned(x) if op.order == "hwc" else x, 1)
-            case Reshape():
-                return self.reshaped(op, x)
-            case Shuffle():
-                return self.F.channel_shuffle(x, op.groups)
-            case Slice():
-                for axis, places in zip(_AXES[x.dim()], op.places(_type(x)), strict=True):
-                    x = x.index_select(axis, self.torch.tensor(list(places)))
-                return x
-            case Pad():
-                (top, bottom), (left, right) = op.padding
-                modes = {"zeros": "constant", "edge": "replicate"}
-                options = {"value": op.value or 0.0} if op.mode in ("zeros", "constant") else {}
-                mode = modes.get(op.mode, op.mode)
-                return self.F.pad(x, (left, right, top, bottom), mode, **options)
-            case Resize():
-                return self.resized(op, x)
-            case _:
-                raise TypeError(f"PyTorch is not asked for {op.row_type}")
-
-    def turned(self, x: Tensor) -> Tensor:
-        return x.permute(0, 2, 3, 1) if x.dim() == 4 else x
-
-    def reshaped(self, op: Reshape, x: Tensor) -> Tensor:
-        cells = self.torch.flatten(self.turned(x) if op.order == "hwc" else x, 1)
-        if len(op.to) == 1:
-            return cells
-        height, width, maps = op.to
-        if op.order == "chw":
-            return cells.reshape(-1, maps, height, width)
-        return cells.reshape(-1, height, width, maps).permute(0, 3, 1, 2)
-
-    def resized(self, op: Resize, x: Tensor) -> Tensor:
-        """PyTorch's own where it has the convention, else the rows and columns that it says."""
-        sampling = op.sampling(_type(x))
-        size = op.infer(_type(x)).height_width
-        modes: dict[tuple[str, str, str | None], dict[str, Any]] = {
-            ("bilinear", "half_pixel", None): {"mode": "bilinear", "align_corners": False},
-            ("bilinear", "align_corners", None): {"mode": "bilinear", "align_corners": True},
-            ("nearest", "asymmetric", "floor"): {"mode": "nearest"},
-            ("nearest", "half_pixel", "half_up"): {"mode": "nearest-exact"},
-        }
-        options = modes.get((op.mode, sampling.coordinates, sampling.rounding))
-        if options is not None:
-            return self.F.interpolate(x, size, **options)
-        for axis, new in zip((2, 3), size, strict=True):
-            low, high, share = map(self.torch.from_numpy, sampling.taps(x.shape[axis], new))
-            before, behind = x.index_select(axis, low), x.index_select(axis, high)
-            weight = share if axis == 3 else share[:, None]
-            x = before if op.mode == "nearest" else self.torch.lerp(before, behind, weight)
-        return x
-
-
-# Where the axes of a shape, height, width and maps or features, are in a tensor.
-_AXES = {4: (2, 3, 1), 2: (1,)}
-
 
 def _image(x: Tensor) -> tuple[int, int]:
     return int(x.shape[2]), int(x.shape[3])
-
-
-def _type(x: Tensor) -> Any:
-    return f32(*(int(x.shape[axis]) for axis in _AXES[x.dim()]))

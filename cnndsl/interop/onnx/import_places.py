@@ -172,7 +172,7 @@ def cut(step: Step, view: View, ranges: Sequence[range]) -> View:
     if all(r == range(side) for r, side in zip(ranges, view.shape, strict=True)):
         return view
     if any(not r or r.step < 1 for r in ranges):
-        raise Unsupported("it takes no cells, or takes them backwards")
+        raise Unsupported("it takes no cells")
     places, shape = joined_parts(ranges, view.shape)
     parts = [_part(r, side) for r, side in zip(places, shape, strict=True)]
     if len(parts) == 2:
