@@ -32,13 +32,13 @@ from cnndsl.ops.layer_norm import LayerNorm
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
 from cnndsl.ops.pad import Pad
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.reshape import Reshape
 from cnndsl.ops.resize import Resize
 from cnndsl.ops.separable import Separable
 from cnndsl.ops.shuffle import Shuffle
 from cnndsl.ops.slice import Part, Slice
-from cnndsl.ops.window import Padding
 from cnndsl.types import TensorType
 
 FUNCTIONS = ["relu", "relu6", "leaky_relu(0.1)", "silu", "sigmoid", "linear", "softmax"]

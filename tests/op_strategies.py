@@ -24,11 +24,12 @@ from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.input import Input
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.subsample import Subsample
-from cnndsl.ops.window import Padding, Window
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType, f32
 
 MOST_MAPS = 24

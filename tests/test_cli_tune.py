@@ -13,7 +13,7 @@ from cnndsl.backends.cpu.lowering.candidates import ConvWork, allowed
 from cnndsl.backends.cpu.times import Times, keep_times, kept_times
 from cnndsl.cache import FileCache
 from cnndsl.ops.conv import Conv
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 
 pytestmark = pytest.mark.cache
 

@@ -21,7 +21,7 @@ from cnndsl.backends.cpu.times import Times, keep_times, kept_times, key_of_work
 from cnndsl.backends.profiling import Roof
 from cnndsl.cache import FileCache
 from cnndsl.ops.conv import Conv
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 from cnndsl.types import USUAL, Options
 
 SAME, UPPER = Padding("same"), Padding("same_upper")

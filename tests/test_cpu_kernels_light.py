@@ -24,9 +24,10 @@ from cnndsl.ops.activation import Activation
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.lrn import Lrn, Neighbours
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.subsample import Subsample
-from cnndsl.ops.window import Padding, Window
+from cnndsl.ops.window import Window
 from cnndsl.plan.plan import Buffer
 
 sides = st.integers(1, 9)

@@ -23,7 +23,7 @@ from cnndsl.backends.cuda.shapes.dense_vector import VectorTile
 from cnndsl.backends.cuda.simulator import Simulator
 from cnndsl.backends.cuda.vectors import VectorLaunch
 from cnndsl.ops.conv_transpose import ConvTranspose
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 from cnndsl.types import f32
 
 

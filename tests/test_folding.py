@@ -23,7 +23,7 @@ from cnndsl.ops.conv import Conv
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.input import Input
 from cnndsl.ops.max_pool import MaxPool
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 from cnndsl.resources import shipped_specs
 from cnndsl.source import Source
 

@@ -26,7 +26,7 @@ from cnndsl.backends.cpu.target import Target
 from cnndsl.compiler import Compilation
 from cnndsl.errors import TargetError
 from cnndsl.ops.conv import Conv
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 from cnndsl.types import Options
 
 pytestmark = pytest.mark.cache

@@ -25,11 +25,11 @@ from cnndsl.ops.kinds import (
 )
 from cnndsl.ops.norm_kind import NormKind
 from cnndsl.ops.pad import SidesKind
+from cnndsl.ops.padding import Padding, PaddingKind
 from cnndsl.ops.registry import OPERATORS
 from cnndsl.ops.reshape import ShapeKind
 from cnndsl.ops.slice import PartKind
 from cnndsl.ops.text import parse_op
-from cnndsl.ops.window import Padding, PaddingKind
 
 COUNTS = st.integers(1, LARGEST_COUNT)
 PAIRS = st.tuples(COUNTS, COUNTS)

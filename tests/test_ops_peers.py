@@ -17,8 +17,8 @@ from cnndsl.ops.dense import Dense
 from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.text import parse_op
-from cnndsl.ops.window import Padding
 from cnndsl.types import f32
 
 pytestmark = pytest.mark.peers

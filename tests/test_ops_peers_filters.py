@@ -11,8 +11,8 @@ from peers import FLOAT32, nchw, nhwc, normal
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.lp_pool import LpPool
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.text import parse_op
-from cnndsl.ops.window import Padding
 from cnndsl.types import f32
 
 pytestmark = pytest.mark.peers

@@ -9,8 +9,9 @@ from plain_definitions import cells_of_axis, inside, same_sides
 
 from cnndsl.errors import ConventionError, ShapeError, ValueRefused
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.text import parse_op
-from cnndsl.ops.window import Padding, Window
+from cnndsl.ops.window import Window
 from cnndsl.types import f32
 
 SIZES = st.integers(1, 9)

@@ -15,8 +15,8 @@ from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.checking import REFUSED, CheckedTable
 from cnndsl.frontend.edits import set_value
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.resize import Resize
-from cnndsl.ops.window import Padding
 from cnndsl.source import Span
 from cnndsl.types import TensorType
 

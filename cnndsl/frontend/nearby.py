@@ -14,7 +14,8 @@ from cnndsl.errors import CnnError
 from cnndsl.ops.attributes import Attribute
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import Choice, Count, Extent, Flag, Pair
-from cnndsl.ops.window import Padding, PaddingKind, Sides, Window
+from cnndsl.ops.padding import Padding, PaddingKind, Sides
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType
 
 Near = tuple[float, Any]

@@ -38,12 +38,13 @@ from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.lrn import Lrn
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.mul import Mul
+from cnndsl.ops.padding import Sides
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.prelu import Prelu
 from cnndsl.ops.rbf import Rbf
 from cnndsl.ops.separable import Separable
 from cnndsl.ops.subsample import Subsample
-from cnndsl.ops.window import Sides, Window
+from cnndsl.ops.window import Window
 
 Params = Mapping[str, Tensor]
 

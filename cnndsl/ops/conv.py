@@ -17,8 +17,9 @@ from cnndsl.ops.connections import (
     count_links,
 )
 from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
+from cnndsl.ops.padding import Padding, PaddingKind
 from cnndsl.ops.rescalable import Rescalable
-from cnndsl.ops.window import Padding, PaddingKind, Window
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType, f32
 
 

@@ -11,8 +11,9 @@ from cnndsl.errors import ConventionError, Fix, ShapeError
 from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
 from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
+from cnndsl.ops.padding import Padding, PaddingKind, Sides
 from cnndsl.ops.rescalable import Rescalable, scaled
-from cnndsl.ops.window import Padding, PaddingKind, Sides, Window
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType, f32
 
 

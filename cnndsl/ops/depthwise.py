@@ -8,8 +8,9 @@ from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Param
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
+from cnndsl.ops.padding import Padding, PaddingKind
 from cnndsl.ops.rescalable import Rescalable
-from cnndsl.ops.window import Padding, PaddingKind, Window
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType
 
 

@@ -11,7 +11,7 @@ from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Array, Op
 from cnndsl.ops.kinds import Choice, Kind, Number
-from cnndsl.ops.window import Padding, PaddingKind, Sides
+from cnndsl.ops.padding import Padding, PaddingKind, Sides
 from cnndsl.types import TensorType, f32
 
 _NUMPY: dict[str, Literal["constant", "reflect", "edge"]] = {

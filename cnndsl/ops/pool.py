@@ -8,7 +8,8 @@ from cnndsl.errors import ShapeError
 from cnndsl.ops.attributes import attribute
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import Choice, Extent, Pair, Step
-from cnndsl.ops.window import Padding, PaddingKind, Window
+from cnndsl.ops.padding import Padding, PaddingKind
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType, f32
 
 ROUNDING = Choice(("floor", "ceil", "ceil_caffe"))

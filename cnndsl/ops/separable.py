@@ -9,7 +9,7 @@ from cnndsl.ops.base import Array, Op, Param
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.kinds import Count, Extent, Flag, Pair, Step
-from cnndsl.ops.window import Padding, PaddingKind
+from cnndsl.ops.padding import Padding, PaddingKind
 from cnndsl.types import TensorType
 
 PARTS = ("depthwise", "pointwise")

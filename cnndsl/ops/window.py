@@ -1,5 +1,6 @@
 """
-Sliding windows: padding, stride, dilation and rounding, shared by convolution and pooling.
+Sliding windows: stride, dilation and rounding, and the padding around, shared by convolution and
+pooling.
 
 Output size of one axis (Dumoulin and Visin, arXiv:1603.07285, relation 15):
 `(in + begin + end - (dilation * (kernel - 1) + 1)) // stride + 1`.
@@ -7,10 +8,7 @@ Output size of one axis (Dumoulin and Visin, arXiv:1603.07285, relation 15):
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,68 +16,8 @@ from numpy.typing import NDArray
 
 from cnndsl.errors import ConventionError, Fix, ShapeError
 from cnndsl.ops.base import Array
-from cnndsl.ops.kinds import Kind, Pair, Step, parse_count
-
-Sides = tuple[Pair, Pair]
-"""((top, bottom), (left, right))"""
-
-
-@dataclass(frozen=True, slots=True)
-class Padding:
-    """
-    Cells added around an image.
-
-    `valid` adds none. `same` makes the output `ceil(in / stride)` large, with
-    `total = max(0, (out - 1) * stride + dilation * (kernel - 1) + 1 - in)` cells an axis, the odd
-    one at the end in `same_upper` (TensorFlow, Keras, ONNX SAME_UPPER, PyTorch) and at the
-    beginning in `same_lower` (ONNX SAME_LOWER). Plain `same` is for totals that are even, where the
-    two agree. `explicit` adds `sides`.
-    """
-
-    mode: Literal["valid", "same", "same_upper", "same_lower", "explicit"]
-    sides: Sides = ((0, 0), (0, 0))
-
-
-class PaddingKind(Kind):
-    """
-    `valid`, `same`, `same_upper`, `same_lower`, or cells: `2`, `2x1`, `0+1x0+1`.
-
-    >>> PaddingKind().parse("0+1x2").sides
-    ((0, 1), (2, 2))
-    >>> PaddingKind().format(PaddingKind().parse("1x1"))
-    '1'
-    """
-
-    @property
-    def expects(self) -> str:
-        return "valid, same, same_upper, same_lower, or cells such as 2, 2x1 or 0+1x0+1 (begin+end)"
-
-    def parse(self, text: str) -> Padding:
-        word = text.lower()
-        if word in ("valid", "same", "same_upper", "same_lower"):
-            return Padding(word)
-        axes = [self._axis(part) for part in re.split("[xX×]", text)]
-        if len(axes) == 1:
-            axes = axes * 2
-        if len(axes) != 2 or axes[0] is None or axes[1] is None:
-            raise self.refuse(text)
-        return Padding("explicit", (axes[0], axes[1]))
-
-    def format(self, value: Padding) -> str:
-        if value.mode != "explicit":
-            return value.mode
-        height, width = (f"{b}" if b == e else f"{b}+{e}" for b, e in value.sides)
-        return height if height == width else f"{height}x{width}"
-
-    def choices(self) -> Sequence[str]:
-        return ("valid", "same", "same_upper", "same_lower")
-
-    @staticmethod
-    def _axis(text: str) -> Pair | None:
-        counts = [parse_count(part) for part in text.split("+")]
-        if len(counts) not in (1, 2) or any(c is None or c > 10**6 for c in counts):
-            return None
-        return counts[0] or 0, counts[-1] or 0
+from cnndsl.ops.kinds import Pair, Step
+from cnndsl.ops.padding import Padding, PaddingKind, Sides, padding_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +219,7 @@ class Window:
         words = [f"{_x(image)} through {_x(self.kernel)}", f"stride {step.format(self.stride)}"]
         if self.dilation != (1, 1):
             words.append(f"dilation {step.format(self.dilation)}")
-        words.append(_padding_words(self.padding))
+        words.append(padding_words(self.padding))
         if self.rounding != "floor":
             words.append(f"rounding {self.rounding}")
         axes = zip(image, sides, self.reach, self.stride, output, strict=True)
@@ -305,8 +243,3 @@ def _x(pair: Pair) -> str:
 
 def _some(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def _padding_words(padding: Padding) -> str:
-    text = PaddingKind().format(padding)
-    return f"padding {text}" if padding.mode == "explicit" else text

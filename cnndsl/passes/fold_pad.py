@@ -11,7 +11,7 @@ from cnndsl.ir.node import Node
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.pad import Pad
-from cnndsl.ops.window import Padding, Sides
+from cnndsl.ops.padding import Padding, Sides
 from cnndsl.passes.base import Pass
 
 

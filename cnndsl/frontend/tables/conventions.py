@@ -11,9 +11,9 @@ from cnndsl.frontend.tables.findings import TableFindings
 from cnndsl.frontend.tables.rows import PastedRow
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.conv import Conv
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.pool import Pool
 from cnndsl.ops.registry import OPERATORS
-from cnndsl.ops.window import Padding
 from cnndsl.types import TensorType, f32
 
 _CHOICES = {

@@ -15,8 +15,8 @@ from cnndsl.frontend.tables.layers import Layer, row_name
 from cnndsl.frontend.vocabulary import parse_function
 from cnndsl.ops.attributes import Attribute, attributes_of
 from cnndsl.ops.kinds import Count, Extent, Kind, Number, parse_count
+from cnndsl.ops.padding import PaddingKind
 from cnndsl.ops.registry import OPERATORS
-from cnndsl.ops.window import PaddingKind
 
 _RBF_CHOICE = (
     "RBF in the activation column is written as the row type rbf, with the Euclidean distance"

@@ -23,10 +23,10 @@ from cnndsl.ops.flatten import Flatten
 from cnndsl.ops.global_pool import GlobalAvgPool
 from cnndsl.ops.input import Input
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.padding import Padding
 from cnndsl.ops.reshape import Reshape
 from cnndsl.ops.resize import Resize
 from cnndsl.ops.slice import Part, Slice
-from cnndsl.ops.window import Padding
 
 EPSILON = 1e-6
 """What Darknet adds to the root of the variance."""

@@ -11,7 +11,7 @@ from cnndsl.interop.foreign.units import Unit
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.depthwise import Depthwise
-from cnndsl.ops.window import Padding, PaddingKind
+from cnndsl.ops.padding import Padding, PaddingKind
 
 
 def differences(pairs: Iterable[tuple[Unit, Layer]]) -> Iterator[Diagnostic]:

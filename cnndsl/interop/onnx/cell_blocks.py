@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cnndsl.interop.onnx.values import View, moves_alike
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.conv_transpose import ConvTranspose
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 from cnndsl.types import TensorType
 
 FloatArray = NDArray[np.float32]

@@ -19,9 +19,10 @@ from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.max_pool import MaxPool
+from cnndsl.ops.padding import Sides
 from cnndsl.ops.separable import PARTS, Separable
 from cnndsl.ops.subsample import Subsample
-from cnndsl.ops.window import Sides, Window
+from cnndsl.ops.window import Window
 from cnndsl.types import TensorType
 
 

@@ -15,7 +15,7 @@ from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ops.base import Op
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.lp_pool import LpPool
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 from cnndsl.types import TensorType
 
 

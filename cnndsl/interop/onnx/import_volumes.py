@@ -20,7 +20,7 @@ from cnndsl.interop.onnx.window_attributes import WindowAttributes
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import Pair
 from cnndsl.ops.pad import Pad
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 
 MakePool = Callable[[dict[str, Any], Pair], Op]
 """A pool with a window, of images of a size."""

@@ -24,7 +24,7 @@ from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.kinds import Pair
 from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.max_pool import MaxPool
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 
 
 def import_conv(step: Step) -> View:

@@ -9,7 +9,7 @@ from typing import Any
 from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step
 from cnndsl.ops.kinds import Pair
-from cnndsl.ops.window import Padding
+from cnndsl.ops.padding import Padding
 
 _AUTO_PADDING: Mapping[str, Padding] = {
     "VALID": Padding("valid"),

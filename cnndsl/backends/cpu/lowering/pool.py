@@ -12,7 +12,8 @@ from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Call, Lowered, source, target
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
-from cnndsl.ops.window import Padding, Window
+from cnndsl.ops.padding import Padding
+from cnndsl.ops.window import Window
 from cnndsl.plan.plan import Buffer
 
 # Windows that have kernels of their own, in which no loop runs over their cells.
