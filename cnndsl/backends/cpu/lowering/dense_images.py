@@ -27,7 +27,7 @@ from cnndsl.plan.plan import Buffer
 
 UNIT_OUTPUTS = 96  # of a unit: whole tiles and whole vectors on every machine
 UNIT_IMAGES = 64  # of a unit, which share its passing through the weights: whole tiles
-DEPTH = 1024  # inputs of a tile; those of its weights, six pages, stay in the nearest cache
+DEPTH = 2048  # inputs of a tile: long runs of its weights, and images that stay in a near cache
 
 FEW_IMAGES = 1.34
 """Times as long takes a multiply-add by lowering/dense.py, whose sums go to memory more often."""
