@@ -39,6 +39,7 @@ _CHILD = """
 import json, sys, time
 begin = time.time()
 import numpy as np
+shared = time.time()
 import cnndsl
 from cnndsl import loading
 imported = time.time()
@@ -53,8 +54,8 @@ model = cnndsl.load(sys.argv[1])
 loaded = time.time()
 model(np.zeros((1, *model.input_shape), np.float32))
 end = time.time()
-print(json.dumps({"end": end, "imports": imported - begin, "reading": took[0],
-                  "ready": loaded - imported - took[0], "call": end - loaded}))
+print(json.dumps({"begin": begin, "end": end, "numpy": shared - begin, "imports": imported - shared,
+                  "reading": took[0], "ready": loaded - imported - took[0], "call": end - loaded}))
 """
 
 
@@ -63,11 +64,14 @@ class Start:
     """
     Seconds from a process's start to a model's first result, and their parts.
 
-    `imports` are NumPy's and our own, `reading` is of the weights with their hash, `ready` all else
-    until the model can be called, and `call` the first call. What is left is the interpreter's.
+    `python` is the interpreter's own start, `numpy` NumPy's import, and `imports` are ours.
+    `reading` is of the weights with their hash, `ready` all else until the model can be called, and
+    `call` the first call.
     """
 
     total: float
+    python: float
+    numpy: float
     imports: float
     reading: float
     ready: float
@@ -77,14 +81,14 @@ class Start:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     args = _parser().parse_args(argv)
-    print(f"{'network':10} {'state':7}" + "".join(f"{name:>22}" for name in Start.__slots__))
+    print(f"{'network':10} {'state':7}" + "".join(f"{name:>18}" for name in Start.__slots__))
     with TemporaryDirectory(prefix="cnndsl-start-") as folder:
         for name in args.nets:
             for state, starts in measure(name, args.runs, Path(folder)).items():
                 cells = (
                     _spread([getattr(start, part) for start in starts]) for part in Start.__slots__
                 )
-                print(f"{name:10} {state:7}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+                print(f"{name:10} {state:7}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
     print(f"seconds: median of {args.runs} processes (least-most)")
 
 
@@ -116,8 +120,8 @@ def start(model: Path, cache: Path) -> Start:
         env=environment, check=True, capture_output=True, text=True,
     )  # fmt: skip
     told = json.loads(run.stdout)
-    end = told.pop("end")
-    return Start(end - begin, **told)
+    start, end = told.pop("begin"), told.pop("end")
+    return Start(end - begin, start - begin, **told)
 
 
 def _compiled(spec: str, folder: Path) -> Path:
