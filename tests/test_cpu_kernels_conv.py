@@ -135,6 +135,19 @@ def test_pixels_whole_pages_apart_are_copied_and_sum_to_the_same_bits(
         np.testing.assert_array_equal(problem.outputs(how=tile), copied)
 
 
+@settings(deadline=None, max_examples=10)
+@given(shape=shapes(), batch=st.integers(1, 3), seed=st.integers(0, 99))
+def test_asking_for_the_next_block_changes_nothing(shape, batch, seed):
+    problem = Problem(shape, batch, seed=seed)
+    assert not problem.lower()(batch).fields.ahead  # so little stays in the caches
+    plain = problem.outputs()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv_direct, "FLOATS_IN_CACHES", 0)
+        assert problem.lower()(batch).fields.ahead
+        ranges = pieces(problem.lower()(batch).units, np.random.default_rng(seed))
+        np.testing.assert_array_equal(problem.outputs(ranges=ranges), plain)
+
+
 def test_bounds_clamp_and_let_nan_through():
     problem = Problem(ConvShape((5, 5), 3, 17, (3, 3)), 1)
     problem.images[0, 0, 0] = np.nan

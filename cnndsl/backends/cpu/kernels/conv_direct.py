@@ -8,7 +8,7 @@ from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
-from cnndsl.backends.cpu.lowering.conv_direct import ConvDirectFields, Panel
+from cnndsl.backends.cpu.lowering.conv_direct import LINE, ConvDirectFields, Panel
 from cnndsl.backends.cpu.memory import constant, entry, read_fields, set_entry
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, NOTE
 from cnndsl.backends.cpu.vectors import Code, Vector, emits
@@ -43,6 +43,8 @@ def conv_direct(pixels: int, vectors: int, lanes: int, taken: int) -> Any:
             first = (unit - block * ranges) * f.unit_panels
             last = (first + f.unit_panels).min(f.panel_count)
             with code.each(first, last) as panel, code.each(0, count, pixels) as pixel:
+                if vectors > 1:  # of few maps there are too few panels to share it
+                    conv.ask(panel - first, last - first, pixel)
                 conv.compute(panel, pixel)
             start, (_, final, maps) = conv.panel(first).first, conv.panel(last - 1)
             block_pixels.activate(count, start, final + maps - start)
@@ -74,6 +76,22 @@ class _Conv:
         return Panel(
             *[constant(self.code, self.f.panels, number * words + i) for i in range(words)]
         )
+
+    def ask(self, number: Int, panels: Int, pixel: Int) -> None:
+        """
+        Ask for a share of what the next block reads, as much with each of a unit's `panels`.
+
+        Else its first panel would wait for all of it, and memory would rest during the others. It
+        is taken to lie behind this block; what does not is asked for in vain.
+        """
+        code, f = self.code, self.f
+        share = (f.ahead + panels - 1) // panels
+        first = number * share
+        x = code.pointer(f.x + (f.unit_pixels * f.x_right + first * LINE) * _FLOAT)
+        starts = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
+        with code.each(0, share.min(f.ahead - first)) as line:
+            for start in starts:
+                code.prefetch(start, line * LINE)
 
     def compute(self, number: Int, pixel: Int) -> None:
         """Compute one tile: the outputs of panel `number` for the pixels from `pixel` on."""

@@ -31,6 +31,7 @@ UNIT_MACS = 1 << 16  # the least work of a unit
 MACS_OF_FLOAT = 8  # multiply-adds that take as long as moving a float
 RUNS = 4, 3, 2  # of neighbouring floats that the inner loop takes a turn, the longest first
 LINE, PAGE = 16, 1 << 10  # floats of a line of the cache; pixels so far apart fall on one set of it
+FLOATS_IN_CACHES = 1 << 21  # of a batch's images: what is more comes from memory
 STAGED_MAPS = 256  # output maps that are worth a copy of the pixels
 
 
@@ -43,7 +44,8 @@ class ConvDirectFields(NamedTuple):
     `weights` is [panels, reduction, width] and `bias` [panels, width]; `offsets` and `panels` are
     tables of int64, of where each of the `runs` of floats begins that a pixel reads, and of
     `Panel`s. Where `staged` is not 0, a unit's pixels are copied to scratch memory first, so many
-    floats apart. Where `onto` is 1 and not 0, the outputs are added to what `y` holds.
+    floats apart. Of each pixel of the next block, `ahead` lines of the cache are asked for. Where
+    `onto` is 1 and not 0, the outputs are added to what `y` holds.
     """
 
     batch: Any
@@ -61,6 +63,7 @@ class ConvDirectFields(NamedTuple):
     panels: Any
     panel_count: Any
     staged: Any
+    ahead: Any
     unit_pixels: Any
     unit_panels: Any
     y: Any
@@ -164,10 +167,16 @@ def lower_conv_direct(
         **epilogue.fields,
     }
     before = shape.padding[0] * x.row_stride + shape.padding[1] * x.pixel_stride
+    fresh_lines = ceil(min(shape.stride[1] * x.pixel_stride, shape.reduction) / LINE)
 
     def call(batch: int) -> Call:
         first, units = start_of(x, batch).moved(-before), conv.units(batch)
-        numbers_there = {"unit_pixels": units.pixels, "unit_panels": units.panels, **numbers}
+        numbers_there = {
+            "unit_pixels": units.pixels,
+            "unit_panels": units.panels,
+            "ahead": fresh_lines if batch * x.image_stride > FLOATS_IN_CACHES else 0,
+            **numbers,
+        }
         fields = ConvDirectFields(batch=batch, x=first, **target(y, batch), **numbers_there)
         unit_macs = units.pixels * units.panels * conv.tile.width * shape.reduction
         tables = 2 * 2 * (units.pixels + conv.tile.pixels)  # of pixels, in int64
