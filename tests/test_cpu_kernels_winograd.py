@@ -22,6 +22,7 @@ from cnndsl.backends.cpu.lowering.conv_winograd import (
     winograd_tiles,
 )
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.space_to_depth import space_to_depth
 from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.lowering.winograd_ways import MOST_ERROR_RATIO, SIDES, winograd_ways
 from cnndsl.backends.cpu.target import Target
@@ -97,6 +98,34 @@ def test_filters_of_every_side_are_computed(shape, batch):
     problem.check(problem.outputs())
 
 
+IN_STEPS = (  # taps, stride and input maps
+    ((7, 7), (2, 2), 3),  # ResNet's first row
+    ((11, 11), (4, 4), 3),  # AlexNet's
+    ((3, 3), (2, 2), 9),
+    ((5, 4), (2, 1), 10),
+    ((2, 5), (1, 3), 11),
+)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    row=st.sampled_from(IN_STEPS),
+    outputs=st.sampled_from([(3, 3), (4, 4), (3, 4)]),
+    tile=st.sampled_from([HOST[0], Tile(4, 2, 4), Tile(3, 1, 16)]),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    batch=st.integers(1, 3),
+)
+def test_what_moves_by_several_pixels_is_computed_on_blocks_of_so_many(
+    row, outputs, tile, size, padding, batch
+):
+    taps, stride, maps = row
+    shape = ConvShape(size, maps, 20, taps, stride, padding)
+    way = WinogradConv(space_to_depth(shape), outputs, tile, stride)
+    problem = Problem(shape, batch, way=way)
+    problem.check(problem.outputs())
+
+
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 99), batch=st.integers(1, 4))
 def test_every_split_of_the_work_gives_the_same_bits(seed, batch):
@@ -156,12 +185,14 @@ def test_only_plain_convolutions_of_enough_maps_fit():
         ConvShape((9, 9), 3, 64, (3, 3)),
         ConvShape((9, 9), 64, 64, (1, 1)),
         ConvShape((9, 9), 64, 64, (8, 8)),
-        ConvShape((9, 9), 64, 64, (3, 3), stride=(2, 2)),
+        ConvShape((9, 9), 64, 64, (2, 2), stride=(2, 2)),
+        ConvShape((9, 9), 1, 64, (3, 3), stride=(2, 2)),
         ConvShape((9, 9), 64, 64, (3, 3), dilation=(2, 1)),
         ConvShape((9, 9), 64, 64, (3, 3), groups=2),
     ]
     assert winograd_ways(fits, MACHINE)
     assert winograd_ways(replace(fits, kernel=(1, 7)), MACHINE)
+    assert winograd_ways(replace(fits, in_maps=3, kernel=(7, 7), stride=(2, 2)), MACHINE)
     assert not any(winograd_ways(shape, MACHINE) for shape in others)
 
 

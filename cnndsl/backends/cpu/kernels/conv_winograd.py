@@ -26,12 +26,13 @@ def conv_winograd(
     vectors: int,
     lanes: int,
     taken: int,
+    runs: int = 1,
 ) -> Any:
     """
     The kernel for squares of `down` x `across` outputs of filters of `taps_down` x `taps_across`.
 
     The tile of its products is `squares` times `vectors` of `lanes` output maps, and takes `taken`
-    input maps at a time, of which there are a multiple.
+    input maps at a time, of which there are a multiple. The maps of an input lie in `runs` runs.
     """
     outputs = down, across
     sides = down + taps_down - 1, across + taps_across - 1
@@ -41,7 +42,7 @@ def conv_winograd(
         f = read_fields(code, args, ConvWinogradFields)
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
         note = code.integer(scratch)  # which strip the inputs at the points are of
-        unit = _Unit.of(code, f, note + CACHE_LINE, sides, outputs, squares, vectors, taken)
+        unit = _Unit.of(code, f, note + CACHE_LINE, sides, outputs, squares, vectors, taken, runs)
         with code.each(begin, end) as number:
             strip = number // ranges
             part = number - strip * ranges
@@ -104,6 +105,7 @@ class _Unit:
     outputs: tuple[int, int]
     vectors: int
     taken: int
+    runs: int
     inputs: Int
     products: Int
     spare: Int
@@ -118,6 +120,7 @@ class _Unit:
         tile_squares: int,
         vectors: int,
         taken: int,
+        runs: int,
     ) -> "_Unit":
         """The units whose memory begins at `scratch`."""
         points = prod(sides)
@@ -139,7 +142,7 @@ class _Unit:
         tables = spare + 2 * points * code.lanes * _FLOAT
         pixels = Pixels(code, grid, tables, tile_squares)
         memory = scratch, products, spare
-        return _Unit(code, f, pixels, sides, outputs, vectors, taken, *memory)
+        return _Unit(code, f, pixels, sides, outputs, vectors, taken, runs, *memory)
 
     @property
     def points(self) -> int:
@@ -163,14 +166,20 @@ class _Unit:
         return self.code.at(self.code.pointer(self.products), offset)
 
     def transform_inputs(self, square: Int) -> None:
-        """Evaluate all maps of a square at the points: down each column, then along each row."""
+        """
+        Evaluate all maps of a square at the points: down each column, then along each row.
+
+        What a vector holds beyond its run is written over by the next run or square.
+        """
         code, f, lanes, (height, width) = self.code, self.f, self.code.lanes, self.sides
         down, across = self.outputs
         x, half = self.squares.read(square, code.pointer(f.x)), code.pointer(self.spare)
-        with code.each(0, f.in_maps, lanes) as start:
-            first = start.min(f.in_maps - lanes)  # the last vector may overlap its neighbour
+        run, x_run = f.in_maps // self.runs, f.x_row // self.runs
+        with code.each(0, self.runs) as number, code.each(0, run, lanes) as start:
+            within = start.min((run - lanes).max(0))  # the last vector may overlap its neighbour
+            first = number * run + within
             with code.each(0, width) as j:
-                column = code.at(x, first + j * f.x_pixel)
+                column = code.at(x, number * x_run + within + j * f.x_pixel)
                 values = [code.load(column, f.x_row * i) for i in range(height)]
                 place = code.at(half, j * (height * lanes))
                 for i, value in enumerate(inputs_at_points(values, down)):

@@ -112,13 +112,13 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
         yield Candidate(
             winograd_name(way.outputs),
             way.halo(image),
-            error_ratio=error_ratio(conv.kernel, way.outputs, work.x[2]),
+            error_ratio=error_ratio(way.shape.kernel, way.outputs, way.shape.in_maps),
             refusal=strict if numerics == "strict" else "",
             squares=way.outputs,
-            margin=margin(way.outputs),
+            margin=margin(way),
         )
     if not ways:
-        winograd = "only filters of at most 7 a side, cell by cell, that read all of some maps"
+        winograd = "only filters of 2 to 7 steps a side, not dilated, that read all of some maps"
         yield Candidate("conv_winograd", refusal=winograd)
 
     planar = f"only one input map, step by step, to at most {most_maps(machine)} maps"

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, Tile
-from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.space_to_depth import filters_to_depth
 from cnndsl.backends.cpu.lowering.winograd_weights import weights_at_points
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer, Halo
@@ -48,8 +49,10 @@ class ConvWinogradFields(NamedTuple):
     The row of the kernel. Addresses are bytes, all else counts floats.
 
     The output image is `height` x `width`, covered by `down` x `across` squares. `x` is the address
-    of the first float that the first square reads, halo included. `weights` is [points, panels,
-    vectors of the tile, in_maps, lanes] and `bias` [panels, width].
+    of the first float that the first square reads, halo included; `x_row` and `x_pixel` lead to the
+    inputs below and to the next ones. The `in_maps` of an input lie in as many runs as its block
+    has rows, a row of the image apart. `weights` is [points, panels, vectors of the tile, in_maps,
+    lanes] and `bias` [panels, width].
     """
 
     batch: Any
@@ -88,17 +91,28 @@ def winograd_tiles(machine: Target) -> tuple[Tile, ...]:
 
 @dataclass(frozen=True, slots=True)
 class WinogradConv:
-    """A convolution cut into squares of `outputs` down and across, their products into tiles."""
+    """
+    A convolution cut into squares of `outputs` down and across, their products into tiles.
+
+    `shape` moves by one pixel: where those of the image are `block`s of its pixels, it counts
+    their maps, and only its padding counts pixels of the image (`space_to_depth`).
+    """
 
     shape: ConvShape
     outputs: tuple[int, int]
     tile: Tile
+    block: Pair = (1, 1)
 
     @property
     def sides(self) -> tuple[int, int]:
         """Inputs of a square down and across, and points."""
         (down, across), (r, s) = self.outputs, self.shape.kernel
         return down + r - 1, across + s - 1
+
+    @property
+    def run(self) -> int:
+        """Maps of an input that lie side by side: those of a block's row."""
+        return self.shape.in_maps // self.block[0]
 
     @property
     def points(self) -> int:
@@ -115,13 +129,6 @@ class WinogradConv:
     def squares(self) -> int:
         """Squares of an image."""
         return self.grid[0] * self.grid[1]
-
-    @property
-    def saving(self) -> float:
-        """The products of the definition over those at the points."""
-        return self.shape.macs / (
-            self.squares * self.points * self.shape.in_maps * self.shape.out_maps
-        )
 
     def macs_alike(self, batch: int) -> float:
         """Multiply-adds of an image of a batch, and those that take as long as all but weights."""
@@ -145,11 +152,13 @@ class WinogradConv:
         """The zeros that the squares read around an input image of that size."""
         (top, left), (height, width) = self.shape.padding, image
         down, across = (
-            squares * outputs + taps - 1
-            for squares, outputs, taps in zip(
-                self.grid, self.outputs, self.shape.kernel, strict=True
+            (squares * outputs + taps - 1) * block
+            for squares, outputs, taps, block in zip(
+                self.grid, self.outputs, self.shape.kernel, self.block, strict=True
             )
         )
+        if self.run < self.tile.lanes:
+            down += 1  # a vector of the last input reads on
         return top, max(0, down - top - height), left, max(0, across - left - width)
 
     @property
@@ -158,12 +167,13 @@ class WinogradConv:
         tile = self.tile.pixels, self.tile.vectors, self.tile.lanes
         several = self.shape.in_maps % TAKEN == 0 and self.tile.pixels <= MOST_ROWS
         taken = TAKEN if several else 1
-        sizes = (*self.outputs, *self.shape.kernel, *tile, taken)
+        runs = (self.block[0],) if self.block[0] > 1 else ()
+        sizes = (*self.outputs, *self.shape.kernel, *tile, taken, *runs)
         return Kernel("conv_winograd", "conv_winograd", sizes)
 
     def transform_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`weight` [out, in, r, s] at the points, as [points, panels, vectors, in, lanes]."""
-        return weights_at_points(weight, self.sides, self.tile)
+        """`weight` [out, in, r, s] at the points, as [points, panels, vectors, in_maps, lanes]."""
+        return weights_at_points(filters_to_depth(weight, self.block), self.sides, self.tile)
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """`bias` [out], or zeros, as [panels, width]."""
@@ -240,8 +250,8 @@ def lower_conv_winograd(
         "down": down,
         "across": across,
         "x_image": x.image_stride,
-        "x_row": x.row_stride,
-        "x_pixel": x.pixel_stride,
+        "x_row": conv.block[0] * x.row_stride,
+        "x_pixel": conv.block[1] * x.pixel_stride,
         "in_maps": shape.in_maps,
         "weights": conv.transform_weights(weight),
         "bias": conv.pack_bias(bias),
