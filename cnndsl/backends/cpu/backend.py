@@ -136,5 +136,9 @@ def _programs(request: Request) -> Programs:
 
 def _executable(programs: Programs, threads: int) -> CpuExecutable:
     return CpuExecutable(
-        programs, threads=threads, library=shared_library(), helpers=shared_helpers()
+        programs,
+        threads=threads,
+        library=shared_library(),
+        helpers=shared_helpers(),
+        in_pieces=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from cnndsl.backends.cpu.helpers import Helpers
 from cnndsl.backends.cpu.kept_programs import keep_program
 from cnndsl.backends.cpu.library import Library
 from cnndsl.backends.cpu.program import Program, Programs, Relocatable, lay_out, link
-from cnndsl.backends.cpu.session import Session
+from cnndsl.backends.cpu.session import Arrays, Session
 
 if TYPE_CHECKING:  # a program that is found whole needs neither
     from cnndsl.backends.cpu.lowering.call import Lowered
@@ -24,6 +25,10 @@ if TYPE_CHECKING:  # a program that is found whole needs neither
 LEAST_SHARED_FLOATS = 30_000
 # Batch sizes whose memory is kept for the next call.
 BATCH_SIZES_KEPT = 4
+# What a run computes stays in the caches if it is no more, in floats.
+FLOATS_IN_CACHES = 1 << 21
+# Beyond so many weights for each float of an image's arena, reading them again costs more.
+WEIGHTS_A_FLOAT = 6
 
 FloatArray = NDArray[np.float32]
 
@@ -59,11 +64,25 @@ class _Batch:
     free: list[Session] = field(default_factory=list[Session])
 
 
+def images_a_run(program: Relocatable) -> int:
+    """
+    How many images a run had best take at most, told from the program for one image.
+
+    Where a run's images do not fit into the caches, each of its steps reads memory. In smaller runs
+    only weights come from memory, once a run: where there are more of those, runs may be large.
+    """
+    weights = sum(array.size for array in program.arrays)
+    if weights > WEIGHTS_A_FLOAT * program.arena:
+        return sys.maxsize
+    return max(1, FLOATS_IN_CACHES // max(1, program.arena))
+
+
 class CpuExecutable:
     """
     Calls run in sessions: each call takes a free one of its batch size, or makes one.
 
-    So callers at once do not meet, and a caller that comes back finds its memory warm.
+    So callers at once do not meet, and a caller that comes back finds its memory warm. `in_pieces`,
+    a batch is run as many images at a time as is fastest: an image has the same bits in any batch.
     """
 
     def __init__(
@@ -73,42 +92,64 @@ class CpuExecutable:
         threads: int,
         library: Library,
         helpers: Helpers,
+        in_pieces: bool = False,
     ) -> None:
         self._programs = programs
         self._threads = threads
         self._library = library
         self._helpers = helpers
-        self._batches: dict[int, _Batch] = {}
-        self._prepared(1)  # compiles and loads all kernels
+        single = programs(1)
+        self._most = images_a_run(single) if in_pieces else sys.maxsize
+        self._batches = {1: self._linked(single, 1)}  # compiles and loads all kernels
 
     def __call__(self, inputs: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
         """The network's outputs for contiguous batches of one size."""
         size = len(inputs[0])
+        if size > self._most:
+            return self._in_pieces(inputs, size)
         batch = self._batches.get(size) or self._prepared(size)
-        try:
-            session = batch.free.pop()
-        except IndexError:
-            session = self._session(batch.program)
         shapes = batch.output_shapes
         if len(shapes) == 1:  # a small network feels the time that a loop takes to begin
             outputs = (_empty(shapes[0], _FLOAT32),)
         else:
             outputs = tuple([_empty(shape, _FLOAT32) for shape in shapes])
-        session.run(inputs, outputs)
-        batch.free.append(session)
+        self._run(batch, inputs, outputs)
         return outputs
 
     def keep(self, key: bytes, weights: Weights, note: Any) -> None:
         """Keep the program for one image, and a note, for processes that `restore` them."""
         keep_program(key, self._programs(1), weights, note)
 
+    def _in_pieces(self, inputs: tuple[FloatArray, ...], size: int) -> tuple[FloatArray, ...]:
+        """The outputs of a batch, of which as many images as may are run at a time."""
+        most = self._batches.get(self._most) or self._prepared(self._most)
+        outputs = tuple(np.empty((size, *y[1:]), np.float32) for y in most.output_shapes)
+        for start in range(0, size, self._most):
+            piece = slice(start, start + self._most)
+            count = min(self._most, size - start)
+            batch = self._batches.get(count) or self._prepared(count)
+            self._run(batch, tuple(x[piece] for x in inputs), tuple(y[piece] for y in outputs))
+        return outputs
+
+    def _run(self, batch: _Batch, inputs: Arrays, outputs: Arrays) -> None:
+        """Run a batch in a session that is free."""
+        try:
+            session = batch.free.pop()
+        except IndexError:
+            session = self._session(batch.program)
+        session.run(inputs, outputs)
+        batch.free.append(session)
+
     def _prepared(self, size: int) -> _Batch:
-        program = self._programs(size)
+        batch = self._linked(self._programs(size), size)
         if len(self._batches) >= BATCH_SIZES_KEPT:
             for oldest in list(self._batches)[:1]:
                 self._batches.pop(oldest, None)
+        return self._batches.setdefault(size, batch)
+
+    def _linked(self, program: Relocatable, size: int) -> _Batch:
         shapes = tuple((size, *shape) for shape in program.outputs)
-        return self._batches.setdefault(size, _Batch(link(program, self._library), shapes))
+        return _Batch(link(program, self._library), shapes)
 
     def _session(self, program: Program) -> Session:
         threads = self._threads if program.work >= LEAST_SHARED_FLOATS else 1
