@@ -227,7 +227,7 @@ def test_maps_that_divide_by_four_are_taken_by_fours(row):
         ("activation activation=softmax", f32(1000)),
         ("activation activation=softmax", f32(3, 5, 21)),
         ("globalavgpool", f32(7, 7, 50)),
-        ("layernorm over=image", f32(4, 4, 40)),
+        ("layernorm epsilon=1e-5 over=image", f32(4, 4, 40)),
     ],
 )
 def test_lines_longer_than_a_block_are_reduced(row, x):
