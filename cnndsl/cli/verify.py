@@ -8,7 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnndsl.cli.arguments import COMPILED, add_format, add_limits, positive
-from cnndsl.cli.expectations import ONNX, REFERENCE, TORCH, Expectation, Inputs, expectation
+from cnndsl.cli.expectations import (
+    ONNX,
+    REFERENCE,
+    TORCH,
+    Expectation,
+    Inputs,
+    compilation_of,
+    expectation,
+)
 from cnndsl.cli.feeding import find_feeds, read_feeds
 from cnndsl.cli.models import add_machine, add_weights, open_model, shipped_weights
 from cnndsl.cli.narrowing import IMAGES, Change, narrowing_change
@@ -161,7 +169,7 @@ def _check_memory(model: Model, batch: int, limit: int) -> None:
 
 def _without_counterpart(model: Model, expected: Expectation) -> tuple[str, ...]:
     """The rows that nothing is expected of: the other model has nothing like them."""
-    nodes = model.network.ir.nodes
+    nodes = compilation_of(model).graph.nodes
     known = {node.row for node in nodes if node.name in expected.values}
     return tuple(dict.fromkeys(node.row for node in nodes if node.row not in known))
 
