@@ -80,8 +80,9 @@ def test_every_convolution_has_candidates_with_a_cost_or_a_reason_against(work):
     assert not found[0].refusal
     for candidate in allowed(work, "fast"):
         alone, shared = (cost(work, candidate, batch) for batch in (1, 16))
-        assert alone.seconds(nominal_roof(Target.host())) > 0
-        assert shared.bytes_read <= alone.bytes_read
+        assert min(c.seconds(nominal_roof(Target.host())) for c in (alone, shared)) > 0
+        if not candidate.squares:  # whose weights are read once for all images
+            assert shared.bytes_read <= alone.bytes_read
     assert {c.kernel for c in allowed(work, "strict")} <= {c.kernel for c in allowed(work, "fast")}
     assert all(c.error_ratio == 1.0 for c in allowed(work, "strict"))
     assert ConvWork.parse(work.name) == work

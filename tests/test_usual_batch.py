@@ -18,8 +18,8 @@ TEXT = """cnn 1
 network Seven
 
 layer  type     maps  size  kernel  stride  padding
-In     input    64    7x7
-C1     conv     64    7x7   3x3     1       same
+In     input    256   7x7
+C1     conv     256   7x7   3x3     1       same
 C2     conv     4     7x7   1x1     1       valid
 """
 BATCHES = (1, 2, 16)
@@ -39,7 +39,7 @@ def kernel(network, batch: int) -> str:
 
 @pytest.mark.parametrize("planned", BATCHES)
 def test_an_image_has_the_same_bits_in_every_batch_whichever_is_usual(network, planned):
-    x = np.random.default_rng(planned).standard_normal((17, 7, 7, 64), np.float32)
+    x = np.random.default_rng(planned).standard_normal((17, 7, 7, 256), np.float32)
     weights = cnndsl.compile(network, seed=1).weights
     model = cnndsl.compile(network, weights, batch=planned)
     want = np.concatenate([model(image[None]) for image in x])
@@ -57,7 +57,7 @@ def test_a_large_batch_is_computed_in_other_squares_than_an_image(network):
 def test_a_loaded_model_is_planned_for_the_batch_that_is_asked_for(network, tmp_path):
     made = {batch: cnndsl.compile(network, seed=2, batch=batch) for batch in BATCHES}
     made[1].save(tmp_path / "m.cnnm")
-    x = np.random.default_rng(0).standard_normal((3, 7, 7, 64), np.float32)
+    x = np.random.default_rng(0).standard_normal((3, 7, 7, 256), np.float32)
     assert not np.array_equal(made[1](x), made[16](x))
     assert repr(made[16]).endswith(", batch=16>")
     for batch in (*BATCHES, *BATCHES):  # planned, then found planned
@@ -91,7 +91,7 @@ def test_pictures_are_classified_as_one_is_unless_a_batch_is_named(capsys, monke
     cli = Cli(capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "seven.cnn").write_text(TEXT, "utf-8")
-    np.save("x.npy", np.random.default_rng(3).standard_normal((3, 7, 7, 64)).astype(np.float32))
+    np.save("x.npy", np.random.default_rng(3).standard_normal((3, 7, 7, 256)).astype(np.float32))
     x, network = np.load("x.npy"), cnndsl.parse("seven.cnn")
     for arguments, batch in (((), 1), (("--batch", "16"), 16)):
         said = cli("run", "seven.cnn", "x.npy", "--seed", "0", "-o", "y.npy", *arguments)
