@@ -32,4 +32,6 @@ def _mapped(array: NDArray[Any]) -> mmap.mmap | None:
     while isinstance(owner, np.ndarray):
         owner = owner.base
     viewed: Any = getattr(owner, "obj", None)  # of a memoryview
-    return viewed if isinstance(viewed, mmap.mmap) and array.flags.c_contiguous else None
+    # What can be written need not be in any file.
+    given_back = array.flags.c_contiguous and not array.flags.writeable
+    return viewed if isinstance(viewed, mmap.mmap) and given_back else None

@@ -21,6 +21,7 @@ from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.weight_memory import weight_memory
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
@@ -260,7 +261,8 @@ class DirectConv:
         if shape.group_out < each * width:
             filters = np.pad(filters, ((0, 0), (0, each * width - shape.group_out), (0, 0), (0, 0)))
         panels = filters.reshape(self._panel_count, width, shape.group_in, taps)
-        packed = np.ascontiguousarray(panels.transpose(0, 3, 2, 1))
+        packed = weight_memory((self._panel_count, taps, shape.group_in, width))
+        packed[...] = panels.transpose(0, 3, 2, 1)
         return packed.reshape(self._panel_count, shape.reduction, width)
 
     def pack_bias(self, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.lowering.conv_direct import Tile
+from cnndsl.backends.cpu.lowering.weight_memory import weight_memory
 from cnndsl.backends.cpu.lowering.winograd_points import weight_matrix
 
 PART_MACS = 1 << 17  # of weights transformed at a time: too few for BLAS to start threads
@@ -30,7 +31,7 @@ def weights_at_points(
     down, across = (weight_matrix(side, r) for side, r in zip(sides, taps, strict=True))
     both = np.einsum("ai,bj->abij", down, across).reshape(points, prod(taps))
     shape = points, ceil(out_maps / tile.width), tile.vectors, in_maps, tile.lanes
-    packed = np.empty(shape, np.float32)
+    packed = weight_memory(shape)
     columns = PART_MACS // both.size
     for panel in range(shape[1]):
         ordered = _taps(filters[panel * tile.width : (panel + 1) * tile.width], tile)
