@@ -26,6 +26,8 @@ NUMBERS = {
     "pi_root": math.sqrt(2 / math.pi),
     "small": 0.044715,
     "steep": 1.702,
+    "outer": 1.7159,
+    "two_thirds": 2 / 3,
     "epsilon": 1e-6,
 }
 ERF = [node("Div", "x root2", "a"), node("Erf", "a", "b"), node("Add", "b one", "c")]
@@ -56,6 +58,10 @@ FUNCTIONS = {
     "x * tanh(softplus(x))": (
         "mish",
         [node("Softplus", "x", "a"), node("Tanh", "a", "b"), node("Mul", "x b")],
+    ),
+    "1.7159 * tanh(2/3 * x)": (
+        "scaled_tanh",
+        [node("Mul", "x two_thirds", "a"), node("Tanh", "a", "b"), node("Mul", "b outer")],
     ),
     "x * clip(x + 3, 0, 6) / 6": (
         "hard_swish",

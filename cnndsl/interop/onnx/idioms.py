@@ -18,8 +18,11 @@ import numpy as np
 
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts
 
-_CLOSE = 5e-4
+CLOSE = 5e-4
 """Relative: exporters write the formulas' numbers as float16 too."""
+
+OUTER, INNER = 1.7159, 2 / 3
+"""The numbers of scaled_tanh."""
 
 _DEEPEST = 4
 """Nodes from a product to its factors: no formula has more, and a hostile file might."""
@@ -181,6 +184,16 @@ def _mish(formulas: _Formulas, end: Facts) -> Facts | None:
     return None
 
 
+def _scaled_tanh(formulas: _Formulas, end: Facts) -> Facts | None:
+    """`1.7159 * tanh(2/3 * x)` (LeCun et al. 1998, appendix A)."""
+    outer, tanh = formulas.scaled(end.outputs[0])
+    inside = formulas.read_by(tanh, "Tanh")
+    if inside is None or not _near(outer, OUTER):
+        return None
+    inner, x = formulas.scaled(inside)
+    return _instead(end, "ScaledTanh", x, alpha=outer, beta=inner) if _near(inner, INNER) else None
+
+
 def _hard_swish(formulas: _Formulas, end: Facts) -> Facts | None:
     """`x * clip(x + 3, 0, 6) / 6`, or without the first `x` (Howard et al. 2019)."""
     for factor in _factors(formulas, end):
@@ -252,7 +265,14 @@ def _mean_axes(formulas: _Formulas, node: Facts) -> list[int] | None:
     return None if axes is None else [int(axis) for axis in np.asarray(axes).reshape(-1)]
 
 
-_SEARCHES: tuple[Search, ...] = (_gelu, _swish, _mish, _hard_swish, _layer_norm)
+_SEARCHES: tuple[Search, ...] = (
+    _gelu,
+    _swish,
+    _mish,
+    _scaled_tanh,
+    _hard_swish,
+    _layer_norm,
+)
 
 
 # ---- what the searches share
@@ -266,7 +286,7 @@ def _factors(formulas: _Formulas, end: Facts) -> Iterator[str]:
 
 
 def _near(found: float, wanted: float) -> bool:
-    return math.isclose(found, wanted, rel_tol=_CLOSE)
+    return math.isclose(found, wanted, rel_tol=CLOSE)
 
 
 def _instead(end: Facts, op_type: str, x: str, **attributes: Any) -> Facts:

@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from cnndsl.interop.onnx.idioms import CLOSE, INNER, OUTER
 from cnndsl.interop.onnx.refusals import Unsupported
 from cnndsl.interop.onnx.step import Step, along, number, per_place
 from cnndsl.interop.onnx.values import View
@@ -87,6 +88,14 @@ def import_swish(step: Step) -> View:
 def import_gelu(step: Step) -> View:
     """`gelu_erf` or `gelu_tanh`."""
     return _function(step, "gelu_tanh" if step.get("approximate") == "tanh" else "gelu_erf")
+
+
+def import_scaled_tanh(step: Step) -> View:
+    """`scaled_tanh`: an operator of old, and what that formula is taken for."""
+    numbers = float(step.get("alpha", 1.0)), float(step.get("beta", 1.0))
+    if not np.allclose(numbers, (OUTER, INNER), rtol=CLOSE, atol=0):
+        raise Unsupported("its numbers are not 1.7159 and 2/3", "a Tanh between two Mul")
+    return _function(step, "scaled_tanh")
 
 
 def import_softmax(step: Step) -> View:

@@ -81,6 +81,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "Relu": functions.plain_function("relu"),
     "Reshape": places.import_reshape,
     "Resize": import_resize,
+    "ScaledTanh": functions.import_scaled_tanh,
     "Selu": functions.import_selu,
     "Shape": places.import_shape,
     "Sigmoid": functions.plain_function("sigmoid"),
