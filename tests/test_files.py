@@ -105,7 +105,7 @@ def test_what_must_not_be_read_is_no_mistake_of_the_program(cli):
 
 
 def test_weights_that_are_not_there_are_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FileError, match="there is no such file"):
+    with pytest.raises(FileError, match="there is no file"):
         cnndsl.compile("lenet5", tmp_path / "none.safetensors")
     np.savez(tmp_path / "net.npz", a=np.zeros(1))
     with pytest.raises(FileError, match="there is no such file") as caught:
