@@ -16,6 +16,7 @@ from benchmarks.contest import ALLOWED, LEAST_ROUNDS, Call, disagreement, interl
 from benchmarks.figures import Quartiles, Ratio, best_ratio, medians_of_runs
 from benchmarks.peers import Exports, Peer
 from cnndsl.api import compile
+from cnndsl.errors import CnnError
 
 OURS = "cnndsl"
 
@@ -116,7 +117,9 @@ def run_case(
             call = peer.open(exports, images, case.threads)
             y = call()
         except Exception as error:  # whatever a runtime raises, the others can still be compared
-            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            # Of our own errors without the place: where a table lies is nobody's business.
+            said = error.diagnostics[0].message if isinstance(error, CnnError) else str(error)
+            reason = f"{type(error).__name__}: {said.partition(chr(10))[0]}"
             result.refused[peer.name] = reason
             note(f"{describe(case)}: {peer.name} cannot run it: {reason}")
             continue
