@@ -198,7 +198,10 @@ def test_the_inner_loop_keeps_its_vectors_in_registers(tile, maps, run):
     call = Problem(ConvShape((5, 5), maps, 8, (2, 1)), 1).lower(how=tile)(1)
     (loop,) = hot_loops(call.kernel)
     assert multiplications(loop) == run * tile.pixels * tile.vectors
-    assert not [line for line in loop if "rsp" in line or "[sp" in line]
+    # Eight rows take so many addresses that an older LLVM compares with the loop's end in memory,
+    # which takes no instruction more.
+    from_memory = [line for line in loop if "rsp" in line or "[sp" in line]
+    assert not [line for line in from_memory if not line.strip().startswith("cmp")]
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86-64 assembly")
