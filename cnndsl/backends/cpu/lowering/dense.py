@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of
+from cnndsl.backends.cpu.lowering.call import Call, Field, Lowered, start_of
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
@@ -91,15 +91,7 @@ def lower_dense(
     """
     tile = tile or dense_tile(Target.host())
     outputs, inputs = weight.shape
-    numbers = {
-        "inputs": inputs,
-        "outputs": outputs,
-        "x_image": x.image_stride,
-        "weights": weight,
-        "bias": np.zeros(outputs, np.float32) if bias is None else bias,
-        "y_image": y.image_stride,
-        **epilogue.fields,
-    }
+    numbers = layer_fields(x, y, epilogue, weight, bias)
     kernel = Kernel("dense", "dense", tuple(tile))
     scratch = UNIT_IMAGES * UNIT_OUTPUTS * tile.lanes + CACHED_IMAGES * DEPTH
 
@@ -110,6 +102,26 @@ def lower_dense(
         return Call(kernel, fields, units.number, units.outputs * inputs, scratch)
 
     return call
+
+
+def layer_fields(
+    x: Buffer,
+    y: Buffer,
+    epilogue: Epilogue,
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+) -> dict[str, Field]:
+    """The fields that every kernel of a dense layer has, whatever the batch."""
+    outputs, inputs = weight.shape
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "x_image": x.image_stride,
+        "weights": weight,
+        "bias": np.zeros(outputs, np.float32) if bias is None else bias,
+        "y_image": y.image_stride,
+        **epilogue.fields,
+    }
 
 
 class Units(NamedTuple):

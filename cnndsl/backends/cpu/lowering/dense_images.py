@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of
+from cnndsl.backends.cpu.lowering.dense import layer_fields
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.program_layout import LEAST_SCRATCH
 from cnndsl.backends.cpu.target import Target
@@ -108,15 +109,7 @@ def lower_dense_images(
     """
     tile = tile or dense_images_tile(Target.host())
     outputs, inputs = weight.shape
-    numbers = {
-        "inputs": inputs,
-        "outputs": outputs,
-        "x_image": x.image_stride,
-        "weights": weight,
-        "bias": np.zeros(outputs, np.float32) if bias is None else bias,
-        "y_image": y.image_stride,
-        **epilogue.fields,
-    }
+    numbers = layer_fields(x, y, epilogue, weight, bias)
     kernel = Kernel("dense_images", "dense_images", tuple(tile))
 
     def call(batch: int) -> Call:
