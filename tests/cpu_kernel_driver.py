@@ -10,10 +10,12 @@ import numpy as np
 from llvmlite import binding
 from numba import types
 
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.integers import Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernel import Kernel, encode
 from cnndsl.backends.cpu.lowering.call import Address, Call
 from cnndsl.backends.cpu.memory import SCALAR
-from cnndsl.backends.cpu.vectors import Code, Value, emits
 from cnndsl.plan.plan import Buffer
 
 UNTOUCHED = np.float32(-12345.0)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.integers import Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.memory import entry, set_entry
-from cnndsl.backends.cpu.vectors import Code, Value, emits
 
 LANES = pytest.mark.parametrize("lanes", [4, 8, 16])
 

@@ -4,8 +4,9 @@ from typing import Any, TypeVar
 
 from llvmlite import ir
 
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.control import Index
 from cnndsl.backends.cpu.integers import I64, Int, Value, raw
-from cnndsl.backends.cpu.vectors import Code, Index
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 

@@ -1,42 +1,29 @@
 """
-Vectors of float32, written with Python's operators and emitted as LLVM IR inside a Numba kernel.
+Vectors of float32, written with Python's operators and emitted as LLVM IR.
 
-Numba's own loops are vectorised by guesswork. Here a kernel says which values live in registers:
-
-    @emits(lanes=8)
-    def double(code, x, count):
-        p = code.pointer(x)
-        with code.each(0, count, 8) as i:
-            code.store(code.load(p, i) * 2.0, p, i)
-
-and Numba code calls `double(address, count)` with 64-bit integers. Nothing emitted here allocates,
-raises or knows of Python objects. Arithmetic is exactly rounded and never reordered, so that the
-bits of a result depend on the formula alone.
+Numba's own loops are vectorised by guesswork. Here a kernel says which values live in registers.
+Arithmetic is exactly rounded and never reordered, so that the bits of a result depend on the
+formula alone.
 """
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import cgutils
 
 from cnndsl.backends.cpu.control import I32, Control, Index
-from cnndsl.backends.cpu.integers import I64, Int, Value, raw
+from cnndsl.backends.cpu.integers import Value, raw
 
 Number = float | int
 FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
-
-_RESULTS = {"void": types.void, "int64": types.int64, "float32": types.float32}
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
     """One truth value a lane."""
 
-    code: "Code"
+    code: "Registers"
     value: Value
 
     def select(self, chosen: "Vector | Number", other: "Vector | Number") -> "Vector":
@@ -50,7 +37,7 @@ class Mask:
 class Vector:
     """A register of `code.lanes` float32. Numbers beside it stand for the same number a lane."""
 
-    code: "Code"
+    code: "Registers"
     value: Value
 
     def _with(self, operation: str, other: "Vector | Number", *, swapped: bool = False) -> "Vector":
@@ -150,15 +137,15 @@ class Vector:
         b, folded, half = self.code.builder, self, self.code.lanes // 2
         while half:
             order = [lane + half if lane < half else lane for lane in range(self.code.lanes)]
-            upper = b.shuffle_vector(folded.value, folded.value, _lanes(order))
+            upper = b.shuffle_vector(folded.value, folded.value, lane_numbers(order))
             folded = combine(folded, Vector(self.code, upper))
             half //= 2
         return b.extract_element(folded.value, I32(0))
 
 
 @dataclass(frozen=True, slots=True)
-class Code(Control):
-    """The code of one kernel step while it is written. Addresses are bytes, offsets elements."""
+class Registers(Control):
+    """Code while it is written, as far as it is integers, loops and vectors of `lanes` float32."""
 
     lanes: int
 
@@ -166,8 +153,6 @@ class Code(Control):
     def type(self) -> ir.VectorType:
         """The LLVM type of a vector."""
         return ir.VectorType(FLOAT, self.lanes)
-
-    # Vectors without memory ---------------------------------------------------------------------
 
     def vector(self, value: "Vector | Number | Value") -> Vector:
         """A vector: itself, or a number or a float32 ir.Value in every lane."""
@@ -177,7 +162,8 @@ class Code(Control):
             return Vector(self, _same(self.type, float(value)))
         undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, value, I32(0))
-        return Vector(self, self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes)))
+        lanes = lane_numbers([0] * self.lanes)
+        return Vector(self, self.builder.shuffle_vector(first, undefined, lanes))
 
     def of_lanes(self, numbers: Sequence[Value]) -> Vector:
         """The vector of float32 ir.Values, one a lane."""
@@ -200,18 +186,18 @@ class Code(Control):
         undefined = ir.Constant(integers, ir.Undefined)
         narrow = self.builder.trunc(raw(count), I32)
         first = self.builder.insert_element(undefined, narrow, I32(0))
-        limit = self.builder.shuffle_vector(first, undefined, _lanes([0] * self.lanes))
-        return Mask(self, self.builder.icmp_signed("<", _lanes(range(self.lanes)), limit))
+        limit = self.builder.shuffle_vector(first, undefined, lane_numbers([0] * self.lanes))
+        return Mask(self, self.builder.icmp_signed("<", lane_numbers(range(self.lanes)), limit))
 
     def call(self, name: str, *operands: "Vector | Number") -> Vector:
         """The LLVM intrinsic `name` of vectors, as "llvm.floor"."""
         kind = ir.FunctionType(self.type, [self.type] * len(operands))
-        function = self._declare(kind, f"{name}.v{self.lanes}f32")
+        function = self.declare(kind, f"{name}.v{self.lanes}f32")
         return Vector(self, self.builder.call(function, [self.vector(o).value for o in operands]))
 
     def pick(self, a: Vector, b: Vector, lanes: Sequence[int]) -> Vector:
         """The lanes of that number, those of `b` counted on from those of `a`."""
-        return Vector(self, self.builder.shuffle_vector(a.value, b.value, _lanes(lanes)))
+        return Vector(self, self.builder.shuffle_vector(a.value, b.value, lane_numbers(lanes)))
 
     def sums(self, vectors: Sequence[Vector]) -> Vector:
         """
@@ -229,153 +215,15 @@ class Code(Control):
             merged.append(halves[0] + halves[1])
         return self.sums(merged)
 
-    # Memory -------------------------------------------------------------------------------------
-
-    def pointer(self, address: Index) -> Value:
-        """The float pointer of an address."""
-        return self.builder.inttoptr(raw(address), FLOAT.as_pointer())
-
-    def address(self, pointer: Value) -> Int:
-        """The address of a pointer."""
-        return Int(self.builder, self.builder.ptrtoint(pointer, I64))
-
-    def at(self, pointer: Value, offset: Index) -> Value:
-        """The pointer `offset` floats on."""
-        if isinstance(offset, int) and offset == 0:
-            return pointer
-        return self.builder.gep(pointer, [raw(offset)])
-
-    def load(self, pointer: Value, offset: Index = 0) -> Vector:
-        """The vector at `pointer + offset`, aligned as a float is."""
-        place = self._vector_place(pointer, offset)
-        return Vector(self, self.builder.load(place, align=4))
-
-    def store(self, vector: Vector, pointer: Value, offset: Index = 0) -> None:
-        """Write `vector` to `pointer + offset`."""
-        self.builder.store(vector.value, self._vector_place(pointer, offset), align=4)
-
-    def load_float(self, pointer: Value, offset: Index = 0) -> Value:
-        """The float32 at `pointer + offset`."""
-        return self.builder.load(self.at(pointer, offset), align=4)
-
-    def store_float(self, value: Value, pointer: Value, offset: Index = 0) -> None:
-        """Write the float32 `value` to `pointer + offset`."""
-        self.builder.store(value, self.at(pointer, offset), align=4)
-
-    def broadcast(self, pointer: Value, offset: Index = 0) -> Vector:
-        """The float at `pointer + offset`, in every lane."""
-        return self.vector(self.load_float(pointer, offset))
-
-    def load_first(
-        self, pointer: Value, offset: Index, lanes: Mask, fill: "Vector | Number" = 0.0
-    ) -> Vector:
-        """The vector at `pointer + offset` where `lanes` is true, else `fill`: reads no further."""
-        place = self._vector_place(pointer, offset)
-        kind = ir.FunctionType(self.type, [place.type, I32, lanes.value.type, self.type])
-        function = self._declare(kind, f"llvm.masked.load.v{self.lanes}f32.p0")
-        operands = [place, I32(4), lanes.value, self.vector(fill).value]
-        return Vector(self, self.builder.call(function, operands))
-
-    def store_first(self, vector: Vector, pointer: Value, offset: Index, count: Index) -> None:
-        """Write the first `count` lanes (0 to all) to `pointer + offset`, and nothing beyond."""
-        self.store_first_of([vector], [self.at(pointer, offset)], count)
-
-    def store_first_of(
-        self, vectors: Sequence[Vector], places: Sequence[Value], count: Index
-    ) -> None:
-        """
-        Write the first `count` lanes (0 to all) of each vector to its place, and nothing beyond.
-
-        In pieces of a power of two: a masked store costs some AMD cores a dozen cycles.
-        """
-        whole = self.builder.icmp_signed("==", raw(count), I64(self.lanes))
-        with self.builder.if_else(whole) as (then, otherwise):
-            with then:
-                for vector, place in zip(vectors, places, strict=True):
-                    self.store(vector, place)
-            with otherwise:
-                self._store_pieces([v.value for v in vectors], list(places), raw(count))
-
-    def prefetch(self, pointer: Value, offset: Index = 0) -> None:
-        """Ask for the cache line of `pointer + offset`, to be read soon. Any address will do."""
-        place = self.builder.bitcast(self.at(pointer, offset), ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
-        self.builder.call(self._declare(kind, "llvm.prefetch.p0"), [place, I32(0), I32(3), I32(1)])
-
-    # Functions ----------------------------------------------------------------------------------
-
-    def call_emitted(self, emit: Callable[..., None], *arguments: Index) -> None:
-        """
-        Call the function whose code `emit(code, *arguments)` writes, from one place for all calls.
-
-        Its arguments are int64, which it takes as Ints.
-        """
-        module, name = self.builder.module, f"{emit.__module__}.{emit.__qualname__}"
-        function = module.globals.get(name)
-        if function is None:
-            kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
-            function = ir.Function(module, kind, name)
-            function.linkage = "internal"
-            code = Code(ir.IRBuilder(function.append_basic_block("entry")), self.lanes)
-            emit(code, *[Int(code.builder, argument) for argument in function.args])
-            code.builder.ret_void()
-        self.builder.call(function, [raw(argument) for argument in arguments])
-
-    def _declare(self, kind: ir.FunctionType, name: str) -> ir.Function:
+    def declare(self, kind: ir.FunctionType, name: str) -> ir.Function:
+        """The function `name` of the module, such as an intrinsic of LLVM's."""
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
-
-    def _vector_place(self, pointer: Value, offset: Index) -> Value:
-        return self.builder.bitcast(self.at(pointer, offset), self.type.as_pointer())
-
-    def _store_pieces(self, rests: list[Value], places: list[Value], count: Value) -> None:
-        b, half = self.builder, self.lanes // 2
-        while half:
-            parts = [b.shuffle_vector(rest, rest, _lanes(range(half))) for rest in rests]
-            uppers = [b.shuffle_vector(rest, rest, _lanes(range(half, 2 * half))) for rest in rests]
-            wanted = b.icmp_signed("!=", b.and_(count, I64(half)), I64(0))
-            with b.if_then(wanted):
-                for part, place in zip(parts, places, strict=True):
-                    b.store(part, b.bitcast(place, part.type.as_pointer()), align=4)
-            step = b.select(wanted, I64(half), I64(0))
-            rests = [b.select(wanted, *pair) for pair in zip(uppers, parts, strict=True)]
-            places = [b.gep(place, [step]) for place in places]
-            half //= 2
-
-
-def emits(lanes: int, result: str = "void") -> Callable[[Callable[..., Any]], Any]:
-    """
-    Make a function that Numba code can call of one that emits code for vectors of `lanes`.
-
-    The emitting function takes the code and int64 ir.Values, one a parameter; it returns nothing,
-    or the ir.Value of `result`: "int64" or "float32".
-    """
-
-    def decorate(emit: Callable[..., Any]) -> Any:
-        names = list(inspect.signature(emit).parameters)[1:]
-
-        def typing(_context: Any, *_arguments: Any) -> Any:
-            signature = _RESULTS[result](*[types.int64] * len(names))
-
-            def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-                returned = emit(Code(builder, lanes), *values)
-                return context.get_dummy_value() if result == "void" else returned
-
-            return signature, generate
-
-        # Numba reads the number of arguments from the signature: one it cannot see in *arguments.
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        parameters = [inspect.Parameter(name, kind) for name in ("typing", *names)]
-        define: Any = typing
-        define.__signature__ = inspect.Signature(parameters)
-        define.__name__, define.__doc__ = emit.__name__, emit.__doc__
-        return intrinsic(define)
-
-    return decorate
 
 
 def _same(kind: ir.VectorType, number: Number) -> Value:
     return ir.Constant(kind, [number] * kind.count)
 
 
-def _lanes(numbers: Sequence[int]) -> Value:
+def lane_numbers(numbers: Sequence[int]) -> Value:
+    """A constant vector of int32: how LLVM is told which lanes are meant."""
     return ir.Constant(ir.VectorType(I32, len(numbers)), list(numbers))

@@ -11,10 +11,13 @@ from functools import partial
 from math import pi, sqrt
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.integers import Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.kernels.vector_math import exp, expm1, log1p, normal_tail, sigmoid, tanh
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import Code, Value, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 _LANES = Target.host().lanes
 

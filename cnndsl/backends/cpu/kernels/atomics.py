@@ -7,8 +7,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from cnndsl.backends.cpu.integers import Int, raw
-from cnndsl.backends.cpu.vectors import I32, I64, Code, Index, Value
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.control import I32, Index
+from cnndsl.backends.cpu.integers import I64, Int, Value, raw
 
 _X86, _ARM = ("x86_64", "AMD64"), ("arm64", "aarch64")
 _SCHED_YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"

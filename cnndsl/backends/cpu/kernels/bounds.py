@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cnndsl.backends.cpu.vectors import Code, Vector
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)

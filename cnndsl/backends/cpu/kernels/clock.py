@@ -5,11 +5,12 @@ import platform
 from llvmlite import ir
 from numba.core import cgutils
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import I64, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.lowering.clock import StampFields
 from cnndsl.backends.cpu.memory import SCALAR, read_fields, set_entry
 from cnndsl.backends.cpu.target import ARM
-from cnndsl.backends.cpu.vectors import Code, emits
 
 # Both run at one rate on all cores. An ARM core's cycle counter is closed to programs.
 _COUNTER = (

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.lowering.conv_depthwise import ConvDepthwiseFields, DepthwiseTile
 from cnndsl.backends.cpu.memory import constant, read_fields
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 
 def conv_depthwise(*parameters: int) -> Any:

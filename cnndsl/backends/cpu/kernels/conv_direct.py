@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import RegisterTile
 from cnndsl.backends.cpu.lowering.conv_direct import LINE, ConvDirectFields, Panel
 from cnndsl.backends.cpu.memory import constant, entry, read_fields, set_entry
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, NOTE
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 _FLOAT = 4  # bytes
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.memory import call, entry, set_entry
-from cnndsl.backends.cpu.vectors import Code
 
 _FLOAT, _WORD = 4, 8  # bytes
 

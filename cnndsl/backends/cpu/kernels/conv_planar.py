@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.transpose import transposed
 from cnndsl.backends.cpu.lowering.conv_planar import ConvPlanarFields
 from cnndsl.backends.cpu.memory import constant, read_fields
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 
 def conv_planar(maps: int, vectors: int, lanes: int, run: int, touching: int) -> Any:

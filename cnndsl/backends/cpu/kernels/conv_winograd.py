@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.conv_pixels import Pixels
 from cnndsl.backends.cpu.kernels.register_tile import LINE
 from cnndsl.backends.cpu.kernels.winograd_transforms import inputs_at_points, outputs_of_points
 from cnndsl.backends.cpu.lowering.conv_winograd import PAD, ConvWinogradFields
 from cnndsl.backends.cpu.memory import call, entry, read_fields, set_entry
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, NOTE
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 _FLOAT = 4  # bytes
 _NEAR = 64  # floats ahead of those in use: some turns

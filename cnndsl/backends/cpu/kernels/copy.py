@@ -1,13 +1,14 @@
 """Moving images, and zeros around them: see lowering/copy.py for the fields."""
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, over_pixels, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.copy import CopyFields, PermuteFields, ZeroHaloFields
 from cnndsl.backends.cpu.memory import SCALAR, read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import Code, emits
 
 _LANES = Target.host().lanes
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.rows import Rows
 from cnndsl.backends.cpu.lowering.dense import (
@@ -15,7 +17,7 @@ from cnndsl.backends.cpu.lowering.dense import (
     DenseFields,
 )
 from cnndsl.backends.cpu.memory import call, read_fields
-from cnndsl.backends.cpu.vectors import Code, Mask, Vector, emits
+from cnndsl.backends.cpu.vectors import Mask, Vector
 
 _FLOAT = 4  # bytes
 _STREAMS = 8  # outputs of a tile of one image: so many rows of weights come from memory at once

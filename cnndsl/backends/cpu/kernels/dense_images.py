@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.rows import Rows
 from cnndsl.backends.cpu.kernels.transpose import transposed
@@ -16,7 +18,7 @@ from cnndsl.backends.cpu.lowering.dense_images import (
 )
 from cnndsl.backends.cpu.memory import call, entry, read_fields, set_entry
 from cnndsl.backends.cpu.program_layout import CACHE_LINE, NOTE
-from cnndsl.backends.cpu.vectors import Code, Mask, Vector, emits
+from cnndsl.backends.cpu.vectors import Mask, Vector
 
 _FLOAT = 4  # bytes
 _TURN = 4  # inputs of a turn of the inner loop

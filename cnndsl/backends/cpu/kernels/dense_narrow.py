@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.widening import WIDENINGS, Widening
 from cnndsl.backends.cpu.lowering.dense_narrow import (
@@ -14,7 +16,7 @@ from cnndsl.backends.cpu.lowering.dense_narrow import (
     DenseNarrowFields,
 )
 from cnndsl.backends.cpu.memory import call, read_fields
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 _FLOAT = 4  # bytes
 _TURN = 4  # inputs of a turn of the inner loop

@@ -3,8 +3,10 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.control import Variable
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.atomics import (
     exchange,
     give_way,
@@ -47,7 +49,6 @@ from cnndsl.backends.cpu.program_layout import (
     STEPS,
     UNITS,
 )
-from cnndsl.backends.cpu.vectors import Code, emits
 
 _WORD = 8  # bytes
 _HALF, _LOWER_HALF = 32, (1 << 32) - 1  # of a counter of units drawn

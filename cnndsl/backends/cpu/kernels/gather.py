@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.gather import GatherFields
 from cnndsl.backends.cpu.memory import constant, read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import Code, emits
 
 _LANES = Target.host().lanes
 _WORD = 8  # bytes

@@ -5,14 +5,17 @@ from typing import Any
 
 from llvmlite import ir
 
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.control import I32
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import over_pixels
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.lrn import HALF, ONE, THREE_QUARTERS, LrnFields
 from cnndsl.backends.cpu.memory import read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import I32, Code, Mask, Vector, emits
+from cnndsl.backends.cpu.vectors import Mask, Vector
 
 _LANES = Target.host().lanes
 

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, fold_row, over_row
 from cnndsl.backends.cpu.lowering.normalise import NormaliseFields
 from cnndsl.backends.cpu.memory import read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import FLOAT, Code, Vector, emits
+from cnndsl.backends.cpu.vectors import FLOAT, Vector
 
 _LANES = Target.host().lanes
 

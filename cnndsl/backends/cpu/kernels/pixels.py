@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.memory import call
-from cnndsl.backends.cpu.vectors import Code
 
 FLOAT_BYTES = 4
 

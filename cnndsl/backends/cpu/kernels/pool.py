@@ -5,14 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.control import Index
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.bounds import Bounds
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES, activate_row, over_units
 from cnndsl.backends.cpu.kernels.spans import Span, over_row
 from cnndsl.backends.cpu.lowering.pool import AxisWindow, PoolFields
 from cnndsl.backends.cpu.memory import constant, read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import FLOAT, Code, Index, Vector, emits
+from cnndsl.backends.cpu.vectors import FLOAT, Vector
 
 _LANES = Target.host().lanes
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
 from cnndsl.backends.cpu.memory import constant
-from cnndsl.backends.cpu.vectors import Code, Vector
+from cnndsl.backends.cpu.vectors import Vector
 
 _WORD = 8  # bytes
 

@@ -1,11 +1,13 @@
 """Nothing but arithmetic, and nothing but reading: see lowering/roof.py for the fields."""
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.pixels import FLOAT_BYTES
 from cnndsl.backends.cpu.lowering.roof import MultiplyAddFields, ReadFields, chains_of
 from cnndsl.backends.cpu.memory import read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import Code, Vector, emits
+from cnndsl.backends.cpu.vectors import Vector
 
 _HOST = Target.host()
 

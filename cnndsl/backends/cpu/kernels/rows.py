@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
-from cnndsl.backends.cpu.vectors import Code
 
 _FLOAT = 4  # bytes
 

@@ -7,14 +7,16 @@ from typing import Any, cast
 from llvmlite import ir
 from numba.core import cgutils
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernels.pixels import over_pixels
 from cnndsl.backends.cpu.kernels.spans import Span, fold_row, over_row
 from cnndsl.backends.cpu.kernels.vector_math import exp
 from cnndsl.backends.cpu.lowering.softmax import SoftmaxFields
 from cnndsl.backends.cpu.memory import read_fields
 from cnndsl.backends.cpu.target import Target
-from cnndsl.backends.cpu.vectors import FLOAT, Code, Vector, emits
+from cnndsl.backends.cpu.vectors import FLOAT, Vector
 
 _LANES = Target.host().lanes
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cnndsl.backends.cpu.integers import Int
-from cnndsl.backends.cpu.vectors import Code, Index, Mask, Value, Vector
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.control import Index
+from cnndsl.backends.cpu.integers import Int, Value
+from cnndsl.backends.cpu.vectors import Mask, Vector
 
 
 @dataclass(frozen=True, slots=True)

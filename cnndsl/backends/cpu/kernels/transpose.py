@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from cnndsl.backends.cpu.vectors import Code, Vector
+from cnndsl.backends.cpu.code import Code
+from cnndsl.backends.cpu.vectors import Vector
 
 _BLOCK = 4  # lanes within which processors shuffle in one cycle
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.control import I32
 from cnndsl.backends.cpu.integers import Value
-from cnndsl.backends.cpu.vectors import Code, Vector
+from cnndsl.backends.cpu.vectors import Vector
 
 _I8 = ir.IntType(8)
 
