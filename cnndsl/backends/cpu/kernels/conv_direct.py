@@ -149,11 +149,14 @@ class _Conv:
 
     def sums(self, number: Int, pixel: Int, x: Value) -> list[Vector]:
         """The bias and all products, pixel by pixel."""
-        code, f, width = self.code, self.f, self.width
+        code, f = self.code, self.f
         rows = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
-        bias = self.load(code.pointer(f.bias + number * (width * _FLOAT)))
-        panel = code.pointer(f.weights + number * f.reduction * (width * _FLOAT))
-        tile = RegisterTile.begin(code, rows, panel, f.reduction, pixel, bias)
+        bias = self.load(code.pointer(f.bias + number * (self.width * _FLOAT)))
+        size = f.reduction * self.width
+        panel = code.pointer(f.weights + number * size * _FLOAT)
+        last = (number + 1).is_("==", f.panel_count)
+        following = (number * size * -1).where(last, size)
+        tile = RegisterTile.begin(code, rows, panel, size, following, pixel, bias)
         return tile.add_listed(f.offsets, f.runs, self.run)
 
     def load(self, place: Value) -> list[Vector]:

@@ -44,19 +44,20 @@ class RegisterTile:
         code: Code,
         rows: list[Value],
         panel: Value,
-        length: Int,
+        size: Int,
+        following: Int,
         pixel: Int,
         start: list[Vector],
     ) -> "RegisterTile":
         """
-        A tile whose sums begin with `start` for every pixel, on a panel of `length` rows.
+        A tile whose sums begin with `start` for every pixel, on a panel of `size` floats.
 
-        The first `PARTS` tiles of a panel, told by their `pixel`, ask for the next panel, which
-        lies behind it: else each panel's first tile would wait for memory.
+        The first `PARTS` tiles of a panel, told by their `pixel`, ask for the one that comes next,
+        `following` floats behind it: else each panel's first tile would wait for memory. There has
+        to be one: what is asked for on a page that is not there takes hundreds of cycles each time.
         """
-        whole = length * (len(start) * code.lanes)
-        each = whole // (PARTS * len(rows))
-        next_part = (whole + pixel * each).where(pixel.is_("<", PARTS * len(rows)), 0)
+        each = size // (PARTS * len(rows))
+        next_part = (following + pixel * each).where(pixel.is_("<", PARTS * len(rows)), 0)
         return RegisterTile(code, rows, panel, code.at(panel, next_part), start * len(rows))
 
     def add_listed(self, offsets: Int, count: Int, run: int) -> list[Vector]:
