@@ -63,6 +63,7 @@ class Model:
         self.outputs = signature.output_shapes
         """One image's results by their rows' names, in the first input's layout, in order."""
         self._executable = executable
+        self._execute = executable.__call__  # bound once: Python looks for it at every call else
         self._on_device = executable if isinstance(executable, DeviceExecutable) else None
         # None where there are several, so that no array has it.
         self._only_shape = self.input_shape if len(self.inputs) == 1 else None
@@ -111,10 +112,11 @@ class Model:
         # The common case first: it costs some comparisons.
         if len(inputs) == 1 and not named:
             x = inputs[0]
-            fits = type(x) is _ndarray and x.dtype is _FLOAT32
-            if fits and (x.shape == self._one or (x.shape[1:] == self._only_shape and len(x) > 0)):
-                results = self._executable((_contiguous(x),))
-                return results[0] if len(results) == 1 else results
+            if type(x) is _ndarray and x.dtype is _FLOAT32:
+                shape = x.shape
+                if shape == self._one or (shape[1:] == self._only_shape and shape[0] > 0):
+                    results = self._execute((_contiguous(x),))
+                    return results[0] if len(results) == 1 else results
         return self._converted(*in_order(inputs, named, self.signature.inputs))
 
     def on_device(self, *inputs: Any, out: Any = None, stream: Any = None) -> Any:

@@ -78,11 +78,11 @@ class Session:
 
     def run(self, inputs: Arrays, outputs: Arrays) -> None:
         """Run the program once, from the caller's contiguous arrays into others."""
-        ends = inputs, outputs
         items = self._items
         if self._invited:
             self._helpers.wake(self._invited, self._watch)
         if items is not None:
+            ends = inputs, outputs
             self._run(self._record, id(ends) + items)
         else:
             tables = Table(inputs), Table(outputs)

@@ -26,22 +26,16 @@ _EXP = (
 )
 # (log((1 + s) / (1 - s)) - 2s) / s^3 in powers of s^2, for s <= 1/3.
 _LOG = (0.666664183139801, 0.4002152979373932, 0.2800176441669464, 0.2801220417022705)
-# tanh(x) = x * P(x^2) / Q(x^2) for |x| <= 8.8, where tanh is 1 in float32.
+# tanh(x) = x * P(x^2) / Q(x^2) for |x| <= 8.8, where tanh is 1 in float32; Q's last is 1.
 _TANH_HIGHEST = 8.8
 _TANH_P = (
-    1.0,
-    0.13396838307380676,
-    0.0035143212880939245,
-    2.091611531795934e-05,
-    1.3779433594152124e-08,
+    1257775.5,
+    168502.25,
+    4420.24267578125,
+    26.308059692382812,
+    0.017331499606370926,
 )
-_TANH_Q = (
-    1.0,
-    0.4673016369342804,
-    0.025948364287614822,
-    0.00033162080217152834,
-    7.950452527438756e-07,
-)
+_TANH_Q = (1257775.5, 587760.625, 32637.267578125, 417.107421875)
 # erfc(a) * exp(a^2) / t in powers of t = 1 / (1 + a / 2), for a <= 10.2.
 _ERFC = (
     0.282086044549942,
@@ -82,12 +76,15 @@ def log1p(x: Vector) -> Vector:
 
 def tanh(x: Vector, inner: float = 1.0, outer: float = 1.0) -> Vector:
     """outer * tanh(inner * x); both factors, positive, are part of the coefficients."""
-    highest = _TANH_HIGHEST / inner
-    x = x.at_least(-highest).at_most(highest)
-    square = x * x
-    above = [inner * outer * a * inner ** (2 * i) for i, a in enumerate(_TANH_P)]
-    below = [a * inner ** (2 * i) for i, a in enumerate(_TANH_Q)]
-    quotient = x * _polynomial(square, above) / _polynomial(square, below)
+    # Beyond the highest square the quotient grows with x, up to the bound.
+    square = (x * x).at_most((_TANH_HIGHEST / inner) ** 2)
+    powers = [inner ** (2 * (i - len(_TANH_Q))) for i in range(len(_TANH_P))]
+    above = [inner * outer * a * power for a, power in zip(_TANH_P, powers, strict=True)]
+    below = [a * power for a, power in zip(_TANH_Q, powers, strict=False)]
+    # The first step down has the factor 1: a sum, which processors may do beside products.
+    denominator = (square + below[-1]).fma(square, below[-2])
+    denominator = denominator.fma(square, below[-3]).fma(square, below[-4])
+    quotient = x * _polynomial(square, above) / denominator
     return quotient.at_least(-outer).at_most(outer)
 
 
