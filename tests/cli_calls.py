@@ -10,6 +10,16 @@ import pytest
 
 from cnndsl.cli.main import main
 
+SMALL = """\
+cnn 1
+network Small
+layer  type     maps  size   kernel  stride  padding  activation
+In     input    1     28x28
+C1     conv     4     24x24  5x5     1       valid    relu
+S2     maxpool  4     12x12  2x2     2       valid    -
+Out    dense    10    -      -       -       -        softmax
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -1,6 +1,7 @@
 """Settings for the whole suite."""
 
 import pytest
+from cli_calls import Cli
 from hypothesis import settings
 from peers import one_node
 
@@ -19,6 +20,13 @@ def _untuned():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cnndsl.backends.cpu.backend.kept_times", Times)
         yield
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path) -> Cli:
+    """The command line, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Cli(capsys, monkeypatch)
 
 
 @pytest.fixture(scope="session")

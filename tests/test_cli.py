@@ -7,27 +7,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from cli_calls import Cli
+from cli_calls import SMALL
 
 from cnndsl.cli import check
 from cnndsl.cli.main import main
 
-SMALL = """\
-cnn 1
-network Small
-layer  type     maps  size   kernel  stride  padding  activation
-In     input    1     28x28
-C1     conv     4     24x24  5x5     1       valid    relu
-S2     maxpool  4     12x12  2x2     2       valid    -
-Out    dense    10    -      -       -       -        softmax
-"""
 FALSE = SMALL.replace("24x24", "25x25").replace("maxpool", "maxpol")
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
 
 
 @pytest.fixture

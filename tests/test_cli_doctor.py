@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_calls import Cli
 
 import cnndsl
 from cnndsl.backends.cpu.target import Target
@@ -27,11 +26,6 @@ def folder(monkeypatch, tmp_path) -> Path:
     chosen = tmp_path / "cache"
     monkeypatch.setenv("CNNDSL_CACHE_DIR", str(chosen))
     return chosen
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def doctor() -> dict:

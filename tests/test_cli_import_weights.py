@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from cli_calls import Cli
 from foreign_files import random_weights, tensors_of, torch_layers
 from safetensors.numpy import load_file, save_file
 
@@ -18,12 +17,6 @@ In     input  3     8x8
 C1     conv   4     6x6   3x3     batch(1e-5)  relu
 F2     dense  5     -     -       -            -           flatten=chw
 """
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
 
 
 @pytest.fixture

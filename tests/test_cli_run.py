@@ -28,8 +28,7 @@ LABELS = "top left\ntop right\nbottom left\nbottom right\n"
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
+def cli(cli) -> Cli:
     Path("corners.cnn").write_text(TABLE, encoding="utf-8")
     Path("corners.txt").write_text(LABELS, encoding="utf-8")
     save_file({"Out.weight": np.eye(4, dtype=np.float32)}, "corners.safetensors")
@@ -37,7 +36,7 @@ def cli(capsys, monkeypatch, tmp_path) -> Cli:
     for name, cells in {"a": [0, 0, 0, 255], "b": [51, 204, 0, 0]}.items():
         picture = np.array(cells, np.uint8).reshape(2, 2)
         pillow.fromarray(picture).save(f"pictures/{name}.png")
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 def run(cli: Cli, *arguments: object) -> Outcome:

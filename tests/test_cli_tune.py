@@ -31,13 +31,12 @@ DIRECT, WINOGRAD, *_ = KERNELS = [candidate.kernel for candidate in allowed(WORK
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
+def cli(cli, monkeypatch, tmp_path) -> Cli:
     """The command line with a cache of its own, in which measurements decide."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNNDSL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(backend, "kept_times", kept_times)
     Path("two.cnn").write_text(TABLE, encoding="utf-8")
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 def kernels(cli: Cli) -> list[str]:

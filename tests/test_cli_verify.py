@@ -27,10 +27,9 @@ Out    dense    5     -      -       -       -        softmax
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
+def cli(cli) -> Cli:
     Path("four.cnn").write_text(TABLE, encoding="utf-8")
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_calls import Cli
 
 import cnndsl
 from cnndsl.interop.safetensors_file import save_safetensors
@@ -38,9 +37,9 @@ def model(tmp_path):
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path, model) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
+def cli(cli, model):
+    """The command line, in the folder of the network and its weights."""
+    return cli
 
 
 def against(cli, what, *arguments):

@@ -5,23 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from cpu_kernel_driver import (
-    ADD_ONE,
-    UNTOUCHED,
-    blank_of,
-    cells,
-    hot_loops,
-    memory_of,
-    outside,
-    pieces,
-    run,
-)
+from cpu_kernel_driver import ADD_ONE, UNTOUCHED, hot_loops, outside, pieces
+from dense_problem import DenseProblem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tolerances import bound
 
 from cnndsl.backends.cpu.lowering import dense, dense_images
-from cnndsl.backends.cpu.lowering.call import Call
 from cnndsl.backends.cpu.lowering.dense import DenseTile, dense_tile, lower_dense
 from cnndsl.backends.cpu.lowering.dense_images import (
     DenseImagesTile,
@@ -30,9 +19,6 @@ from cnndsl.backends.cpu.lowering.dense_images import (
 )
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.target import Target
-from cnndsl.plan.plan import Buffer
-
-PLAIN = Epilogue()
 
 
 @dataclass(frozen=True)
@@ -45,6 +31,10 @@ class Way:
     inputs: int
     outputs: int
     images: int
+
+    def problem(self, inputs: int, outputs: int, batch: int, seed: int = 0) -> DenseProblem:
+        """A layer that the kernel is to compute."""
+        return DenseProblem(self.lower, inputs, outputs, batch, seed)
 
 
 WAYS = (
@@ -69,54 +59,19 @@ ways = st.sampled_from(WAYS)
 each_way = pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
 
 
-class Problem:
-    """A random dense layer, its memory, and what it must compute."""
-
-    def __init__(self, way: Way, inputs: int, outputs: int, batch: int, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.way, self.batch = way, batch
-        self.x, self.y = Buffer("x", (inputs,), "input"), Buffer("y", (outputs,), "output")
-        self.weight = rng.standard_normal((outputs, inputs), np.float32)
-        self.bias = rng.standard_normal(outputs, np.float32)
-        self.images = rng.standard_normal((batch, inputs), np.float32)
-
-    def call(self, epilogue=PLAIN, tile=None) -> Call:
-        """The kernel's call."""
-        parts = self.x, self.y, epilogue, self.weight, self.bias, tile
-        return self.way.lower(*parts)(self.batch)
-
-    def outputs(self, epilogue=PLAIN, tile=None, activation=0, ranges=None, kept=False):
-        """The memory that the kernel wrote."""
-        x, y = memory_of(self.x, self.images[:, None, None]), blank_of(self.y, self.batch)
-        run(self.call(epilogue, tile), x, y, ranges, activation, kept)
-        return y
-
-    def vectors(self, memory: np.ndarray) -> np.ndarray:
-        """The outputs in such memory, [n, o]."""
-        return cells(self.y, memory, self.batch)[:, 0, 0]
-
-    def check(self, y: np.ndarray) -> None:
-        """Assert that `y` holds the right numbers, and nothing else was written."""
-        images, weight, bias = (a.astype(float) for a in (self.images, self.weight, self.bias))
-        error = abs(self.vectors(y) - images @ weight.T - bias)
-        magnitude = abs(images) @ abs(weight).T + abs(bias)
-        assert (error <= bound(images.shape[1] + 1, magnitude)).all()
-        assert (outside(self.y, y, self.batch) == UNTOUCHED).all()
-
-
 @settings(deadline=None, max_examples=100)
 @given(data=st.data(), way=ways)
 def test_dense_is_the_matrix_product_and_writes_nothing_else(data, way):
     inputs = data.draw(st.integers(1, 2 * way.inputs + 20))
     outputs = data.draw(st.integers(1, way.outputs + 40))
     batch = data.draw(st.sampled_from([1, 2, 3, 4, 5, 17, way.images + 1]))
-    problem = Problem(way, inputs, outputs, batch)
+    problem = way.problem(inputs, outputs, batch)
     problem.check(problem.outputs(tile=data.draw(st.sampled_from(way.tiles))))
 
 
 @each_way
 def test_one_input_and_one_output_are_a_product(way):
-    problem = Problem(way, 1, 1, way.images + 1)
+    problem = way.problem(1, 1, way.images + 1)
     problem.check(problem.outputs())
 
 
@@ -125,7 +80,10 @@ def test_one_input_and_one_output_are_a_product(way):
 def test_an_image_has_the_same_bits_alone_as_in_a_batch(data, way):
     inputs = data.draw(st.integers(1, 2 * way.inputs + 20))
     batch = data.draw(st.integers(2, way.images + 5))
-    problem, alone = Problem(way, inputs, 21, batch), Problem(way, inputs, 21, 1)
+    problem, alone = (
+        way.problem(inputs, 21, batch),
+        way.problem(inputs, 21, 1),
+    )
     alone.weight, alone.bias = problem.weight, problem.bias
     for image, y in zip(problem.images, problem.vectors(problem.outputs()), strict=True):
         alone.images = image[None]
@@ -136,7 +94,7 @@ def test_an_image_has_the_same_bits_alone_as_in_a_batch(data, way):
 @given(seed=st.integers(0, 99), way=ways, kept=st.booleans(), data=st.data())
 def test_every_split_of_the_work_gives_the_same_bits(seed, way, kept, data):
     batch = data.draw(st.sampled_from([1, 3, way.images + 5]))
-    problem = Problem(way, 50, 3 * way.outputs + 5, batch, seed)
+    problem = way.problem(50, 3 * way.outputs + 5, batch, seed)
     units = problem.call().units
     assert units >= 4
     ranges = pieces(units, np.random.default_rng(seed))
@@ -146,7 +104,7 @@ def test_every_split_of_the_work_gives_the_same_bits(seed, way, kept, data):
 @each_way
 @pytest.mark.parametrize("batch", [1, 6])
 def test_a_lower_bound_clamps_and_lets_nan_through(way, batch):
-    problem = Problem(way, 37, 29, batch)
+    problem = way.problem(37, 29, batch)
     problem.weight[7] = np.nan
     plain = problem.vectors(problem.outputs())
     clamped = problem.vectors(problem.outputs(Epilogue(low=0.0)))
@@ -158,7 +116,7 @@ def test_a_lower_bound_clamps_and_lets_nan_through(way, batch):
 @pytest.mark.parametrize("more", [None, 3])
 def test_an_activation_meets_every_output_once(way, more):
     batch = 1 if more is None else way.images + more
-    problem = Problem(way, 20, way.outputs + 10, batch)
+    problem = way.problem(20, way.outputs + 10, batch)
     plain, activated = problem.outputs(), problem.outputs(activation=ADD_ONE.address)
     np.testing.assert_array_equal(
         problem.vectors(activated), problem.vectors(plain) + np.float32(1)
@@ -168,7 +126,7 @@ def test_an_activation_meets_every_output_once(way, more):
 
 @each_way
 def test_without_a_bias_outputs_are_plain_dot_products(way):
-    problem, with_zeros = Problem(way, 10, 10, 2), Problem(way, 10, 10, 2)
+    problem, with_zeros = way.problem(10, 10, 2), way.problem(10, 10, 2)
     with_zeros.bias[:] = 0.0
     problem.bias = None
     np.testing.assert_array_equal(problem.outputs(), with_zeros.outputs())
@@ -176,7 +134,7 @@ def test_without_a_bias_outputs_are_plain_dot_products(way):
 
 @each_way
 def test_the_inner_loops_keep_their_vectors_in_registers(way):
-    loops = sorted(hot_loops(Problem(way, 10, 10, 2).call().kernel), key=len)
+    loops = sorted(hot_loops(way.problem(10, 10, 2).call().kernel), key=len)
     # For few images two tiles, and what does not fill a vector of one image; the longest loop is
     # over the images of which some products do not.
     for loop in loops[:3]:

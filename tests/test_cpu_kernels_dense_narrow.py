@@ -1,21 +1,13 @@
 """Dense layers on weights of fewer bits, against the product with the weights these stand for."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from cpu_kernel_driver import (
-    ADD_ONE,
-    UNTOUCHED,
-    blank_of,
-    cells,
-    hot_loops,
-    memory_of,
-    outside,
-    pieces,
-    run,
-)
+from cpu_kernel_driver import ADD_ONE, UNTOUCHED, hot_loops, outside, pieces
+from dense_problem import DenseProblem
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tolerances import bound
 
 from cnndsl.backends.cpu.lowering.dense_narrow import (
     UNIT_IMAGES,
@@ -26,50 +18,24 @@ from cnndsl.backends.cpu.lowering.dense_narrow import (
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.narrow_weights import MOST, narrow
 from cnndsl.backends.cpu.target import Target
-from cnndsl.plan.plan import Buffer
 
-PLAIN = Epilogue()
 HOST = dense_narrow_tile(Target.host())
 OTHERS = (DenseNarrowTile(4, 4), DenseNarrowTile(12, 16))  # lanes of NEON, of AVX-512
 KEPT = ("bfloat16", "int8")
 each_kind = pytest.mark.parametrize("kept", KEPT)
 
 
-class Problem:
-    """A random dense layer, its memory, and what it must compute."""
+class Problem(DenseProblem):
+    """A layer whose weights are kept in fewer bits, and scaled and rounded once more than a sum."""
+
+    roundings = 2
 
     def __init__(self, inputs: int, outputs: int, batch: int, kept: str, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.batch, self.kept = batch, kept
-        self.x, self.y = Buffer("x", (inputs,), "input"), Buffer("y", (outputs,), "output")
-        self.weight = rng.standard_normal((outputs, inputs), np.float32)
-        self.bias = rng.standard_normal(outputs, np.float32)
-        self.images = rng.standard_normal((batch, inputs), np.float32)
+        super().__init__(partial(lower_dense_narrow, kept), inputs, outputs, batch, seed)
+        self.kept = kept
 
-    def call(self, epilogue=PLAIN, tile=HOST):
-        parts = self.x, self.y, epilogue, self.weight, self.bias, tile
-        return lower_dense_narrow(self.kept, *parts)(self.batch)
-
-    def outputs(self, epilogue=PLAIN, tile=HOST, ranges=None, activation=0) -> np.ndarray:
-        """The memory that the kernel wrote."""
-        y = blank_of(self.y, self.batch)
-        x = memory_of(self.x, self.images[:, None, None])
-        run(self.call(epilogue, tile), x, y, ranges, activation)
-        return y
-
-    def vectors(self, memory: np.ndarray) -> np.ndarray:
-        """The outputs in such memory, [n, o]."""
-        return cells(self.y, memory, self.batch)[:, 0, 0]
-
-    def check(self, y: np.ndarray) -> None:
-        """Assert that `y` holds the right numbers, and nothing else was written."""
-        weight = narrow(self.weight, self.kept).float32
-        images, weight, bias = (a.astype(float) for a in (self.images, weight, self.bias))
-        error = abs(self.vectors(y) - images @ weight.T - bias)
-        magnitude = abs(images) @ abs(weight).T + abs(bias)
-        # Scaled and rounded once more than a plain sum.
-        assert (error <= bound(images.shape[1] + 3, magnitude)).all()
-        assert (outside(self.y, y, self.batch) == UNTOUCHED).all()
+    def multiplied(self) -> np.ndarray:
+        return narrow(self.weight, self.kept).float32
 
 
 @settings(deadline=None, max_examples=80)

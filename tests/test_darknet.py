@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from cli_calls import Cli
 from hypothesis import given
 from hypothesis import strategies as st
 from plain_darknet import Stream, read_cfg, run_darknet
@@ -15,12 +14,6 @@ from cnndsl.interop.darknet.graph import darknet_network
 from cnndsl.source import Source
 
 NET = "[net]\nwidth={width}\nheight={height}\nchannels={maps}\nlearning_rate=0.001\n"
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
 
 
 def section(kind, **options):

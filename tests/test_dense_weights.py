@@ -32,10 +32,9 @@ each_kind = pytest.mark.parametrize("kept", KEPT)
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
+def cli(cli) -> Cli:
     Path("three.cnn").write_text(TABLE, encoding="utf-8")
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 def images(count: int) -> np.ndarray:

@@ -29,10 +29,9 @@ def network(table: str = TABLE):
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
+def cli(cli, tmp_path) -> Cli:
     (tmp_path / "a.cnn").write_text(HEAD + TABLE)
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 @pytest.mark.parametrize("spec", shipped_specs())

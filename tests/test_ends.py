@@ -55,11 +55,10 @@ def images(count: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
+def cli(cli) -> Cli:
     Path("stereo.cnn").write_text(TABLE, encoding="utf-8")
     Path("heads.cnn").write_text(HEADS, encoding="utf-8")
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 # ---- the language

@@ -8,17 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_calls import Cli
 
 import cnndsl
 from cnndsl.errors import FileError
 from cnndsl.files import near_files, unreadable, unwritable
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
 
 
 def refused(number: int) -> OSError:

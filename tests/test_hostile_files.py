@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_calls import Cli
 
 import cnndsl
 from cnndsl.errors import CnnError, FileError, WeightsError
@@ -28,12 +27,6 @@ stride=1
 batch_normalize=1
 activation=leaky
 """
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
 
 
 def archive(path, **members):

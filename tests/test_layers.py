@@ -37,11 +37,10 @@ Out    dense    10    -      -       -        softmax
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
+def cli(cli, monkeypatch, tmp_path) -> Cli:
     monkeypatch.setattr(cpu_roof, "STREAM_BYTES", 2 << 20)
     (tmp_path / "two.cnn").write_text(TABLE, encoding="utf-8")
-    return Cli(capsys, monkeypatch)
+    return cli
 
 
 @pytest.fixture(scope="module")

@@ -4,31 +4,15 @@ import sys
 
 import numpy as np
 import pytest
-from cli_calls import Cli
+from cli_calls import SMALL
 
 import cnndsl
 from cnndsl.errors import MissingExtra
 
-TABLE = """\
-cnn 1
-network Small
-layer  type     maps  size   kernel  stride  padding  activation
-In     input    1     28x28
-C1     conv     4     24x24  5x5     1       valid    relu
-S2     maxpool  4     12x12  2x2     2       valid    -
-Out    dense    10    -      -       -       -        softmax
-"""
-
 
 @pytest.fixture
 def model():
-    return cnndsl.compile(cnndsl.parse(text=TABLE), seed=0, target="reference")
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch)
+    return cnndsl.compile(cnndsl.parse(text=SMALL), seed=0, target="reference")
 
 
 @pytest.fixture
@@ -93,7 +77,7 @@ def test_a_file_that_is_no_model_is_said_to_be_none(cli, tmp_path):
 def test_without_the_package_the_error_says_what_to_install(cli, monkeypatch, tmp_path, verb):
     monkeypatch.setitem(sys.modules, "onnx", None)
     (tmp_path / "x.onnx").write_bytes(b"")
-    (tmp_path / "t.cnn").write_text(TABLE)
+    (tmp_path / "t.cnn").write_text(SMALL)
     calls = {
         "import": ("import", "onnx", "x.onnx"),
         "export": ("export", "t.cnn", "--seed", 0, "-o", "y.onnx"),

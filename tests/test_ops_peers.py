@@ -23,6 +23,8 @@ from cnndsl.types import f32
 
 pytestmark = pytest.mark.peers
 
+paddings = st.builds(lambda v, h: Padding("explicit", ((v, v), (h, h))), *[st.integers(0, 2)] * 2)
+
 
 def symmetric(op):
     """The padding as (vertical, horizontal), where both ends of an axis have the same."""
@@ -75,7 +77,7 @@ def test_same_upper_at_stride_one_is_torchs_same(torch, kernel, dilation, image)
         MaxPool,
         pairs(1, 4),
         pairs(1, 4),
-        st.builds(lambda v, h: Padding("explicit", ((v, v), (h, h))), *[st.integers(0, 2)] * 2),
+        paddings,
         pairs(1, 2),
         st.sampled_from(["floor", "ceil"]),
     ),
@@ -100,7 +102,7 @@ def test_max_pooling_is_torchs(torch, op, image):
         AvgPool,
         pairs(1, 4),
         pairs(1, 4),
-        st.builds(lambda v, h: Padding("explicit", ((v, v), (h, h))), *[st.integers(0, 2)] * 2),
+        paddings,
         rounding=st.sampled_from(["floor", "ceil"]),
         divisor=st.sampled_from(["inside", "padded"]),
     ),
