@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cnndsl.api import compile
 from cnndsl.cli.arguments import (
     STDIN,
     add_batch,
@@ -17,7 +16,7 @@ from cnndsl.cli.arguments import (
     output_file,
 )
 from cnndsl.cli.choices import tune
-from cnndsl.cli.models import add_machine, add_weights, weights_of
+from cnndsl.cli.models import add_machine, add_weights, compile_network
 from cnndsl.cli.specs import load_spec
 from cnndsl.cli.terminal import Terminal
 from cnndsl.compiler import STAGES, Compilation
@@ -73,18 +72,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.write(f"{compilation.emit(args.emit).rstrip()}\n")
         if args.output is None:
             return 0
-    weights, seed = weights_of(args, args.spec, network)
-    model = compile(
-        network,
-        weights,
-        seed=seed,
-        target=args.target,
-        threads=args.threads,
-        numerics=args.numerics,
-        dense_weights=args.dense_weights,
-        precision=args.precision,
-        batch=args.batch,
-    )
+    model = compile_network(args, args.spec, network, args.batch)
     path = Path(args.output or _default_output(args.spec, network.name))
     model.save(path)
     terminal.note(f"{path}: {format_bytes(path.stat().st_size)}, {network.params:,} parameters")

@@ -103,11 +103,16 @@ def open_model(args: argparse.Namespace, batch: int) -> Model:
             batch=batch,
         )
 
-    from cnndsl.api import compile
     from cnndsl.cli.specs import load_spec
 
-    network = load_spec(args.model, limits_of(args))
-    weights, seed = weights_of(args, args.model, network)
+    return compile_network(args, args.model, load_spec(args.model, limits_of(args)), batch)
+
+
+def compile_network(args: argparse.Namespace, spec: str, network: Network, batch: int) -> Model:
+    """The network of the table `spec`, with the weights and on the machine that are asked for."""
+    from cnndsl.api import compile
+
+    weights, seed = weights_of(args, spec, network)
     return compile(
         network,
         weights,
