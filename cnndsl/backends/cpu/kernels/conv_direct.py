@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
@@ -44,10 +44,15 @@ def conv_direct(pixels: int, vectors: int, lanes: int, taken: int) -> Any:
                 set_entry(code, note, NOTE, block + 1)
             first = (unit - block * ranges) * f.unit_panels
             last = (first + f.unit_panels).min(f.panel_count)
-            with code.each(first, last) as panel, code.each(0, count, pixels) as pixel:
-                if vectors > 1:  # of few maps there are too few panels to share it
-                    conv.ask(panel - first, last - first, pixel)
-                conv.compute(panel, pixel)
+            share = (f.ahead + (last - first) - 1) // (last - first)
+            with code.each(first, last) as number:
+                # What all tiles of a panel have in common is not found anew for each.
+                panel, line = conv.begin(number), (number - first) * share
+                lines = share.min(f.ahead - line)
+                with code.each(0, count, pixels) as pixel:
+                    if vectors > 1:  # of few maps there are too few panels to share it
+                        conv.ask(line, lines, pixel)
+                    conv.compute(panel, pixel)
             start, (_, final, maps) = conv.panel(first).first, conv.panel(last - 1)
             block_pixels.activate(count, start, final + maps - start)
 
@@ -55,6 +60,22 @@ def conv_direct(pixels: int, vectors: int, lanes: int, taken: int) -> Any:
         run(args, begin, end, scratch)
 
     return kernel
+
+
+class _Panel(NamedTuple):
+    """
+    Output maps that are computed together: `maps` of them, and where all that is theirs begins.
+
+    Their weights are `size` floats, and those wanted next lie `following` floats behind.
+    """
+
+    maps: Int
+    x: Value
+    y: Value
+    bias: Value
+    weights: Value
+    size: Int
+    following: Int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +100,52 @@ class _Conv:
             *[constant(self.code, self.f.panels, number * words + i) for i in range(words)]
         )
 
-    def ask(self, number: Int, panels: Int, pixel: Int) -> None:
+    def begin(self, number: Int) -> "_Panel":
+        """A panel, before its first tile."""
+        code, f = self.code, self.f
+        x_offset, first, maps = self.panel(number)
+        size = f.reduction * self.width
+        # The next block begins with the first one.
+        following = (number * size * -1).where((number + 1).is_("==", f.panel_count), size)
+        return _Panel(
+            maps,
+            x=code.pointer(f.x + x_offset * _FLOAT),
+            y=code.pointer(f.y + first * _FLOAT),
+            bias=code.pointer(f.bias + number * (self.width * _FLOAT)),
+            weights=code.pointer(f.weights + number * size * _FLOAT),
+            size=size,
+            following=following,
+        )
+
+    def ask(self, first: Int, lines: Int, pixel: Int) -> None:
         """
-        Ask for a share of what the next block reads, as much with each of a unit's `panels`.
+        Ask for some lines from `first` on of what the next block reads, a share with each panel.
 
         Else its first panel would wait for all of it, and memory would rest during the others. It
         is taken to lie behind this block; what does not is asked for in vain.
         """
         code, f = self.code, self.f
-        share = (f.ahead + panels - 1) // panels
-        first = number * share
-        x = code.pointer(f.x + (f.unit_pixels * f.x_right + first * LINE) * _FLOAT)
-        starts = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
-        with code.each(0, share.min(f.ahead - first)) as line:
-            for start in starts:
-                code.prefetch(start, line * LINE)
+        with code.builder.if_then(lines.is_(">", 0)):
+            x = code.pointer(f.x + (f.unit_pixels * f.x_right + first * LINE) * _FLOAT)
+            starts = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
+            with code.each(0, lines) as line:
+                for start in starts:
+                    code.prefetch(start, line * LINE)
 
-    def compute(self, number: Int, pixel: Int) -> None:
-        """Compute one tile: the outputs of panel `number` for the pixels from `pixel` on."""
+    def compute(self, panel: "_Panel", pixel: Int) -> None:
+        """Compute one tile: the outputs of a panel for the pixels from `pixel` on."""
         code, f = self.code, self.f
-        panel = self.panel(number)
-        y = code.pointer(f.y + panel.first * _FLOAT)
         with code.builder.if_then(f.onto.is_("!=", 0)):
-            for place in self.places(pixel, y):
+            for place in self.places(pixel, panel.y):
                 code.prefetch(place)
-        sums = self.sums(number, pixel, code.pointer(f.x + panel.x_offset * _FLOAT))
+        sums = self.sums(panel, pixel)
         with code.builder.if_else(panel.maps.is_("==", self.width)) as (whole, otherwise):
             with whole:
-                places = self.places(pixel, y)
+                places = self.places(pixel, panel.y)
                 for row, place in zip(self.outputs(sums, places, self.load), places, strict=True):
                     self.store(row, place)
             with otherwise:
-                places = self.places(pixel, y)
+                places = self.places(pixel, panel.y)
                 counts = [
                     (panel.maps - j * code.lanes).max(0).min(code.lanes)
                     for j in range(self.vectors)
@@ -142,21 +177,18 @@ class _Conv:
             there = [cell for place in places for cell in load(place)]
             return [total + cell for total, cell in zip(state, there, strict=True)]
 
-        bounds = Bounds.of(self.code, self.f)
         # A loop of one turn or none: a branch whose state is in registers.
+        bounds = Bounds.of(self.code, self.f)
         cells = [bounds.clamp(total) for total in self.code.loop(0, self.f.onto, 1, sums, add)]
         return [cells[i : i + self.vectors] for i in range(0, len(cells), self.vectors)]
 
-    def sums(self, number: Int, pixel: Int, x: Value) -> list[Vector]:
+    def sums(self, panel: "_Panel", pixel: Int) -> list[Vector]:
         """The bias and all products, pixel by pixel."""
-        code, f = self.code, self.f
-        rows = [self.pixels.read(pixel + i, x) for i in range(self.pixels.spare)]
-        bias = self.load(code.pointer(f.bias + number * (self.width * _FLOAT)))
-        size = f.reduction * self.width
-        panel = code.pointer(f.weights + number * size * _FLOAT)
-        last = (number + 1).is_("==", f.panel_count)
-        following = (number * size * -1).where(last, size)
-        tile = RegisterTile.begin(code, rows, panel, size, following, pixel, bias)
+        f = self.f
+        rows = [self.pixels.read(pixel + i, panel.x) for i in range(self.pixels.spare)]
+        bias = self.load(panel.bias)
+        places = panel.weights, panel.size, panel.following
+        tile = RegisterTile.begin(self.code, rows, *places, pixel, bias)
         return tile.add_listed(f.offsets, f.runs, self.run)
 
     def load(self, place: Value) -> list[Vector]:
