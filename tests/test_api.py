@@ -372,9 +372,15 @@ def test_a_misspelt_name_of_the_package_is_one_that_python_can_mend():
 def test_a_file_of_another_kind_says_what_reads_it(tmp_path):
     model = cnndsl.compile("lenet5", weights="lenet5", threads=1)
     model.save(tmp_path / "net.cnnm")
-    with pytest.raises(cnndsl.CnnError, match="is no text") as caught:
+    with pytest.raises(cnndsl.CnnError, match="is no table") as caught:
         cnndsl.parse(tmp_path / "net.cnnm")
     assert caught.value.diagnostics[0].fixes[0].message == "cnndsl.load reads compiled models"
+    # A file can be known by its name alone, as where all of its bytes could stand in a text.
+    model = tmp_path / "net.onnx"
+    model.write_bytes(b"\x08\x03\x12\x07pytorch")
+    with pytest.raises(cnndsl.CnnError, match="is no table") as caught:
+        cnndsl.parse(model)
+    assert "cnndsl import onnx" in str(caught.value)
     table = tmp_path / "net.cnn"
     table.write_text("cnn 1\n", encoding="utf-8")
     with pytest.raises(cnndsl.CnnError, match="is a table, and not a compiled model") as caught:

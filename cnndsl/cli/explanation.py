@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cnndsl.backends.choosing import Considered, Describer
@@ -14,6 +14,7 @@ from cnndsl.ir.network import BlockFacts, Network, RowFacts
 from cnndsl.ops.activation import Activation
 from cnndsl.ops.attributes import attributes_of
 from cnndsl.ops.base import Op
+from cnndsl.ops.pad import Pad
 from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 from cnndsl.types import NUMERICS
 
@@ -161,7 +162,30 @@ def _kernels(compilation: Compilation, rows: Collection[str]) -> tuple[str, ...]
                 lines += backend.described(step)
         elif _takes_up(step, rows):
             lines.append(f"none: its numbers are in those that {step.kernel} has for {step.node}")
-    return tuple(lines)
+    return tuple(lines or _drawn_into(compilation.network, steps, rows))
+
+
+def _drawn_into(network: Network, steps: Sequence[Step], rows: Collection[str]) -> list[str]:
+    """The steps that compute rows without a step of their own, as epilogues or as padding."""
+    nodes = network.ir.nodes
+    places = {node.name: place for place, node in enumerate(nodes)}
+    own = {step.node: step for step in steps if not _moves(step)}
+    carried: dict[str, Step] = {}  # the step that computes a node, or what the node passes on
+    found: list[str] = []
+    for node in nodes:
+        inputs = sorted(node.inputs, key=places.__getitem__, reverse=True)
+        before = [carried[x] for x in inputs if x in carried]
+        passed = [x for x in before if len(inputs) == 1 or node.op in x.epilogue]
+        step = own.get(node.name) or next(iter(passed), None)
+        if step is None:
+            continue
+        carried[node.name] = step
+        if node.row in rows and node.op in step.epilogue:
+            found.append(f"none of its own: {step.kernel} computes it with {step.node}")
+        pads = [x for x in inputs if isinstance(nodes[places[x]].op, Pad)]
+        if any(nodes[places[x]].row in rows for x in pads) and node.op != step.op:
+            found.append(f"none of its own: it is padding of {step.kernel} for {step.node}")
+    return list(dict.fromkeys(found))
 
 
 def _under_other_numerics(compilation: Compilation) -> dict[str, dict[str, str]]:

@@ -9,6 +9,8 @@ from cnndsl.cli.models import add_weights, open_model
 from cnndsl.cli.terminal import Terminal
 from cnndsl.exchange import to_onnx
 
+_ONNX = ".onnx"
+
 EPILOG = """\
 examples:
   cnndsl export lenet5.cnn --weights lenet5.safetensors -o lenet5.onnx
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        type=output_file,
+        type=_onnx_file,
         required=True,
         help="the ONNX model",
     )
@@ -42,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dense_weights="float32",
         precision="float32",
     )
+
+
+def _onnx_file(text: str) -> str:
+    """The name of the file to write, which says what it is: so `verify` and others know it."""
+    name = output_file(text)
+    if not name.lower().endswith(_ONNX):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end with {_ONNX}, which it is to be")
+    return name
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:

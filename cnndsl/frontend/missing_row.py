@@ -1,8 +1,9 @@
 """
-What a table lacks whose sizes go down or up by a factor in a row that does not do that.
+What a table lacks whose shapes change where no row does that.
 
-Most often a pool was forgotten between two convolutions, a stride, or in a decoder the row that
-makes the image larger: no change of one number mends either, so `fixes.py` does not find them.
+Most often a pool was forgotten between two convolutions, a stride, in a decoder the row that makes
+the image larger, or a shortcut's projection: no change of one number mends either, so `fixes.py`
+does not find them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.checking import REFUSED, CheckedTable
 from cnndsl.frontend.edits import set_value
+from cnndsl.ops.add import Add
+from cnndsl.ops.conv import Conv
 from cnndsl.ops.max_pool import MaxPool
 from cnndsl.ops.padding import Padding
 from cnndsl.ops.resize import Resize
@@ -21,6 +24,7 @@ from cnndsl.source import Span
 from cnndsl.types import TensorType
 
 _FACTORS = (2, 3, 4)
+_KERNELS, _STRIDES = (1, 2, 3), (1, 2, 3, 4, 8)
 _FRACTIONS = {2: "halves", 3: "takes a third of", 4: "takes a quarter of"}
 _MULTIPLES = {2: "doubles", 3: "triples", 4: "quadruples"}
 
@@ -43,6 +47,45 @@ def missing_steps(table: CheckedTable, place: int) -> list[Fix]:
         if found:
             return found
     return []
+
+
+def missing_projection(table: CheckedTable, place: int) -> list[Fix]:
+    """
+    The convolution of the larger of two summands that gives it the other's shape.
+
+    So a shortcut is projected where a residual network changes its sizes (He et al. 2015, section
+    3.3, option B). None for a row in a block, which has other uses.
+    """
+    row, operands = table.rows[place], table.verdicts[place].operands
+    if row.uses or row.line is None or not isinstance(row.op, Add):
+        return []
+    if not operands or len(operands) != 2 or len(row.source_words) != 2:
+        return []
+    if not all(type_.is_image for _, type_ in operands):
+        return []
+    start = row.line.name.span.start
+    for (source, type_), (_, wanted), word in (
+        (*operands, row.source_words[0]),
+        (*reversed(operands), row.source_words[1]),
+    ):
+        for conv in _projections(type_, wanted):
+            name = _free_name(table, f"{row.name}_sc")
+            what = " ".join(f"{key}={text}" for key, text in conv.items())
+            text = f"{name}  {Conv.row_type}  {what} from={source}"
+            between = Edit(Span(row.span.source, start, start), f"{text}\n")
+            message = f"{name} for {source}, a row above that projects it, such as: {text}"
+            return [Fix(message, (between, Edit(word.span, name)))]
+    return []
+
+
+def _projections(type_: TensorType, wanted: TensorType) -> Iterator[dict[str, str]]:
+    """The attributes of convolutions that yield a type of another, the smallest filters first."""
+    for kernel in _KERNELS:
+        for stride in _STRIDES:
+            conv = Conv(maps=wanted.maps, kernel=(kernel, kernel), stride=(stride, stride))
+            if kernel <= min(type_.height_width) and conv.infer(type_) == wanted:
+                sides = {"maps": f"{wanted.maps}", "kernel": f"{kernel}x{kernel}"}
+                yield sides if stride == 1 else {**sides, "stride": f"{stride}"}
 
 
 def _rows_above(

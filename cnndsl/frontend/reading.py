@@ -34,9 +34,10 @@ _USES = {
 
 
 def _use_of(name: str) -> str:
+    """What a file is for that is no table by its name, or nothing."""
     suffix = Path(name).suffix.lower()
     uses = (use.replace("FILE", name) for suffixes, use in _USES.items() if suffix in suffixes)
-    return next(uses, "a .cnn file, which is UTF-8 text")
+    return next(uses, "")
 
 
 def read_source(path: str | os.PathLike[str], limits: Limits | None = None) -> Source:
@@ -70,8 +71,13 @@ def decode_source(name: str, data: bytes, limits: Limits | None = None) -> Sourc
     for mark, encoding in _FOREIGN_MARKS:
         if data.startswith(mark):
             raise SpecError(f"{name} is {encoding} text", fixes=["save it as UTF-8"])
-    if b"\0" in data[:_LOOKED_AT]:
-        raise SpecError(f"{name} is no text", fixes=[_use_of(name)])
+    use = _use_of(name)
+    if use or b"\0" in data[:_LOOKED_AT]:
+        # Not each such file has a byte that no text has: then its name tells.
+        raise SpecError(
+            f"{name} is no table" if use else f"{name} is no text",
+            fixes=[use or "a .cnn file, which is UTF-8 text"],
+        )
     try:
         return Source(name, data.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -10,13 +10,15 @@ from cnndsl.frontend.checking import REFUSED, CheckedTable
 from cnndsl.frontend.claims import actual, claim_text
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.fixes import MOST_FIXES, FixSearch
-from cnndsl.frontend.missing_row import missing_steps
+from cnndsl.frontend.missing_row import missing_projection, missing_steps
 from cnndsl.frontend.nodes import Operands, Outcome
 from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE
 from cnndsl.frontend.typed_row import Given, TypedRow
 from cnndsl.ops.base import Param
 
 _CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
+# Edits that are told before a row that may be missing: the first are the likelier.
+_BEFORE_A_ROW = 2
 
 
 def report_failures(table: CheckedTable, findings: Findings) -> None:
@@ -34,8 +36,9 @@ def _report_row(table: CheckedTable, place: int, search: FixSearch, findings: Fi
         return
     if verdict.error is not None:
         for diagnostic in verdict.error.diagnostics:
-            fixes = diagnostic.fixes or tuple(search.fixes(place, REFUSED))
-            findings.add(replace(diagnostic, fixes=fixes))
+            found = [] if diagnostic.fixes else search.fixes(place, REFUSED)
+            found[_BEFORE_A_ROW:_BEFORE_A_ROW] = missing_projection(table, place)
+            findings.add(replace(diagnostic, fixes=diagnostic.fixes or tuple(found[:MOST_FIXES])))
     for name in sorted(verdict.failures - {REFUSED}):
         _report_claim(table, place, name, search, findings)
 

@@ -86,6 +86,18 @@ def numbers_in(text: str) -> list[str]:
     return re.findall(r"-?[0-9]+(?:\.[0-9]+)?", plain)
 
 
+def whole_numbers(text: str) -> list[list[str]]:
+    """
+    The numbers in a text, in plain digits, and where one is a fraction both ways to round it.
+
+    >>> whole_numbers("5.5x5"), whole_numbers("24px"), whole_numbers("6.0")
+    ([['5', '5'], ['6', '5']], [['24']], [['6']])
+    """
+    numbers = [number.removesuffix(".0") for number in numbers_in(text)]
+    ways = (math.floor, math.ceil) if any("." in number for number in numbers) else (int,)
+    return [[str(way(float(x))) if "." in x else x for x in numbers] for way in ways]
+
+
 def parse_count(text: str) -> int | None:
     """
     A whole number, with or without commas between thousands, or None.
@@ -117,10 +129,9 @@ class Count(Kind):
         return value
 
     def meant(self, text: str) -> Sequence[str]:
-        numbers = numbers_in(text)
-        if len(numbers) > 1 and _MAPS_AT_SIZE.fullmatch(text):
-            return [numbers[0]]
-        return [numbers[0].removesuffix(".0")] if len(numbers) == 1 else ()
+        if _MAPS_AT_SIZE.fullmatch(text):
+            return numbers_in(text)[:1]
+        return [numbers[0] for numbers in whole_numbers(text) if len(numbers) == 1]
 
 
 @dataclass(frozen=True)
@@ -150,12 +161,12 @@ class Extent(Kind):
         return height, width
 
     def meant(self, text: str) -> Sequence[str]:
-        numbers = [number.removesuffix(".0") for number in numbers_in(text)]
+        found = whole_numbers(text)
         if _MAPS_AT_SIZE.fullmatch(text):
-            numbers = numbers[1:]
+            found = [found[0][1:]]
         elif _SIZE_AND_MAPS.fullmatch(text):
-            numbers = numbers[:2]
-        return ["x".join(numbers)] if len(numbers) in (1, 2) and "/" not in text else ()
+            found = [found[0][:2]]
+        return ["x".join(x) for x in found if len(x) in (1, 2) and "/" not in text]
 
     def format(self, value: Pair) -> str:
         return f"{value[0]}x{value[1]}"
