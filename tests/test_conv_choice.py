@@ -117,8 +117,31 @@ def test_a_batch_is_worth_larger_squares_than_an_image():
     """For their products are fewer, and their weights, which are more, are read once for all."""
     for maps in (256, 512):
         work = ConvWork.of(Conv(maps, (3, 3), padding=SAME), (7, 7, maps))
-        alone, many = (ConvChooser(Options(batch=batch)).chosen(work).squares for batch in (1, 16))
+        alone, many = (
+            ConvChooser(Options(batch=batch), Times(roof=Roof(110.0, 26.0))).chosen(work).squares
+            for batch in (1, 16)
+        )
         assert alone < many
+
+
+def test_the_slower_a_machine_multiplies_the_fewer_products_are_chosen():
+    halving, other = (nominal_roof(Target(cpu, (), 8, 16)) for cpu in ("znver1", "znver3"))
+    assert halving.gflops == other.gflops / 2
+    assert halving.gigabytes == other.gigabytes
+    for maps in (64, 384, 1024):
+        work = ConvWork.of(Conv(maps, (3, 3), padding=SAME), (13, 13, maps))
+        slower, faster = (
+            ConvChooser(USUAL, Times(roof=roof)).chosen(work) for roof in (halving, other)
+        )
+        assert cost(work, slower).macs * slower.margin <= cost(work, faster).macs * faster.margin
+
+
+def test_vectors_of_avx512_are_as_fast_as_those_of_avx2_where_they_are_computed_in_halves():
+    zen4, zen3, xeon = (
+        nominal_roof(Target(cpu, (), lanes, 32)).gflops
+        for cpu, lanes in (("znver4", 16), ("znver3", 8), ("sapphirerapids", 16))
+    )
+    assert zen4 == zen3 == xeon / 2
 
 
 def test_strict_numerics_are_strict_whatever_was_measured():

@@ -11,6 +11,25 @@ WIDEST, WIDE = ("avx512f", "avx512vl"), ("avx2", "fma")
 """Features that all have to be there for vectors of so many lanes:"""
 WIDEST_LANES, WIDE_LANES = 16, 8
 
+HALVING = frozenset(
+    {
+        # AVX2 in units of 128 bits. AMD's optimization guides for family 17h, models 00h-2Fh, and
+        # 15h, models 60h-7Fh; Intel's optimization manual on Gracemont and Crestmont.
+        *("znver1", "bdver4"),
+        *("gracemont", "sierraforest", "grandridge"),
+        # AVX-512 in units of 256 bits: AMD's guide for family 19h, models 10h and later.
+        "znver4",
+        # One unit of 512 bits, made of two of 256: Intel's clients before Alder Lake.
+        *("cannonlake", "icelake-client", "tigerlake", "rocketlake"),
+    }
+)
+"""
+Processors, by LLVM's names, that take twice as long for a vector of the widest kind that they have.
+
+Others multiply and add two vectors a cycle, of whatever width. That of AVX-512 in two halves is a
+gain all the same: there are more registers, and half as many instructions.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -39,6 +58,16 @@ class Target:
         features = tuple(sorted(name for name, present in found.items() if present))
         lanes, registers = _vectors(features)
         return Target(binding.get_host_cpu_name(), features, lanes, registers)
+
+    @property
+    def vectors_a_cycle(self) -> int:
+        """
+        Vectors of multiply-adds that a core begins each cycle.
+
+        >>> [Target(cpu, (), 8, 16).vectors_a_cycle for cpu in ("znver1", "znver3")]
+        [1, 2]
+        """
+        return 1 if self.cpu in HALVING and self.lanes >= WIDE_LANES else 2
 
     @property
     def used(self) -> tuple[str, ...]:
