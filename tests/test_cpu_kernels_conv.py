@@ -239,6 +239,16 @@ def test_every_split_of_a_depthwise_convolution_gives_the_same_bits(seed):
     np.testing.assert_array_equal(problem.outputs(ranges=ranges), problem.outputs())
 
 
+@pytest.mark.parametrize(("stride", "ahead"), [((1, 1), 1), ((2, 2), 2), ((3, 1), 3), ((5, 1), 3)])
+def test_a_depthwise_convolution_of_a_large_image_asks_for_rows_and_is_the_sum(stride, ahead):
+    shape = ConvShape((6, 32), 96, 96, (3, 3), stride, groups=96)
+    far = replace(shape, size=(90 // stride[0], shape.size[1]))
+    assert Depthwise(shape, 1).lower()(1).kernel.parameters[-1] == 0
+    problem = Depthwise(far, 2)
+    assert problem.lower()(2).kernel.parameters[-1] == ahead
+    problem.check(problem.outputs())
+
+
 def test_a_depthwise_convolution_clamps_lets_nan_through_and_activates():
     problem = Depthwise(ConvShape((6, 5), 19, 19, (3, 3), groups=19), 2, halo=(1, 1, 1, 1))
     problem.images[0, 0, 0] = np.nan

@@ -24,6 +24,7 @@ def conv_depthwise(*parameters: int) -> Any:
         def unit(image: Int, row: Int) -> None:
             x_row = f.x + (image * f.x_image + row * f.x_down) * FLOAT_BYTES
             y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
+            below = f.x_ahead.where((row + 1).is_("<", f.rows), 0) if tile.ahead else 0
             with code.each(0, f.columns, tile.pixels) as left:
                 # Where a row or a pixel ends with half a tile, the tile is shifted back, onto what
                 # others compute too.
@@ -31,7 +32,10 @@ def conv_depthwise(*parameters: int) -> Any:
                 x = code.at(code.pointer(x_row), column * tile.stride * f.x_pixel)
                 y = code.at(code.pointer(y_row), column * f.y_pixel)
                 with code.each(0, f.maps, width) as start:
-                    _compute(code, f, tile, x, y, start.min(f.maps - width))
+                    first = start.min(f.maps - width)
+                    if tile.ahead:
+                        _ask(code, f, tile, code.at(x, first + below))
+                    _compute(code, f, tile, x, y, first)
             activate_row(code, f, y_row)
 
         over_units(code, begin, end, f.rows, unit)
@@ -40,6 +44,15 @@ def conv_depthwise(*parameters: int) -> Any:
         rows(args, begin, end)
 
     return kernel
+
+
+def _ask(code: Code, f: Any, tile: DepthwiseTile, x: Value) -> None:
+    """Ask for the rows that only the tile below reads, whose first row is at x."""
+    for row in range(tile.ahead):
+        place = code.at(x, f.x_row * row)
+        for _ in range(tile.pixels * tile.stride):
+            code.prefetch(place)
+            place = code.at(place, f.x_pixel)
 
 
 def _compute(code: Code, f: Any, tile: DepthwiseTile, x: Value, y: Value, first: Int) -> None:

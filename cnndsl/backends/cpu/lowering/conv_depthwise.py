@@ -28,6 +28,7 @@ MOST_VECTORS = 2  # of a tile: two are a cache line where vectors are halves of 
 # Fitted to the tiles of sixteen convolutions, measured on Zen 3:
 TURN_COST = 0.5  # multiply-adds that take as long as to begin a run of taps, a vector of maps
 CHAINS = 6  # sums that a tile needs: of fewer, each waits for itself
+FLOATS_NEAR = 1 << 18  # of an image: a cache of 512 KiB has most of what was read of less
 HALF_LINES = 1.1  # times as long for vectors that are halves of cache lines: they share banks
 
 
@@ -37,7 +38,8 @@ class ConvDepthwiseFields(NamedTuple):
 
     `rows`, `columns` and `maps` are those of the output, and a work unit is one row of one image.
     `x` is the address of the first float that the first output pixel reads, halo included;
-    `x_down` leads to what the pixel below reads, `x_pixel` to the next pixel. `weights` is [taps,
+    `x_down` leads to what the pixel below reads, `x_pixel` to the next pixel, `x_row` to the row
+    below and `x_ahead` to the first row that only the pixel below reads. `weights` is [taps,
     maps of a group, maps] and `bias` [maps]; `runs` is a table of int64, of where each run of a
     window's taps begins that lie in a row.
     """
@@ -49,6 +51,8 @@ class ConvDepthwiseFields(NamedTuple):
     x_image: Any
     x_down: Any
     x_pixel: Any
+    x_row: Any
+    x_ahead: Any
     weights: Any
     bias: Any
     runs: Any
@@ -68,7 +72,8 @@ class DepthwiseTile(NamedTuple):
 
     A tile is of `pixels` of a row times `vectors` of `lanes` maps. `run` neighbouring taps of a
     window's row are taken at a time, `dilation` pixels apart, and the tile's pixels `stride`. Each
-    map reads the `group` maps of its group.
+    map reads the `group` maps of its group. Of the rows that only the tile below reads, `ahead` are
+    asked for.
     """
 
     pixels: int
@@ -78,6 +83,7 @@ class DepthwiseTile(NamedTuple):
     stride: int
     dilation: int
     group: int
+    ahead: int = 0
 
 
 def fits_depthwise(shape: ConvShape) -> bool:
@@ -110,10 +116,22 @@ def depthwise_tile(shape: ConvShape, machine: Target, lanes: int | None = None) 
         and vectors <= run  # more is only faster where inputs are reused
         and vectors * lanes <= maps
         for pixels in range(1, width + 1)
-        # Sums and weights, and an input: as it was loaded, and as it is spread for each of a group.
-        if (pixels + run * group) * vectors + group + (group > 1) <= room
+        # Sums and weights, and an input: as it was loaded, and as it is spread for each of a group;
+        # and the next input, for processors for which LLVM loads it early.
+        if (pixels + run * group) * vectors + group + (group > 1) < room
     ]
     return min(tiles, key=cost)
+
+
+def _comes_from_afar(x: Buffer, tile: DepthwiseTile) -> bool:
+    """
+    Whether the rows that a tile reads have to be asked for.
+
+    Those of a small image are in the second-level cache, and a few maps of a pixel after the other
+    are read in the order that processors foresee.
+    """
+    width = tile.vectors * tile.lanes
+    return x.image_stride > FLOATS_NEAR and width >= CACHE_LINE and x.pixel_stride > 2 * width
 
 
 def lower_conv_depthwise(
@@ -128,6 +146,10 @@ def lower_conv_depthwise(
     """`y = conv(x)` with `weight` [maps, maps of a group, kh, kw], of what `fits_depthwise`."""
     maps, (height, width) = shape.out_maps, shape.size
     tile = depthwise_tile(shape, Target.host(), lanes)
+    span = (shape.kernel[0] - 1) * shape.dilation[0] + 1
+    fresh = min(shape.stride[0], span)  # rows that a row of outputs reads and none above it
+    if _comes_from_afar(x, tile):
+        tile = tile._replace(ahead=fresh)
     runs = offsets(shape, x)[:: tile.run * tile.group].copy()
     numbers = {
         "rows": height,
@@ -136,6 +158,8 @@ def lower_conv_depthwise(
         "x_image": x.image_stride,
         "x_down": shape.stride[0] * x.row_stride,
         "x_pixel": x.pixel_stride,
+        "x_row": x.row_stride,
+        "x_ahead": (shape.stride[0] + span - fresh) * x.row_stride,
         "weights": np.ascontiguousarray(weight.transpose(2, 3, 1, 0)),
         "bias": np.zeros(maps, np.float32) if bias is None else bias,
         "runs": runs,
