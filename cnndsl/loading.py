@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.protocol import Backend, Executable, Keepable, Request, Restoring
+from cnndsl.backends.protocol import Backend, Executable, Interpreter, Keepable, Request, Restoring
 from cnndsl.files import require_path
-from cnndsl.interop.artifact import Artifact, read_artifact
+from cnndsl.interop.artifact import Artifact, ContentCheck, open_artifact
 from cnndsl.interop.weights import check_weights
 from cnndsl.ir.signature import Signature
 from cnndsl.model import Model
@@ -64,18 +63,21 @@ def load(
     require_path(path, "a compiled model is a file's path", 'cnndsl.load("model.cnnm")')
     file = Path(path)
     options = Options(numerics, dense_weights, precision, batch)
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(read_artifact, file)  # while Python imports what runs the model
-        backend = find_backend(target, options)
-        count = thread_count(threads)
-        artifact = reading.result()
-    network = partial(_network, Source(str(file), artifact.text))
-    if isinstance(backend, Backend):
-        ready = _Loading(artifact, backend, network, options, count, str(file)).ready()
-    else:
-        parsed = network()
-        weights = check_weights(artifact.weights, parsed.param_table, str(file))
-        ready = _Ready(backend.interpret(parsed, weights), weights, parsed.signature)
+    artifact = open_artifact(file)
+    with ContentCheck(file, artifact) as check:  # beside all that is made of the content meanwhile
+        try:
+            backend = find_backend(target, options)
+            count = thread_count(threads)
+            network = partial(_network, Source(str(file), artifact.text))
+            if isinstance(backend, Backend):
+                loading = _Loading(artifact, backend, network, options, count, str(file))
+                ready = loading.ready(check.finish)
+            else:
+                ready = _interpreted(backend, network(), artifact, str(file))
+        except Exception:
+            check.finish()  # what was changed need not even be a network
+            raise
+        check.finish()
     return Model(
         network,
         signature=ready.signature,
@@ -99,9 +101,13 @@ class _Loading:
     threads: int
     origin: str
 
-    def ready(self) -> _Ready:
-        """What the cache holds whole, else what is made of its parts, or of the table."""
-        return self._restored() or self._made()
+    def ready(self, check: Callable[[], None]) -> _Ready:
+        """
+        What the cache holds whole, else what is made of its parts, or of the table.
+
+        Nothing is kept of weights before `check` has found them unchanged.
+        """
+        return self._restored() or self._made(check)
 
     @cached_property
     def _plan_key(self) -> bytes:
@@ -122,13 +128,14 @@ class _Loading:
         weights = {name: weights[name] for name in note["weights"]}
         return _Ready(executable, weights, signature_of(note["signature"]))
 
-    def _made(self) -> _Ready:
+    def _made(self, check: Callable[[], None]) -> _Ready:
         known = find_prepared(self._plan_key)
         prepared = known or self._prepare()
         weights = check_weights(self.artifact.weights, prepared.params, self.origin)
         executable = self.backend.load(Request(prepared.plan, weights, self.threads))
         # What is loaded for the first time may be loaded once only, and is not worth the disk.
         if known is not None and isinstance(executable, Keepable):
+            check()
             note = {"weights": list(weights), "signature": signature_data(prepared.signature)}
             executable.keep(self._key, weights, note)
         return _Ready(executable, weights, prepared.signature)
@@ -148,6 +155,11 @@ class _Loading:
         prepared = Prepared(plan, network.param_table, network.signature)
         keep_prepared(self._plan_key, prepared)
         return prepared
+
+
+def _interpreted(backend: Interpreter, network: Network, artifact: Artifact, origin: str) -> _Ready:
+    weights = check_weights(artifact.weights, network.param_table, origin)
+    return _Ready(backend.interpret(network, weights), weights, network.signature)
 
 
 def _network(source: Source) -> Network:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+import cnndsl
 from cnndsl.errors import ArtifactError, CnnError, FileError
 from cnndsl.interop.artifact import read_artifact, write_artifact
 
@@ -117,3 +118,21 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
 
 def _fail(*_):
     raise OSError(28, "No space left on device")
+
+
+def test_what_was_changed_is_never_loaded_nor_kept(tmp_path, monkeypatch):
+    """The content is checked beside the loading: whatever that makes of it, the change is told."""
+    monkeypatch.setenv("CNNDSL_CACHE_DIR", str(tmp_path / "cache"))
+    cnndsl.compile("lenet5", seed=0).save(tmp_path / "m.cnnm")
+    cnndsl.load(tmp_path / "m.cnnm")  # the next one would keep its program
+    content = (tmp_path / "m.cnnm").read_bytes()
+    for old, new in [
+        (content[-4:], bytes(4)),  # a weight
+        (b"C1     conv", b"C1     c0nv"),  # a table that is none any more
+        (b'"C1.weight"', b'"C1.weighs"'),  # a tensor's name
+    ]:
+        (tmp_path / "m.cnnm").write_bytes(new.join(content.rsplit(old, 1)))
+        for target in ("cpu", "reference"):
+            with pytest.raises(ArtifactError, match="does not match its hash"):
+                cnndsl.load(tmp_path / "m.cnnm", target=target)
+    assert not list((tmp_path / "cache").glob("program*"))

@@ -29,12 +29,18 @@ _KIND = "cnndsl compiled model"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What a compiled model's file holds. `digest` is the SHA-256 of all of it."""
+    """
+    What a compiled model's file holds.
+
+    `digest` is the SHA-256 of all of it, or what the file claims to be that. `label_text` are the
+    labels as they are written there.
+    """
 
     text: str
     weights: Mapping[str, FloatArray]
     labels: tuple[str, ...] | None
     digest: str
+    label_text: str
 
 
 def write_artifact(
@@ -43,12 +49,14 @@ def write_artifact(
     """Write a compiled model. The file appears whole or not at all. Raises `FileError`."""
     arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     names = json.dumps(list(labels)) if labels is not None else ""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashlib releases the interpreter's lock
+        hashes = dict(zip(arrays, pool.map(_hash, arrays.values()), strict=True))
     metadata = {
         "kind": _KIND,
         "format": str(FORMAT),
         "network": text,
         "labels": names,
-        "sha256": _digest(text, names, arrays),
+        "sha256": _digest(text, names, arrays, hashes),
     }
     save_safetensors(path, arrays, metadata)
 
@@ -60,6 +68,14 @@ def read_artifact(path: Path) -> Artifact:
     Raises `FileError` where it cannot be opened, and `ArtifactError`: E501 for a foreign file, E502
     for a truncated or damaged one, E503 where the content was changed, E504 for a newer format.
     """
+    artifact = open_artifact(path)
+    with ContentCheck(path, artifact) as check:
+        check.finish()
+    return artifact
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Map a compiled model's file as `read_artifact`, all but the check of its content."""
 
     def damaged(reason: str) -> ArtifactError:
         return ArtifactError(
@@ -75,19 +91,60 @@ def read_artifact(path: Path) -> Artifact:
         )
     file = open_safetensors(path, damaged)
     _check_kind(path, file)
-    weights = {
-        name: tensor.float32() for name, tensor in file.tensors.items() if tensor.dtype == "F32"
-    }
+    if any(tensor.dtype != "F32" for tensor in file.tensors.values()):
+        raise _changed(path)
     text, names = file.metadata.get("network", ""), file.metadata.get("labels", "")
-    digest = _digest(text, names, weights)
-    if len(weights) != len(file.tensors) or digest != file.metadata.get("sha256"):
-        raise ArtifactError(
-            f"{path} was changed after it was written: its content does not match its hash",
-            code="E503",
-            fixes=["compile it again from its spec and weights"],
-        )
-    labels = tuple(str(label) for label in json.loads(names)) if names else None
-    return Artifact(text, weights, labels, digest)
+    try:
+        labels = tuple(str(label) for label in json.loads(names)) if names else None
+    except (ValueError, TypeError, RecursionError):
+        raise _changed(path) from None
+    weights = {name: tensor.float32() for name, tensor in file.tensors.items()}
+    return Artifact(text, weights, labels, file.metadata.get("sha256", ""), names)
+
+
+class ContentCheck:
+    """
+    The check of a file's content against its hash, begun beside what else its reader has to do.
+
+    Nothing that is made of the file may be given away or kept before `finish` has returned.
+    """
+
+    def __init__(self, path: Path, artifact: Artifact) -> None:
+        self._path, self._artifact = path, artifact
+        self._is_done = False
+        # hashlib releases the interpreter's lock. One thread less than processors: this one helps.
+        self._pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
+        self._hashes = [self._pool.submit(_hash, array) for array in artifact.weights.values()]
+
+    def __enter__(self) -> ContentCheck:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def finish(self) -> None:
+        """Help to check what is left. Raises `ArtifactError` where the content was changed."""
+        if self._is_done:
+            return
+        artifact, hashes = self._artifact, dict[str, str]()
+        todo = list(zip(artifact.weights.items(), self._hashes, strict=True))
+        for (name, array), future in reversed(todo):  # the others begin at the front
+            if future.cancel():
+                hashes[name] = _hash(array)
+        for (name, _), future in todo:
+            if name not in hashes:
+                hashes[name] = future.result()
+        if _digest(artifact.text, artifact.label_text, artifact.weights, hashes) != artifact.digest:
+            raise _changed(self._path)
+        self._is_done = True
+
+
+def _changed(path: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{path} was changed after it was written: its content does not match its hash",
+        code="E503",
+        fixes=["compile it again from its spec and weights"],
+    )
 
 
 def _check_kind(path: Path, file: SafetensorsFile) -> None:
@@ -105,15 +162,11 @@ def _check_kind(path: Path, file: SafetensorsFile) -> None:
         )
 
 
-def _digest(text: str, labels: str, weights: Mapping[str, FloatArray]) -> str:
-    """SHA-256 over everything that the file means."""
-    # hashlib releases the interpreter's lock, so that the tensors are hashed side by side.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashes = list(pool.map(_hash, weights.values()))
-    tensors = [
-        [name, list(array.shape), tensor_hash]
-        for (name, array), tensor_hash in zip(weights.items(), hashes, strict=True)
-    ]
+def _digest(
+    text: str, labels: str, weights: Mapping[str, FloatArray], hashes: Mapping[str, str]
+) -> str:
+    """SHA-256 over everything that the file means, of whose weights the hashes are known."""
+    tensors = [[name, list(array.shape), hashes[name]] for name, array in weights.items()]
     content = json.dumps([FORMAT, text, labels, sorted(tensors)])
     return hashlib.sha256(content.encode()).hexdigest()
 
