@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cnndsl.backends.protocol import Backend, Executable, Interpreter, Request, Weights
+from cnndsl.backends.protocol import Backend, Executable, Interpreter, Request, Weights, expecting
 from cnndsl.errors import TargetError
 from cnndsl.ir.graph import Graph
 from cnndsl.ir.network import Network
@@ -54,7 +54,8 @@ class Compilation:
         """Something that runs, with the weights in it."""
         backend = self.backend
         if isinstance(backend, Backend):
-            return backend.load(Request(self.plan, weights, threads))
+            with expecting(backend, is_new=False):
+                return backend.load(Request(self.plan, weights, threads))
         return backend.interpret(self.network, weights)
 
     def emit(self, stage: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnndsl.backends.protocol import Backend, Executable, Interpreter, Keepable, Request, Restoring
+from cnndsl.backends.protocol import (
+    Backend,
+    Executable,
+    Interpreter,
+    Keepable,
+    Request,
+    Restoring,
+    expecting,
+)
 from cnndsl.files import require_path
 from cnndsl.interop.artifact import Artifact, ContentCheck, open_artifact
 from cnndsl.interop.weights import check_weights
@@ -130,9 +139,10 @@ class _Loading:
 
     def _made(self, check: Callable[[], None]) -> _Ready:
         known = find_prepared(self._plan_key)
-        prepared = known or self._prepare()
-        weights = check_weights(self.artifact.weights, prepared.params, self.origin)
-        executable = self.backend.load(Request(prepared.plan, weights, self.threads))
+        with nullcontext() if known else expecting(self.backend, is_new=True):
+            prepared = known or self._prepare()
+            weights = check_weights(self.artifact.weights, prepared.params, self.origin)
+            executable = self.backend.load(Request(prepared.plan, weights, self.threads))
         # What is loaded for the first time may be loaded once only, and is not worth the disk.
         if known is not None and isinstance(executable, Keepable):
             check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -108,6 +109,19 @@ class Restoring(Protocol):
 
 
 @runtime_checkable
+class Expecting(Protocol):
+    """A target that makes code, and gets ready for it while others make the plan."""
+
+    def expecting(self, *, is_new: bool) -> AbstractContextManager[None]:
+        """
+        Get ready for a plan that is about to be made and loaded.
+
+        `is_new` says that this machine has not seen the network before.
+        """
+        ...
+
+
+@runtime_checkable
 class Keepable(Protocol):
     """An executable that can be kept, for other processes to restore."""
 
@@ -127,3 +141,10 @@ class Interpreter(Protocol):
     def interpret(self, network: Network, weights: Weights) -> Executable:
         """Make a network executable."""
         ...
+
+
+def expecting(backend: object, *, is_new: bool) -> AbstractContextManager[None]:
+    """Let a target get ready for a plan, if it is one that does."""
+    if isinstance(backend, Expecting):
+        return backend.expecting(is_new=is_new)
+    return nullcontext()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.kept_programs import KeptPrograms, find_program
 from cnndsl.backends.cpu.library import shared_library
-from cnndsl.backends.cpu.program import Programs, kernels_of
+from cnndsl.backends.cpu.program import EXECUTOR, Programs, kernels_of
 from cnndsl.backends.cpu.times import Times, kept_times
 from cnndsl.backends.protocol import Request, Weights
 from cnndsl.types import USUAL, Options
 
 if TYPE_CHECKING:  # a model whose program is found whole needs none of it
     from cnndsl.backends.choosing import Considered, Placed, Tuned
+    from cnndsl.backends.cpu.lowering.call import Lowered
     from cnndsl.backends.profiling import Roof, StepTimer
     from cnndsl.ir.node import Node
     from cnndsl.passes.base import Pass
@@ -79,6 +81,10 @@ class CpuBackend:
             tune(missing, batch, advance)
         return Tuned(len(missing), len(works) - len(missing))
 
+    def expecting(self, *, is_new: bool) -> AbstractContextManager[None]:
+        """Have a second process import numba meanwhile, where kernels are likely to be missing."""
+        return shared_library().expecting(None if is_new else EXECUTOR)
+
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""
         return _executable(_programs(request), request.threads)
@@ -114,7 +120,7 @@ class CpuBackend:
 
         return CpuStepTimer(
             request.plan,
-            lowered_steps(request),
+            list(lowered_steps(request)),
             threads=request.threads,
             library=shared_library(),
             helpers=shared_helpers(),
@@ -131,7 +137,13 @@ def _programs(request: Request) -> Programs:
     """A plan's programs, its weights packed."""
     from cnndsl.backends.cpu.lowered import lowered_steps
 
-    return LoweredPlan(request.plan, [call for step in lowered_steps(request) for call in step])
+    library = shared_library()
+    library.announce([EXECUTOR])
+    calls: list[Lowered] = []
+    for step in lowered_steps(request):
+        library.announce(kernels_of([lowered(1) for lowered in step]))
+        calls += step
+    return LoweredPlan(request.plan, calls)
 
 
 def _executable(programs: Programs, threads: int) -> CpuExecutable:

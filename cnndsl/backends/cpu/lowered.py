@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -18,15 +18,15 @@ from cnndsl.ir.bind import bound_params, declared_params
 from cnndsl.plan.plan import COPY, ZERO_HALO, Step
 
 
-def lowered_steps(request: Request) -> list[list[Lowered]]:
+def lowered_steps(request: Request) -> Iterator[list[Lowered]]:
     """
-    Each step's kernel calls, in order.
+    Each step's kernel calls, in order, while those of the next steps are being made.
 
     NumPy, which packs the weights, lets several threads do so side by side.
     """
     steps, threads = request.plan.steps, min(request.threads, processors())
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(partial(_lowered_step, weights=request.weights), steps))
+        yield from pool.map(partial(_lowered_step, weights=request.weights), steps)
 
 
 def _lowered_step(step: Step, weights: Weights) -> list[Lowered]:

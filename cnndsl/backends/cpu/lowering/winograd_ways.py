@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT
@@ -31,6 +32,7 @@ many, large ones, for they need fewer products.
 """
 
 
+@lru_cache(maxsize=1024)  # a start waits for them, and rows of one network are alike
 def winograd_ways(shape: ConvShape, machine: Target) -> tuple[WinogradConv, ...]:
     """The ways worth considering, one for each size of squares; none where none is exact enough."""
     ways = list(_ways(shape, machine))

@@ -1,0 +1,181 @@
+"""A second process compiles kernels as this one would, and nothing depends on whether it does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnndsl.backends.cpu import companion as companions
+from cnndsl.backends.cpu import library as libraries
+from cnndsl.backends.cpu.companion import Companion, can_have_companion
+from cnndsl.backends.cpu.compile import compile_kernel
+from cnndsl.backends.cpu.elf import IS_AT_HOME, link
+from cnndsl.backends.cpu.kernel import Kernel
+from cnndsl.backends.cpu.library import Library
+from cnndsl.cache import FileCache
+
+pytestmark = pytest.mark.cache
+
+SMALL = [Kernel("copy", "permute"), Kernel("copy", "zero_halo"), Kernel("copy", "copy")]
+KERNELS = [*SMALL, Kernel("softmax", "softmax"), Kernel("executor", "run")]
+
+
+@pytest.fixture
+def companion():
+    """A process that is ended, whatever becomes of the test."""
+    made = Companion()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def compiled_here(monkeypatch) -> list[Kernel]:
+    """The kernels that this process compiles."""
+    here: list[Kernel] = []
+
+    def compile_and_note(kernel):
+        here.append(kernel)
+        return compile_kernel(kernel)
+
+    monkeypatch.setattr("cnndsl.backends.cpu.compile.compile_kernel", compile_and_note)
+    return here
+
+
+@pytest.fixture
+def two_processors(monkeypatch):
+    monkeypatch.setattr(companions, "processors", lambda: 2)
+
+
+def test_its_code_is_ours(companion):
+    companion.ask(KERNELS)
+    companion.ask(KERNELS[:2])  # asked for twice, it is compiled once
+    for kernel in KERNELS:
+        assert _code(companion.wait_for(kernel)) == _code(compile_kernel(kernel))
+
+
+def test_what_it_cannot_compile_it_leaves_to_who_asks(companion):
+    companion.ask([Kernel("copy", "no_such_kernel"), SMALL[0]])
+    assert companion.wait_for(Kernel("copy", "no_such_kernel")) is None
+    assert companion.wait_for(SMALL[0])
+
+
+def test_what_it_has_not_begun_with_can_be_taken_back(companion):
+    companion.ask(KERNELS)
+    assert companion.take_back(len(KERNELS) + 1) is None
+    assert companion.take_back(1) == KERNELS[-1]
+
+
+def test_a_killed_one_has_made_nothing_and_keeps_nobody_waiting(companion):
+    companion.ask(KERNELS)
+    companion._process.kill()
+    assert companion.wait_for(KERNELS[-1]) is None
+
+
+@pytest.mark.parametrize("program", ["/nowhere/python", "python-that-is-not"])
+def test_one_that_cannot_be_started_has_made_nothing(monkeypatch, program):
+    monkeypatch.setattr(sys, "executable", program)
+    lacking = Companion()
+    lacking.ask(KERNELS)
+    assert lacking.wait_for(KERNELS[0]) is None
+    lacking.end()
+
+
+def test_one_of_other_code_is_not_asked(monkeypatch):
+    monkeypatch.setattr(companions, "fingerprint", lambda: bytes(32))
+    stranger = Companion()
+    stranger.ask(KERNELS)
+    assert stranger.wait_for(KERNELS[0]) is None
+    stranger.end()
+
+
+@pytest.mark.parametrize(
+    ("program", "processors", "expected"),
+    [
+        ("/usr/bin/python3.12", 2, True),
+        ("/usr/bin/python3.12", 1, False),
+        ("/opt/app/server", 8, False),  # which has a Python inside, and would be started again
+        ("", 8, False),
+        (None, 8, False),
+    ],
+)
+def test_only_a_python_is_started_again_and_only_beside_another_processor(
+    monkeypatch, program, processors, expected
+):
+    monkeypatch.setattr(sys, "executable", program)
+    monkeypatch.setattr(companions, "processors", lambda: processors)
+    assert can_have_companion() is expected
+
+
+def test_a_library_shares_its_work_and_ends_the_process(two_processors, compiled_here, tmp_path):
+    library = Library(FileCache(tmp_path))
+    with library.expecting():
+        pass  # this process has numba: it needs nobody beforehand
+    addresses = library.addresses(KERNELS)
+    assert len(set(addresses.values())) == len(KERNELS)
+    assert set(compiled_here) <= set(KERNELS)
+    assert len(compiled_here) == len(set(compiled_here))
+    assert all(Library(FileCache(tmp_path)).is_cached(kernel) for kernel in KERNELS)
+    assert not _children()
+
+
+def test_a_library_whose_helper_dies_compiles_all_by_itself(
+    monkeypatch, two_processors, compiled_here, tmp_path
+):
+    def killed():
+        process = subprocess.Popen(
+            [sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        process.wait()
+        return process
+
+    monkeypatch.setattr(companions, "_started", killed)
+    library = Library(FileCache(tmp_path))
+    assert len(library.addresses(KERNELS)) == len(KERNELS)
+    assert set(compiled_here) == set(KERNELS)
+
+
+def test_a_process_gets_one_ready_only_where_kernels_are_likely_to_be_missing(
+    monkeypatch, two_processors, tmp_path
+):
+    monkeypatch.setattr(libraries, "_is_ready", lambda: False)  # as if numba were not imported
+    executor, library = KERNELS[-1], Library(FileCache(tmp_path))
+    with library.expecting(executor):
+        assert len(_children()) == 1
+        library.announce(SMALL)
+        library.addresses(SMALL)
+    assert not _children()
+    with library.expecting():
+        assert len(_children()) == 1
+    library.address(executor)
+    with library.expecting(executor):
+        assert not _children()
+
+
+def test_a_network_that_cannot_be_planned_leaves_no_process(monkeypatch, two_processors, tmp_path):
+    monkeypatch.setattr(libraries, "_is_ready", lambda: False)
+    with pytest.raises(ZeroDivisionError), Library(FileCache(tmp_path)).expecting():
+        raise ZeroDivisionError
+    assert not _children()
+
+
+def _code(made: bytes | None) -> bytes:
+    """The code of an object file, without the names in it, which numba numbers."""
+    assert made
+    return link([made], lambda _: 0)[0] if IS_AT_HOME else made[:4]
+
+
+def _children() -> list[str]:
+    """The processes that this one has started and that are there."""
+    tasks = Path(f"/proc/{os.getpid()}/task")
+    if not tasks.is_dir():
+        pytest.skip("needs Linux's list of processes")
+    return [child for task in tasks.iterdir() for child in _of(task)]
+
+
+def _of(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except OSError:  # the thread has ended, or the kernel has no such list
+        return []
