@@ -180,7 +180,7 @@ def test_a_condition_says_whether_a_row_is_there(condition, there):
     for block in (
         f"block B(n, word)\nlayer type maps kernel\nc1 conv 8 1x1\nc2 conv 8 1x1 when={condition}",
         f"block B(n, word)\nlayer type when maps kernel\nc1 conv - 8 1\nc2 conv {condition} 8 1",
-        f"block B(n, word, p={condition})\nlayer type maps kernel when\nc1 conv 8 1\nc2 conv 8 1 $p",
+        f"block B(n, word, p={condition})\nlayer type maps kernel when\nc conv 8 1\nc2 conv 8 1 $p",
     ):
         network = of(f"{block}\nend", "A B ? ? n=6 word=max")
         assert ("A.c2" in [row.name for row in network.rows]) == there
