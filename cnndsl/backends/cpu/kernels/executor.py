@@ -54,6 +54,7 @@ _WORD = 8  # bytes
 _HALF, _LOWER_HALF = 32, (1 << 32) - 1  # of a counter of units drawn
 _PATIENCE = 4000  # pauses before a waiting thread offers its core: some tens of microseconds
 _WATCH = 16000  # pauses that a helper watches for the next run: a few hundred microseconds
+_TURN = 256  # pauses, some microseconds, after which it offers its core: its caller's, it may be
 
 
 @emits(SCALAR)
@@ -118,6 +119,8 @@ def _watch(code: Code, desk: Int) -> None:
                 write_counter(code, place, 0)
                 turns.set(0)
         pause(code)
+        with code.builder.if_then((turns.value & (_TURN - 1)).is_("==", 0)):
+            give_way(code)
     write_counter(code, desk + AWAKE * _WORD, 0)
 
 
