@@ -48,7 +48,10 @@ class FakeApi:
         CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN="shared",
     )
     CUpointer_attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL="ordinal")
-    CUfunction_attribute = SimpleNamespace(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES="most")
+    CUfunction_attribute = SimpleNamespace(
+        CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES="most",
+        CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT="carveout",
+    )
 
     def __init__(self, major=9, minor=0, devices=1):
         self.attributes = {"major": major, "minor": minor, "processors": 132}
@@ -232,7 +235,10 @@ def test_shared_memory_that_launches_bring_is_asked_for_when_a_kernel_is_loaded(
     large = replace(KERNEL, shared_bytes=100_000)
     function = gpu.function(large)
     assert function.shared_bytes == 100_000
-    assert api.calls[-1] == ("cuFuncSetAttribute", function.code, "most", 100_000)
+    assert api.calls[-2:] == [
+        ("cuFuncSetAttribute", function.code, "most", 100_000),
+        ("cuFuncSetAttribute", function.code, "carveout", 100),
+    ]
 
 
 def test_steps_are_timed_between_events(gpu, api, monkeypatch):

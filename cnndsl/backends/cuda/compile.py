@@ -31,9 +31,18 @@ def kernel_ptx(kernel: Kernel, architecture: Architecture) -> str:
     """
     function = _python_of(kernel)
     ptx, _ = cuda.compile_ptx(function, _signature(function), cc=architecture)
-    entry = re.search(r"\.entry (\w+)\(", ptx)
+    entry = re.search(r"\.entry (\w+)\([^)]*\)", ptx)
     assert entry is not None
-    return ptx.replace(entry[1], kernel.symbol)
+    bounded = f"{entry[0]}{_directives(kernel)}"
+    return ptx.replace(entry[0], bounded, 1).replace(entry[1], kernel.symbol)
+
+
+def _directives(kernel: Kernel) -> str:
+    """What PTX says of an entry's launches."""
+    if kernel.bounds is None:
+        return ""
+    threads, blocks = kernel.bounds
+    return f"\n.maxntid {threads}, 1, 1\n.minnctapersm {blocks}\n"
 
 
 def simulated(kernel: Kernel) -> Callable[..., Any]:

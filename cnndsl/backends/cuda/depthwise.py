@@ -8,11 +8,18 @@ from math import ceil
 from cnndsl.backends.cuda.convolution import Convolution
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.shapes.conv_depthwise import DepthwiseShape, DepthwiseTile, Maps
+from cnndsl.backends.cuda.shapes.tensor_core import LANES
 
 _THIN = 16  # output maps of a group that fill no tile; a guess, nothing has been measured yet
 _WIDEST = 8  # filters, of which a thread computes several pixels
 _PIXELS = (4, 2, 1)
 _THREADS_OF_PROCESSOR = 512  # below which threads had better have fewer pixels; a guess too
+
+# Of a thread for a row of taps of an input map, or of four; as NVIDIA's assembler makes them.
+_LOAD_INSTRUCTIONS = 4
+_TURN_INSTRUCTIONS = 12
+_LATENCY = 100  # cycles of a turn's loads, of which the first cache has most
+_START = 1000  # cycles from a block's start to its first product
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,17 @@ class DepthwiseLaunch:
     def grid(self) -> tuple[int, int, int]:
         """Blocks."""
         return ceil(self.cells / self.threads), 1, 1
+
+    def cycles(self, gpu: Gpu) -> float:
+        """An estimate of the time on a GPU, to be compared with that of tiles."""
+        c, tile = self.convolution, self.tile
+        turns = c.kernel[0] * c.group_in // tile.in_maps
+        loads = len(tile.columns) + tile.kernel_width * tile.in_maps
+        products = tile.kernel_width * tile.in_maps * tile.sums
+        each = products + _LOAD_INSTRUCTIONS * loads + _TURN_INSTRUCTIONS
+        warps = ceil(self.cells / (LANES * gpu.processors))
+        # Four schedulers, and shared by them one unit that loads.
+        return _START + turns * max(warps * max(each / 4, loads), each + _LATENCY)
 
     def fields(self, adds: bool = False, alpha: float = 0.0, beta: float = 0.0) -> DepthwiseShape:
         """What the kernel is told: whether it adds a shortcut, and its activation's numbers."""
@@ -67,6 +85,11 @@ class DepthwiseLaunch:
 def suits_depthwise(convolution: Convolution) -> bool:
     """Whether a group has so few maps that tiles would mostly multiply zeros."""
     return convolution.groups > 1 and convolution.group_out < _THIN
+
+
+def may_suit_depthwise(convolution: Convolution, gpu: Gpu) -> bool:
+    """Whether a convolution with few outputs may be done sooner by a thread an output."""
+    return not gpu.simulated and convolution.kernel[1] <= _WIDEST
 
 
 def maps_of_thread(convolution: Convolution) -> Maps:

@@ -23,6 +23,7 @@ from cnndsl.cache import FileCache, default_directory
 from cnndsl.errors import TargetError
 
 _FLOAT_BYTES = 4
+_ALL_SHARED_PERCENT = 100
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -142,10 +143,13 @@ class Device:
                 (module,) = self._here("cuModuleLoadData", code)
                 (code,) = self._here("cuModuleGetFunction", module, kernel.symbol.encode())
                 if kernel.shared_bytes:
-                    # What is more than 48 KiB has to be asked for before the first launch.
-                    most = self._api.CUfunction_attribute
-                    key = most.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+                    # What is more than 48 KiB has to be asked for before the first launch. Of the
+                    # memory that the first cache shares, as much as there is: more blocks fit then.
+                    known = self._api.CUfunction_attribute
+                    key = known.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
                     self._here("cuFuncSetAttribute", code, key, kernel.shared_bytes)
+                    key = known.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT
+                    self._here("cuFuncSetAttribute", code, key, _ALL_SHARED_PERCENT)
                 self._functions[kernel] = Function(code, kernel.shared_bytes)
             return self._functions[kernel]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnndsl.types import Precision
+
 Architecture = tuple[int, int]
 """The compute capability: (9, 0) is sm_90, an H100."""
 
@@ -21,7 +23,25 @@ _SHARED_KIB = {(7, 5): 64, (8, 0): 163, (9, 0): 227}
 
 LARGEST_GRID = (2**31 - 1, 65535, 65535)
 LARGEST_BLOCK = 1024
-"""CUDA C++ Programming Guide, technical specifications by compute capability."""
+REGISTERS = 65536
+"""
+Of a grid, a block and a processor: CUDA C++ Programming Guide, technical specifications by compute
+capability.
+"""
+
+_BLOCK_KEEPS = 1024
+"""Bytes of shared memory that the system has of each block, from Ampere on."""
+
+_MULTIPLY_ADDS = {
+    "float32": {(7, 5): 64, (8, 0): 64, (8, 6): 128},
+    "tf32": {(8, 0): 512, (8, 6): 256, (8, 7): 512, (8, 9): 256, (9, 0): 640},
+    "float16": {(7, 5): 512, (8, 0): 1024, (8, 6): 512, (8, 7): 1024, (8, 9): 512, (9, 0): 1280},
+}
+"""
+Of a processor a cycle, by the first architecture that has them: the guide's arithmetic
+instructions, the whitepapers' tensor cores. Of Hopper's, instructions of one warp have two thirds
+(Luo et al., "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture", 2024).
+"""
 
 
 def architecture_name(architecture: Architecture) -> str:
@@ -57,6 +77,28 @@ class Gpu:
     def has_async_copies(self) -> bool:
         """Whether memory can travel to shared memory by itself."""
         return self.architecture >= AMPERE
+
+    def multiply_adds(self, precision: Precision) -> int:
+        """
+        How many a processor computes in a cycle, with factors of that precision.
+
+        >>> assumed_gpu((8, 0)).multiply_adds("float32"), assumed_gpu((8, 0)).multiply_adds("tf32")
+        (64, 512)
+        """
+        known = _MULTIPLY_ADDS["float16" if precision == "bfloat16" else precision]
+        return known[max((a for a in known if a <= self.architecture), default=min(known))]
+
+    def resident_blocks(self, threads: int, shared_bytes: int) -> int:
+        """
+        How many blocks a processor has room for, as far as threads and shared memory go.
+
+        >>> Gpu("H100", (9, 0), 132, 227 << 10).resident_blocks(256, 74 << 10)
+        3
+        """
+        keeps = _BLOCK_KEEPS if self.has_async_copies else 0
+        most_threads = 2048 if self.architecture in ((8, 0), (9, 0), (10, 0)) else 1024
+        by_memory = (self.shared_bytes + keeps) // (shared_bytes + keeps)
+        return max(1, min(most_threads // threads, by_memory))
 
 
 SIMULATED_GPU = Gpu("simulator", (9, 0), 1, 48 * 1024, threads=4, blocks=2, simulated=True)

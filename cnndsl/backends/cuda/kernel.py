@@ -14,7 +14,9 @@ class Kernel:
 
     `module` is a file of kernels/ and `function` a name in it: the kernel itself, or, where there
     are parameters, a factory that returns the kernel for them. `shared_bytes` of shared memory are
-    not its own, but come with a launch: only so can a block have more than 48 KiB.
+    not its own, but come with a launch: only so can a block have more than 48 KiB. `bounds` are the
+    most threads that a block has, and how many blocks a processor shall hold at once, where the
+    assembler is told so.
 
     >>> Kernel("pool", "lp_pool_kernel", (2.0, "relu")).name
     'lp_pool_2_0_relu'
@@ -24,6 +26,7 @@ class Kernel:
     function: str
     parameters: tuple[Parameter, ...] = ()
     shared_bytes: int = 0
+    bounds: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:

@@ -12,42 +12,38 @@ from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.packing import padded
 from cnndsl.backends.cuda.shapes.conv_tile import FMA, ConvTileShape, SplitSumShape, Tile
 from cnndsl.backends.cuda.shapes.tensor_core import QUAD
+from cnndsl.backends.cuda.tile_cost import launch_cycles, split_cycles
 from cnndsl.errors import TargetError
 from cnndsl.types import Precision
 
-SPLITS = (1, 2, 4, 8, 16, 32)
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 LONG_PRODUCTS = (8, 0)  # the architecture from which products of halves are 16 deep
 LEAST_STEPS = 4  # slices of a split: fewer hardly fill the stages
 
 # From the largest to the smallest, with as many stages as are of use to them; where shared memory
-# is short, large ones have fewer.
+# is short, large ones have fewer. The last number is how many a processor has registers for.
 _FLOAT_TILES = (
-    Tile(256, 128, 16, 3, 16, 8),
-    Tile(128, 128, 16, 4, 8, 8),
-    Tile(128, 64, 16, 3, 8, 8),
-    Tile(128, 32, 16, 3, 8, 4),
-    Tile(64, 64, 16, 3, 8, 4),
-    Tile(32, 64, 16, 4, 4, 4),
-    Tile(32, 32, 16, 4, 4, 4),
+    Tile(256, 128, 16, 3, 16, 8, resident=1),
+    Tile(128, 128, 16, 4, 8, 8, resident=2),
+    Tile(128, 64, 16, 3, 8, 8, resident=4),
+    Tile(128, 32, 16, 3, 8, 4, resident=5),
+    Tile(64, 64, 16, 3, 8, 4, resident=5),
+    Tile(32, 64, 16, 4, 4, 4, resident=7),
+    Tile(32, 32, 16, 4, 4, 4, resident=14),
 )
 # Depths are words of the right factor.
 _CORE_TILES = (
-    Tile(128, 256, 16, 4, 4, 8),
-    Tile(128, 128, 16, 4, 4, 4),
-    Tile(128, 64, 16, 3, 4, 4),
-    Tile(64, 64, 16, 3, 2, 4),
-    Tile(32, 64, 16, 4, 1, 4),
-    Tile(32, 32, 16, 4, 1, 2),
+    Tile(128, 256, 16, 4, 4, 8, resident=1),
+    Tile(128, 128, 16, 4, 4, 4, resident=2),
+    Tile(128, 64, 16, 3, 4, 4, resident=4),
+    Tile(64, 64, 16, 3, 2, 4, resident=5),
+    Tile(32, 64, 16, 4, 1, 4, resident=8),
+    Tile(32, 32, 16, 4, 1, 2, resident=8),
 )
 LEAST_STAGES = 2
 # Blocks of 4 threads, and of a warp.
 _SIMULATED_FLOAT_TILES = (Tile(8, 8, 4, 2, 4, 4), Tile(8, 16, 4, 3, 4, 8))
 _SIMULATED_CORE_TILES = (Tile(16, 8, 8, 2, 1, 1), Tile(16, 16, 8, 3, 1, 2))
-
-# Guesses, in multiply-adds of one processor; nothing has been measured yet.
-_TILE_COST = 64  # of each sum: to begin and to end a tile
-_SPLIT_COST = 600_000  # to start the kernel that adds splits
-_SHARED_COST = 4  # of a float that comes from shared memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +91,13 @@ class TileLaunch:
         c = self.convolution
         return self.splits * c.rows * c.out_maps if self.splits > 1 else 0
 
-    def cost(self, processors: int) -> float:
-        """An estimate of the time, in multiply-adds of one of so many processors."""
-        tile = self.tile
-        rounds = ceil(prod(self.grid) / processors)
-        traffic = _SHARED_COST * (1 / tile.thread_rows + 1 / tile.thread_columns)
-        each = self.steps * tile.depth * (1 + traffic) + _TILE_COST
-        return rounds * tile.rows * tile.columns * each + _SPLIT_COST * (self.splits > 1)
+    def cycles(self, gpu: Gpu) -> float:
+        """An estimate of the time on a GPU, of both launches where there are two."""
+        cycles = launch_cycles(self.tile, gpu, prod(self.grid), self.steps)
+        if self.splits > 1:
+            c = self.convolution
+            cycles += split_cycles(gpu, self.splits, c.rows * c.out_maps)
+        return cycles
 
     def fields(self, adds: bool = False, alpha: float = 0.0, beta: float = 0.0) -> ConvTileShape:
         """
@@ -199,12 +195,20 @@ def _staged(tile: Tile, gpu: Gpu) -> list[Tile]:
     # Copies that the threads wait for gain nothing by more than the least.
     most = tile.stages if gpu.has_async_copies else LEAST_STAGES
     staged = [tile._replace(stages=stages) for stages in range(most, LEAST_STAGES - 1, -1)]
-    return [tile for tile in staged if tile.shared_bytes <= gpu.shared_bytes]
+    return [_resident(tile, gpu) for tile in staged if tile.shared_bytes <= gpu.shared_bytes]
+
+
+def _resident(tile: Tile, gpu: Gpu) -> Tile:
+    """The tile, of which no more are resident than shared memory and threads allow."""
+    room = gpu.resident_blocks(tile.threads, tile.shared_bytes)
+    return tile._replace(resident=min(tile.resident, room))
 
 
 def tile_kernel(tile: Tile, activation: str) -> Kernel:
     """The kernel whose blocks compute such tiles."""
-    return Kernel("conv_tile", "conv_tile_kernel", (tuple(tile), activation), tile.launch_bytes)
+    parameters = tuple(tile), activation
+    bounds = tile.threads, tile.resident
+    return Kernel("conv_tile", "conv_tile_kernel", parameters, tile.launch_bytes, bounds)
 
 
 def choose_tile(convolution: Convolution, gpu: Gpu, precision: Precision = "float32") -> TileLaunch:
@@ -225,4 +229,4 @@ def choose_tile(convolution: Convolution, gpu: Gpu, precision: Precision = "floa
         launch = TileLaunch(c, tile, splits)
         if launch.steps >= LEAST_STEPS or splits == 1:
             launches.append(TileLaunch(c, tile, ceil(launch.slices / launch.steps)))
-    return min(launches, key=lambda launch: launch.cost(gpu.processors))
+    return min(launches, key=lambda launch: launch.cycles(gpu))

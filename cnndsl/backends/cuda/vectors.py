@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from cnndsl.backends.cuda.convolution import Convolution
+from cnndsl.backends.cuda.convolution import Convolution, Strides
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.shapes.dense_vector import (
     LANES,
@@ -53,18 +53,34 @@ class VectorLaunch:
         )
 
 
+def as_dense(convolution: Convolution) -> Convolution | None:
+    """
+    The dense layer that a convolution is if its window is the whole image, which has no gaps.
+
+    >>> x, y = Strides.dense((5, 5), 16), Strides.dense((1, 1), 120)
+    >>> conv = Convolution(2, (5, 5), (1, 1), 16, 120, x, y, (5, 5))
+    >>> dense = as_dense(conv)
+    >>> dense.in_maps, dense.x.image, dense.image
+    (400, 400, (1, 1))
+    """
+    c = convolution
+    is_whole = c.image == c.kernel and c.size == c.dilation == (1, 1) and c.padding == (0, 0)
+    if not is_whole or c.groups > 1 or (c.x.row, c.x.pixel) != (c.image[1] * c.in_maps, c.in_maps):
+        return None
+    inputs = c.image[0] * c.image[1] * c.in_maps
+    x = Strides(c.x.image, inputs, inputs, c.x.start)
+    return Convolution(c.images, (1, 1), (1, 1), inputs, c.out_maps, x, c.y)
+
+
 def suits_vectors(convolution: Convolution) -> bool:
     """
     Whether a convolution is a dense layer of so few images.
 
-    >>> from cnndsl.backends.cuda.convolution import Strides
     >>> rows = [Convolution(n, (1, 1), (1, 1), 8, 8, *[Strides(8, 8, 8)] * 2) for n in (8, 9)]
     >>> [suits_vectors(row) for row in rows]
     [True, False]
     """
-    c = convolution
-    pixels = c.image == c.size == c.kernel == (1, 1) and c.padding == (0, 0)
-    return pixels and c.groups == 1 and c.images <= IMAGES[-1]
+    return convolution.images <= IMAGES[-1] and as_dense(convolution) is not None
 
 
 def choose_vectors(dense: Convolution, gpu: Gpu, form: Form = "float32") -> VectorLaunch:

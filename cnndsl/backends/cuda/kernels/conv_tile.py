@@ -217,6 +217,7 @@ def _finisher(tile: Tile, activation: str) -> Callable[..., None]:
     """How a block finishes and writes a part of its sums, which lie in shared memory."""
     finish_cell, finish_quad = finishers(activation)
     quads, threads, part_rows = tile.columns // 4, tile.threads, tile.rows // tile.parts
+    pitch = tile.out_pitch
 
     @inlined
     def finish(
@@ -234,18 +235,17 @@ def _finisher(tile: Tile, activation: str) -> Callable[..., None]:
     ) -> None:
         for at in range(thread, part_rows * quads, threads):
             row = quotient(at, quads)
-            first = first_column + (at - row * quads) * 4
+            along = (at - row * quads) * 4
+            first, start = first_column + along, row * pitch + along
             maps = min(shape.group_out - first, 4)
             place = places[(part * part_rows + row) * PLACE_INTS + 3]
             if maps > 0 and place >= 0:
                 first += group * shape.group_out
                 place += split * shape.y_split + first
                 if shape.quads:
-                    finish_quad(quad(memory, at * 4), first, place, bias, addend, y, shape)
+                    finish_quad(quad(memory, start), first, place, bias, addend, y, shape)
                 else:
                     for i in range(maps):
-                        finish_cell(
-                            memory[at * 4 + i], first + i, place + i, bias, addend, y, shape
-                        )
+                        finish_cell(memory[start + i], first + i, place + i, bias, addend, y, shape)
 
     return finish

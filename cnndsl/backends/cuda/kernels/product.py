@@ -19,7 +19,7 @@ class Product(NamedTuple):
     `left`, `right` and `out` say where a thread's cells of the factors start in a stage's memory
     and those of the sums in that of a part. `zeros()` are its sums; `multiply(memory, left, right,
     sums)` adds a slice to them; `put(memory, out, sums, part)` writes those of a part, rows
-    `part * rows / parts` and on, as a matrix without gaps.
+    `part * rows / parts` and on, `out_pitch` floats apart.
     """
 
     left: Callable[[int], int]
@@ -49,7 +49,7 @@ def float_product(tile: Tile) -> Product:
     """
     down, across = tile.workers
     rows, columns, parts = tile.thread_rows, tile.thread_columns, tile.parts
-    pitch, width = tile.left_pitch, tile.right_pitch
+    pitch, width, out_pitch = tile.left_pitch, tile.right_pitch, tile.out_pitch
     quads = range(columns // 4)
 
     @inlined
@@ -63,7 +63,7 @@ def float_product(tile: Tile) -> Product:
     @inlined
     def out_start(thread: int) -> int:
         row = quotient(thread, across)
-        return row * width + (thread - row * across) * 4
+        return row * out_pitch + (thread - row * across) * 4
 
     @emits(results=tile.sums)
     def multiply(
@@ -90,7 +90,7 @@ def float_product(tile: Tile) -> Product:
                 for i in range(each):
                     row = sums[(first + i) * columns :][:columns]
                     for j in quads:
-                        place = i * down * width + j * across * 4
+                        place = i * down * out_pitch + j * across * 4
                         code.store(row[4 * j :][:4], memory, out, place)
 
             return write

@@ -33,7 +33,7 @@ def tensor_core_product(tile: Tile, instruction: Instruction) -> Product:
     down, across = tile.workers
     blocks_down, blocks_across = tile.thread_rows, tile.thread_columns
     pitch, width, factors = tile.left_pitch, tile.right_pitch, instruction.factors
-    out_pitch, right_words = tile.columns, instruction.right_words
+    out_pitch, right_words = tile.out_pitch, instruction.right_words
     together = gcd(4, blocks_across * right_words)  # matrices of the right factor
 
     @inlined

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cuda.convolution import Convolution, Strides
-from cnndsl.backends.cuda.depthwise import choose_depthwise, suits_depthwise
+from cnndsl.backends.cuda.depthwise import choose_depthwise, may_suit_depthwise, suits_depthwise
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import (
@@ -29,7 +29,7 @@ from cnndsl.backends.cuda.packing import pack_panels, pack_rows, pack_taps
 from cnndsl.backends.cuda.shapes.dense_vector import Form
 from cnndsl.backends.cuda.shapes.epilogue import Epilogue
 from cnndsl.backends.cuda.tiles import choose_tile, tile_kernel
-from cnndsl.backends.cuda.vectors import choose_vectors, suits_vectors
+from cnndsl.backends.cuda.vectors import as_dense, choose_vectors, suits_vectors
 from cnndsl.backends.filters import as_conv, conv_params, output_classes, transposed_filters
 from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv_transpose import ConvTranspose
@@ -59,16 +59,25 @@ class Filtering:
     precision: Precision
 
     def lowered(self, gpu: Gpu) -> Lowered:
-        """By tiles, unless groups are too thin for them, or images too few for a dense layer's."""
+        """By tiles, unless groups are too thin for them, outputs few, or a dense layer's images."""
+        by_threads = self._by_threads(gpu)
         if suits_depthwise(self.convolution):
-            return self._by_threads(gpu)
+            return by_threads
         by_tiles, by_vectors = self._by_tiles(gpu), self._by_vectors(gpu)
 
         def launches(batch: int) -> list[Launch]:
-            few = suits_vectors(replace(self.convolution, images=batch))
-            return by_vectors(batch) if few else by_tiles(batch)
+            images = replace(self.convolution, images=batch)
+            if suits_vectors(images):
+                return by_vectors(batch)
+            return by_threads(batch) if self._is_small(images, gpu) else by_tiles(batch)
 
         return launches
+
+    def _is_small(self, images: Convolution, gpu: Gpu) -> bool:
+        """Whether a batch has so few outputs that tiles would not be done sooner than threads."""
+        if self.precision != "float32" or not may_suit_depthwise(images, gpu):
+            return False
+        return choose_depthwise(images, gpu).cycles(gpu) < choose_tile(images, gpu).cycles(gpu)
 
     def _by_tiles(self, gpu: Gpu) -> Lowered:
         """Where there are few tiles, their sums are split and added up afterwards."""
@@ -107,11 +116,14 @@ class Filtering:
 
         @cache
         def weight() -> Constant:
-            rows = self.weight.reshape(self.convolution.out_maps, -1)
+            # The images' maps come fastest.
+            rows = self.weight.transpose(0, 2, 3, 1).reshape(self.convolution.out_maps, -1)
             return Constant(pack_rows(rows, form).ravel())
 
         def launches(batch: int) -> list[Launch]:
-            tiled = choose_vectors(replace(self.convolution, images=batch), gpu, form)
+            dense = as_dense(replace(self.convolution, images=batch))
+            assert dense is not None
+            tiled = choose_vectors(dense, gpu, form)
             parameters = tuple(tiled.tile), self.epilogue.activation
             kernel = Kernel("dense_vector", "dense_vector_kernel", parameters)
             arguments, shape = self._arguments(batch, weight()), tiled.fields(*self._numbers)
@@ -121,13 +133,16 @@ class Filtering:
 
     def _by_threads(self, gpu: Gpu) -> Lowered:
         """Always in float32: there is nothing for tensor cores."""
-        weight = Constant(pack_taps(self.weight).ravel())
+
+        @cache
+        def weight() -> Constant:
+            return Constant(pack_taps(self.weight).ravel())
 
         def launches(batch: int) -> list[Launch]:
             tiled = choose_depthwise(replace(self.convolution, images=batch), gpu)
             parameters = tuple(tiled.tile), self.epilogue.activation
             kernel = Kernel("conv_depthwise", "conv_depthwise_kernel", parameters)
-            arguments, shape = self._arguments(batch, weight), tiled.fields(*self._numbers)
+            arguments, shape = self._arguments(batch, weight()), tiled.fields(*self._numbers)
             return [Launch(kernel, tiled.grid, (tiled.threads, 1, 1), arguments, shape)]
 
         return launches

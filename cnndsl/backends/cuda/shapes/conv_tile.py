@@ -80,7 +80,8 @@ class Tile(NamedTuple):
     Of these slices of depth, `stages` lie in shared memory, so that some travel while one is
     multiplied. `instruction` is `FMA`, where a thread has `thread_rows` x `thread_columns` sums, or
     one of `INSTRUCTIONS`, where a warp has that many results of it. `vector` input maps are copied
-    at a time, 4 or 1. Copies are asynchronous from compute capability 8.0 on.
+    at a time, 4 or 1. Copies are asynchronous from compute capability 8.0 on. A processor has room
+    for `resident` blocks: the assembler gives a thread no more registers than that leaves.
 
     >>> Tile(128, 64, 16, 3, 8, 8).threads, Tile(128, 64, 32, 2, 4, 4, "tf32").threads
     (128, 128)
@@ -95,6 +96,7 @@ class Tile(NamedTuple):
     instruction: str = FMA
     vector: int = 4
     asynchronous: int = 1
+    resident: int = 1
 
     @property
     def tensor_core(self) -> Instruction | None:
@@ -184,14 +186,24 @@ class Tile(NamedTuple):
         if self.tensor_core:
             return self.thread_rows
         parts = 1
-        while self.rows // parts * self.columns > self.stages * self.stage:
+        while self.rows // parts * self.out_pitch > self.stages * self.stage:
             parts *= 2
         return parts
 
     @property
+    def out_pitch(self) -> int:
+        """
+        Floats from a row of a part of the sums to the next.
+
+        Lanes of the tensor cores write pairs of sums in eight rows at a time: so they meet all
+        banks.
+        """
+        return self.columns + (COLUMNS if self.tensor_core else 0)
+
+    @property
     def memory(self) -> int:
         """Words of shared memory for the stages, and later for a part of the sums."""
-        return max(self.stages * self.stage, self.rows // self.parts * self.columns)
+        return max(self.stages * self.stage, self.rows // self.parts * self.out_pitch)
 
     @property
     def shared_bytes(self) -> int:
