@@ -14,7 +14,7 @@ from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Value
 from cnndsl.backends.cpu.intrinsics import emits
 from cnndsl.backends.cpu.kernel import Kernel, encode
-from cnndsl.backends.cpu.lowering.call import Address, Call
+from cnndsl.backends.cpu.lowering.call import Address, Call, Shared
 from cnndsl.backends.cpu.memory import SCALAR
 from cnndsl.plan.plan import Buffer
 
@@ -83,26 +83,38 @@ def run(
     """
     Run a call over the memories `x` and `y`: all units, or ranges of them one after another.
 
-    `activation` is an address to be called in place of what the call names. Scratch memory is
-    spoilt between ranges, as if each were another thread's, or `kept`, as if one had them all.
+    What has to be run before it is run first, the last units before the others. `activation` is an
+    address to be called in place of what the call names. Scratch memory is spoilt between ranges,
+    as if each were another thread's, or `kept`, as if one had them all.
     """
+    shared = guarded(call.shared_floats, np.nan)
     starts = {"input": x[GUARD:].ctypes.data, "output": y[GUARD:].ctypes.data}
 
     def word(field) -> int:
         if isinstance(field, Address):
             return starts[field.place] + 4 * field.offset
+        if isinstance(field, Shared):
+            return shared[GUARD:].ctypes.data + 4 * field.offset
         return field.ctypes.data if isinstance(field, np.ndarray) else encode(field)
 
-    fields = call.fields._replace(activation=activation)
-    row = np.array([word(field) for field in fields], np.int64)
-    scratch = guarded(call.scratch_floats, np.nan)
-    function: Callable[..., None] = callback(call.kernel).ctypes
-    for begin, end in ranges or [(0, call.units)]:
-        if not kept:
-            scratch[GUARD:-GUARD] = np.nan
-        function(row.ctypes.data, begin, end, scratch[GUARD:].ctypes.data)
-    assert np.isnan(scratch[:GUARD]).all()
-    assert np.isnan(scratch[-GUARD:]).all()
+    def draw(call: Call, ranges: Sequence[tuple[int, int]], activation: int) -> None:
+        fields = call.fields._replace(activation=activation)
+        row = np.array([word(field) for field in fields], np.int64)
+        scratch = guarded(call.scratch_floats, np.nan)
+        function: Callable[..., None] = callback(call.kernel).ctypes
+        for begin, end in ranges:
+            if not kept:
+                scratch[GUARD:-GUARD] = np.nan
+            function(row.ctypes.data, begin, end, scratch[GUARD:].ctypes.data)
+        assert np.isnan(scratch[:GUARD]).all()
+        assert np.isnan(scratch[-GUARD:]).all()
+
+    for row in call.rows[:-1]:
+        half = row.units // 2
+        draw(row, [(half, row.units), (0, half)], 0)
+    draw(call, ranges or [(0, call.units)], activation)
+    assert np.isnan(shared[:GUARD]).all()
+    assert np.isnan(shared[-GUARD:]).all()
 
 
 def pieces(units: int, rng: np.random.Generator) -> list[tuple[int, int]]:

@@ -103,7 +103,7 @@ def test_explain_tells_the_figures_of_what_was_considered(cli):
 def test_explain_says_that_strict_numerics_are_why(cli):
     strict = considered(cli, "C1", "--numerics", "strict")[WINOGRAD]
     assert strict["verdict"].startswith("numerics strict")
-    assert considered(cli, "C3")["conv_winograd"]["verdict"].startswith("only filters of 2 to 7")
+    assert considered(cli, "C3")["conv_winograd"]["verdict"].startswith("only filters of 2 to 8")
 
 
 def test_rows_without_a_choice_have_none(cli):

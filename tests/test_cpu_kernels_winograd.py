@@ -35,7 +35,7 @@ WAYS = (  # taps, outputs of a square and tile
     *[((3, 3), (6, 6), tile) for tile in HOST],
     *[((3, 3), (outputs, outputs), HOST[0]) for outputs in (2, 3, 4, 5)],
     *[((5, 5), (outputs, outputs), HOST[0]) for outputs in (2, 4)],
-    *[((3, 3), outputs, HOST[0]) for outputs in ((4, 2), (1, 5))],
+    *[((3, 3), outputs, HOST[0]) for outputs in ((4, 2), (1, 5), (7, 4), (5, 7))],
     *[(taps, outputs, HOST[0]) for taps, outputs in (((1, 7), (1, 2)), ((5, 3), (2, 6)))],
     ((3, 3), (4, 4), Tile(4, 2, 4)),  # lanes of NEON
     ((3, 3), (5, 5), Tile(3, 1, 16)),  # lanes of AVX-512
@@ -168,7 +168,7 @@ def test_an_activation_meets_every_output_once(maps, halo):
     assert (outside(problem.y, activated, 2) == UNTOUCHED).all()
 
 
-KERNELS = [(r, s) for r in range(1, 8) for s in range(1, 8) if r * s > 1]
+KERNELS = [(r, s) for r in range(1, 9) for s in range(1, 9) if r * s > 1]
 
 
 @settings(deadline=None)
@@ -184,7 +184,7 @@ def test_only_plain_convolutions_of_enough_maps_fit():
     others = [
         ConvShape((9, 9), 3, 64, (3, 3)),
         ConvShape((9, 9), 64, 64, (1, 1)),
-        ConvShape((9, 9), 64, 64, (8, 8)),
+        ConvShape((9, 9), 64, 64, (9, 9)),
         ConvShape((9, 9), 64, 64, (2, 2), stride=(2, 2)),
         ConvShape((9, 9), 1, 64, (3, 3), stride=(2, 2)),
         ConvShape((9, 9), 64, 64, (3, 3), dilation=(2, 1)),

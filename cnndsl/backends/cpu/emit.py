@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Address, Call, Field
+from cnndsl.backends.cpu.lowering.call import Address, Call, Field, Shared
 from cnndsl.backends.cpu.steps.lower import lower_step
 from cnndsl.backends.cpu.steps.shared import Params
 from cnndsl.errors import TargetError
@@ -27,9 +27,10 @@ def emit(plan: Plan, stage: str) -> str:
             fixes=["the target cuda"] if stage == "ptx" else (),
         )
     calls = [
-        (step, lowered(1))
+        (step, row)
         for step in plan.steps
         for lowered in lower_step(step, _blank_params(step))
+        for row in lowered(1).rows
     ]
     if stage == "python":
         return _python(plan, calls)
@@ -48,6 +49,9 @@ def _python(plan: Plan, calls: list[tuple[Step, Call]]) -> str:
     program holds (weights, tables) are shown by element type and shape.
     """
     lines = [f"arena = floats({plan.arena})", f"scratch = floats({_scratch(calls)})  # a thread"]
+    shared = max((call.shared_floats for _, call in calls), default=0)
+    if shared:
+        lines.append(f"shared = floats({shared})  # by all threads")
     for step, call in calls:
         names: tuple[str, ...] = getattr(call.fields, "_fields", ())
         lines += ["", f"# {step.row}: {step.y.name} = {step.kernel}", f"{call.kernel.name}("]
@@ -60,6 +64,8 @@ def _python(plan: Plan, calls: list[tuple[Step, Call]]) -> str:
 def _field_text(field: Field) -> str:
     if isinstance(field, Address):
         return f"{memory_name(field.place, field.port)} + {field.offset}"
+    if isinstance(field, Shared):
+        return f"shared + {field.offset}"
     if isinstance(field, Kernel):
         return field.name
     if isinstance(field, int | float):

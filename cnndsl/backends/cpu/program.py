@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel, encode
 from cnndsl.backends.cpu.library import Library
-from cnndsl.backends.cpu.lowering.call import Address, Call
+from cnndsl.backends.cpu.lowering.call import Address, Call, Shared
 from cnndsl.backends.cpu.program_layout import (
     ALONE,
     FIELDS,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # a program that is found whole needs no plan
 
 EXECUTOR = Kernel("executor", "run")
 _FLOAT = 4  # bytes
+_LINE = 16  # floats of a line of the cache
 
 
 class Moved(NamedTuple):
@@ -105,7 +106,13 @@ def assemble(calls: Sequence[Call], arena: int, library: Library) -> Program:
 def lay_out(
     calls: Sequence[Call], arena: int, outputs: tuple[tuple[int, ...], ...] = ()
 ) -> Relocatable:
-    """The program of these calls over an arena of that many floats, without addresses."""
+    """
+    The program of these calls over an arena of that many floats, without addresses.
+
+    What threads share during a call lies behind what the plan has put into the arena.
+    """
+    calls = [row for call in calls for row in call.rows]
+    shared = -(-arena // _LINE) * _LINE
     kernels = {kernel: number for number, kernel in enumerate(kernels_of(calls))}
     table = np.zeros((len(calls), ROW_WORDS), np.int64)
     moved: dict[Place, list[Moved]] = {"input": [], "output": [], "arena": []}
@@ -122,6 +129,9 @@ def lay_out(
             if isinstance(field, Address):
                 moved[field.place].append(Moved(start + number, field.port))
                 row[number] = field.offset * _FLOAT
+            elif isinstance(field, Shared):
+                moved["arena"].append(Moved(start + number, 0))
+                row[number] = (shared + field.offset) * _FLOAT
             elif isinstance(field, np.ndarray):
                 data.append(Wanted(start + number, len(arrays)))
                 arrays.append(cast("NDArray[Any]", field))
@@ -133,6 +143,7 @@ def lay_out(
         if calls[step].too_small_to_share:
             following = table[step + 1, ALONE] if step + 1 < len(calls) else 0
             table[step, ALONE] = 1 + following
+    most_shared = max((call.shared_floats for call in calls), default=0)
     return Relocatable(
         table,
         moved,
@@ -140,7 +151,7 @@ def lay_out(
         tuple(functions),
         tuple(arrays),
         tuple(data),
-        arena=arena,
+        arena=shared + most_shared if most_shared else arena,
         scratch=max((call.scratch_floats for call in calls), default=0),
         work=sum(call.units * call.unit_floats for call in calls),
         outputs=outputs,

@@ -70,6 +70,16 @@ class Target:
         return 1 if self.cpu in HALVING and self.lanes >= WIDE_LANES else 2
 
     @property
+    def halves_avx2(self) -> bool:
+        """
+        Whether a core computes vectors of eight lanes in halves.
+
+        >>> Target("znver1", (), 8, 16).halves_avx2, Target("znver4", (), 16, 32).halves_avx2
+        (True, False)
+        """
+        return self.lanes == WIDE_LANES and self.vectors_a_cycle == 1
+
+    @property
     def used(self) -> tuple[str, ...]:
         """The features that decide how wide its vectors are; none where there are but the least."""
         return {WIDEST_LANES: WIDEST, WIDE_LANES: WIDE}.get(self.lanes, ())

@@ -45,21 +45,28 @@ def conv_winograd(
         ranges = (f.panel_count + f.unit_panels - 1) // f.unit_panels
         note = code.integer(scratch)  # which strip the inputs at the points are of
         unit = _Unit.of(code, f, note + CACHE_LINE, sides, outputs, squares, vectors, taken, runs)
-        with code.each(begin, end) as number:
-            strip = number // ranges
+        only_inputs, shared = f.only_inputs.is_("==", 1), f.inputs.is_("!=", 0)
+        start, stop, none = code.integer(begin), code.integer(end), code.integer(0)
+        # Of inputs alone, squares are what is drawn, and all that are drawn are one turn here.
+        with code.each(start, (start + 1).where(only_inputs, stop)) as number:
+            strip = none.where(only_inputs, number // ranges)
             part = number - strip * ranges
             count = unit.squares.count(strip)
             # The inputs at the points serve all ranges of panels of a strip.
-            with code.builder.if_then(entry(code, note, NOTE).is_("!=", strip + 1)):
+            fresh = entry(code, note, NOTE).is_("!=", strip + 1)
+            with code.builder.if_then(fresh):
                 set_entry(code, note, NOTE, strip + 1)
                 unit.squares.locate(strip)
-                with code.each(0, count) as square:
-                    unit.transform_inputs(square)
+            made = count.where(code.builder.and_(fresh, code.builder.not_(shared)), 0)
+            with code.each(start.where(only_inputs, 0), stop.where(only_inputs, made)) as square:
+                unit.transform_inputs(square)
             first = part * f.unit_panels
-            panels = (f.panel_count - first).min(f.unit_panels)
+            panels = none.where(only_inputs, (f.panel_count - first).min(f.unit_panels))
+            tiles = (count + squares - 1) // squares
+            share = unit.share(tiles)
             with code.each(0, unit.points) as point, code.each(0, panels) as place:
-                unit.multiply(point, first + place, place, count)
-            with code.each(0, count) as square:
+                unit.multiply(point, _Panels(first, panels), place, tiles, share)
+            with code.each(0, none.where(only_inputs, count)) as square:
                 unit.transform_outputs(square, strip * f.unit_squares + square, first, panels)
 
     def kernel(args: int, begin: int, end: int, scratch: int) -> None:
@@ -91,13 +98,32 @@ class _Ahead(NamedTuple):
     lines: int
 
 
+class _Panels(NamedTuple):
+    """The panels of a unit: `number` of them, from the panel `first` on."""
+
+    first: Int
+    number: Int
+
+
+class _Share(NamedTuple):
+    """
+    What each tile asks for of the panel that comes next.
+
+    Its part has `part` floats, of which it asks for `step` an input map.
+    """
+
+    part: Int
+    step: Int
+
+
 @dataclass(frozen=True, slots=True)
 class _Unit:
     """
     The code of work units, a strip of squares and a range of panels each.
 
-    In scratch lie the inputs at the points, [points, squares, in_maps], the products,
-    [points, squares, maps of the unit], with PAD after each point, and room for two squares.
+    In scratch lie the inputs at the points, [points, squares, in_maps], unless threads share them,
+    the products, [points, squares, maps of the unit], with PAD after each point, and room for two
+    squares.
     """
 
     code: Code
@@ -127,7 +153,10 @@ class _Unit:
         """The units whose memory begins at `scratch`."""
         points = prod(sides)
         row = f.unit_panels * (vectors * code.lanes)
-        products = scratch + (f.unit_squares * f.in_maps + PAD) * (points * _FLOAT)
+        own = f.inputs.is_("==", 0)
+        inputs = scratch.where(own, f.inputs)
+        made = ((f.unit_squares * f.in_maps + PAD) * (points * _FLOAT)).where(own, 0)
+        products = scratch + made
         spare = products + (f.unit_squares * row + PAD) * (points * _FLOAT)
         grid = _Grid(
             batch=f.batch,
@@ -143,7 +172,7 @@ class _Unit:
         )
         tables = spare + 2 * points * code.lanes * _FLOAT
         pixels = Pixels(code, grid, tables, tile_squares)
-        memory = scratch, products, spare
+        memory = inputs, products, spare
         return _Unit(code, f, pixels, sides, outputs, vectors, taken, runs, *memory)
 
     @property
@@ -192,28 +221,57 @@ class _Unit:
                 for j, value in enumerate(inputs_at_points(values, across)):
                     code.store(value, self.input_at(i * width + j, square), first)
 
-    def multiply(self, point: Int, panel: Int, place: Int, count: Int) -> None:
+    def multiply(self, point: Int, panels: _Panels, place: Int, tiles: Int, share: _Share) -> None:
         """
-        Compute the products of `count` squares with one panel at a point, over all input maps.
+        Compute the products of `tiles` tiles of squares with one panel at a point.
 
         They become panel `place` of the unit. Squares beyond the last fill the last tile: what they
-        hold is nobody's. Of several tiles, each asks for its part of the panel that comes next; a
+        hold is nobody's. Of several tiles, each asks for its share of the panel that comes next; a
         tile alone is done too soon for that, and asks for what it reads itself a little later.
         """
         code, f, squares = self.code, self.f, self.squares.spare
-        tiles = (count + squares - 1) // squares
-        size = f.in_maps * self.width
-        weights = code.pointer(f.weights + (point * f.panel_count + panel) * size * _FLOAT)
-        part = size // tiles
+        weights = self.panel(point, panels.first + place)
+        inputs = self.input_at(point, 0)
+        products = code.at(self.product_at(point, 0), place * self.width)
+
+        def tile(number: Value, state: list[Any]) -> list[Any]:
+            inputs, products, next_part = state
+            lines = self.lines(self.width // 2)
+            self.tile(inputs, products, weights, _Ahead([next_part], share.step, lines))
+            return [
+                code.at(inputs, f.in_maps * squares),
+                code.at(products, f.unit_panels * (self.width * squares)),
+                code.at(next_part, share.part),
+            ]
+
         with code.builder.if_else(tiles.is_("==", 1)) as (alone, several):
             with alone:
                 near = [code.at(start, _NEAR) for start in self.streams(weights)]
                 step, lines = code.integer(code.lanes), self.lines(code.lanes)
-                self.tile(point, code.integer(0), place, weights, _Ahead(near, step, lines))
-            with several, code.each(0, tiles) as tile:
-                step, lines = code.integer(self.width) // tiles, self.lines(self.width // 2)
-                ahead = _Ahead([code.at(weights, size + tile * part)], step, lines)
-                self.tile(point, tile, place, weights, ahead)
+                self.tile(inputs, products, weights, _Ahead(near, step, lines))
+            with several:
+                next_panel = self.after(point, panels, place)
+                code.loop(0, tiles, 1, [inputs, products, next_panel], tile)
+
+    def panel(self, point: Int, number: Int) -> Value:
+        """The weights of a panel at a point."""
+        size = self.f.in_maps * (self.width * _FLOAT)
+        return self.code.pointer(self.f.weights + (point * self.f.panel_count + number) * size)
+
+    def after(self, point: Int, panels: _Panels, place: Int) -> Value:
+        """
+        The panel that comes next: at the last point it is the first one, for the next unit.
+
+        There has to be one: to ask for what lies on a page that is not there takes hundreds of
+        cycles each time.
+        """
+        stays = (place + 1).is_("<", panels.number)
+        following = (point + 1).where((point + 1).is_("<", self.points), 0)
+        return self.panel(point.where(stays, following), panels.first + (place + 1).where(stays, 0))
+
+    def share(self, tiles: Int) -> _Share:
+        """What each of so many tiles asks for."""
+        return _Share(self.f.in_maps * self.width // tiles, self.code.integer(self.width) // tiles)
 
     def streams(self, weights: Value) -> list[Value]:
         """Where the weights of each vector of a panel begin: the memory system follows them all."""
@@ -226,13 +284,13 @@ class _Unit:
         """Lines of the cache that a turn reads of a stream of so many floats an input map."""
         return max(1, floats * self.taken // LINE)
 
-    def tile(self, point: Int, tile: Int, place: Int, weights: Value, ahead: "_Ahead") -> None:
-        """Compute the products of a tile of squares with the panel at `weights`."""
-        code, squares = self.code, self.squares.spare
-        rows = [self.input_at(point, tile * squares + i) for i in range(squares)]
+    def tile(self, inputs: Value, products: Value, weights: Value, ahead: "_Ahead") -> None:
+        """Compute the products of a tile of squares, at `inputs`, with the panel at `weights`."""
+        code, f = self.code, self.f
+        rows = [code.at(inputs, f.in_maps * i) for i in range(self.squares.spare)]
         sums = self.sums(rows, weights, ahead)
-        for i in range(squares):
-            product = code.at(self.product_at(point, tile * squares + i), place * self.width)
+        for i in range(len(rows)):
+            product = code.at(products, f.unit_panels * (self.width * i))
             for j in range(self.vectors):
                 code.store(sums[i * self.vectors + j], product, j * code.lanes)
 

@@ -37,7 +37,13 @@ class Address(NamedTuple):
         return self._replace(offset=self.offset + floats)
 
 
-Field = int | float | Address | Kernel | NDArray[np.float32] | NDArray[np.int64]
+class Shared(NamedTuple):
+    """A place in memory that all threads share during a call and the one before it: floats on."""
+
+    offset: int = 0
+
+
+Field = int | float | Address | Shared | Kernel | NDArray[np.float32] | NDArray[np.int64]
 """
 What a lowering writes into a field: a number, or what has an address.
 
@@ -49,11 +55,12 @@ program that holds the call keeps the array alive.
 @dataclass(frozen=True, slots=True)
 class Call:
     """
-    One row of a program.
+    One row of a program, or two of them.
 
     `fields` is the kernel's NamedTuple with a `Field` in each place. There are `units` units of
     work, of about `unit_floats` floats read or written each (or as costly as that). The kernel
-    needs `scratch_floats` floats of scratch a thread.
+    needs `scratch_floats` floats of scratch a thread, and `shared_floats` that its threads share.
+    `before` is what all of them do first.
     """
 
     kernel: Kernel
@@ -61,6 +68,13 @@ class Call:
     units: int
     unit_floats: int
     scratch_floats: int = 0
+    shared_floats: int = 0
+    before: Call | None = None
+
+    @property
+    def rows(self) -> tuple[Call, ...]:
+        """The rows of a program that it takes, in order."""
+        return (*(self.before.rows if self.before else ()), self)
 
     @property
     def grain(self) -> int:

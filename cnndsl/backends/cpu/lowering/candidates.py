@@ -118,7 +118,7 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
             margin=margin(way),
         )
     if not ways:
-        winograd = "only filters of 2 to 7 steps a side, not dilated, that read all of some maps"
+        winograd = "only filters of 2 to 8 steps a side, not dilated, that read all of some maps"
         yield Candidate("conv_winograd", refusal=winograd)
 
     planar = f"only one input map, step by step, to at most {most_maps(machine)} maps"

@@ -52,11 +52,12 @@ def nominal_roof(machine: Target) -> Roof:
     """
     What one core of such a machine is assumed to reach where nobody has measured it.
 
-    What it multiplies and adds a cycle at 3.4 GHz, and what servers and desktops stream alike.
-    Choices depend on the ratio of the two, which is that of a slower clock with slower memory, too.
+    What it multiplies and adds a cycle at 3.4 GHz, and what servers and desktops stream alike:
+    those that halve AVX2, older or smaller ones, stream less. Choices depend on the ratio of the
+    two, which is that of a slower clock with slower memory, too.
     """
     macs_a_cycle = machine.vectors_a_cycle * machine.lanes
-    return Roof(gflops=2 * macs_a_cycle * 3.4, gigabytes=26.0)
+    return Roof(gflops=2 * macs_a_cycle * 3.4, gigabytes=17.0 if machine.halves_avx2 else 26.0)
 
 
 def cost(work: ConvWork, candidate: Candidate, batch: int = 1) -> Cost:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.kernel import Kernel
-from cnndsl.backends.cpu.lowering.call import Call, Lowered, start_of, target
+from cnndsl.backends.cpu.lowering.call import Call, Lowered, Shared, start_of, target
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, Tile
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
@@ -40,6 +40,7 @@ TRANSFORM = 8  # a map's way to a point, or back
 AGAIN = 0.75  # weights that take as long as one from memory: of those a cache still holds
 UNIT_MACS = 1 << 22  # the least work of a unit
 LEAST_UNITS = 4  # work units there are, at the least
+MOVES_OF_INPUT = 3  # floats that take as long as an input's way to a point
 STRIP_UNIT_MACS = 1 << 20  # the least work of a unit where all squares are in one strip
 UNITS_OF_STRIP = 8  # and the units that it is split into
 
@@ -51,8 +52,10 @@ class ConvWinogradFields(NamedTuple):
     The output image is `height` x `width`, covered by `down` x `across` squares. `x` is the address
     of the first float that the first square reads, halo included; `x_row` and `x_pixel` lead to the
     inputs below and to the next ones. The `in_maps` of an input lie in as many runs as its block
-    has rows, a row of the image apart. `weights` is [points, panels, vectors of the tile, in_maps,
-    lanes] and `bias` [panels, width].
+    has rows, a row of the image apart. `inputs` is the address of what the threads share of one
+    strip: its inputs at the points, 0 where each makes its own. Where `only_inputs` is 1, the units
+    of work are the strip's squares, and nothing but these are made. `weights` is [points, panels,
+    vectors of the tile, in_maps, lanes] and `bias` [panels, width].
     """
 
     batch: Any
@@ -65,6 +68,8 @@ class ConvWinogradFields(NamedTuple):
     x_row: Any
     x_pixel: Any
     in_maps: Any
+    inputs: Any
+    only_inputs: Any
     weights: Any
     bias: Any
     panel_count: Any
@@ -190,9 +195,9 @@ class WinogradConv:
     def unit_squares(self, batch: int) -> int:
         """Squares of a unit: whole tiles, and so many that two threads waste least."""
         step = self.tile.pixels
-        most = MOST_SQUARES // step * step
-        if batch * self.squares <= most:
-            return most
+        most, all_tiles = MOST_SQUARES // step * step, ceil(batch * self.squares / step)
+        if all_tiles * step <= most:
+            return all_tiles * step
         choices = range(most, MOST_SQUARES // 2 - 1, -step)
         return min(choices, key=lambda unit: self._computed(unit, batch))
 
@@ -211,7 +216,7 @@ class WinogradConv:
         """
         Panels of a unit: all, if there are units enough, for each thread transforms its input.
 
-        Where all squares are in one strip, it does so once for all its units: they may be small.
+        Where all squares are in one strip, that is done once for all threads: units may be small.
         """
         strips = self.strips(batch)
         macs = batch * self.points * self.squares * self.shape.in_maps * self.shape.out_maps
@@ -225,10 +230,24 @@ class WinogradConv:
         """Units of a batch: strips of squares (across images), times ranges of panels."""
         return self.strips(batch) * ceil(self.panel_count / self.unit_panels(batch))
 
+    def shared_floats(self, batch: int) -> int:
+        """
+        Floats that the threads share: the inputs at the points, where all squares are in one strip.
+
+        There are few squares then, and making them in each thread would take long beside the rest.
+        But where a vector is longer than a run, it spoils what lies behind, and only a thread that
+        makes all squares, one after the other, puts that right.
+        """
+        shares = self.strips(batch) == 1 and self.run >= self.tile.lanes
+        return self._input_floats(batch) if shares else 0
+
+    def _input_floats(self, batch: int) -> int:
+        return self.points * (self.unit_squares(batch) * self.shape.in_maps + PAD)
+
     def scratch_floats(self, batch: int) -> int:
         """Floats of scratch a thread needs: a note, inputs and products at the points, tables."""
         squares, tile, points = self.unit_squares(batch), self.tile, self.points
-        points_in = points * (squares * self.shape.in_maps + PAD)
+        points_in = 0 if self.shared_floats(batch) else self._input_floats(batch)
         points_out = points * (squares * self.unit_panels(batch) * tile.width + PAD)
         return PAD + points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
 
@@ -263,23 +282,25 @@ def lower_conv_winograd(
 
     def call(batch: int) -> Call:
         first, unit_panels = start_of(x, batch).moved(-before), conv.unit_panels(batch)
-        unit_squares = conv.unit_squares(batch)
+        shared, scratch = conv.shared_floats(batch), conv.scratch_floats(batch)
+        squares = min(conv.unit_squares(batch), batch * conv.squares)
         fields = ConvWinogradFields(
             batch=batch,
             x=first,
-            unit_squares=unit_squares,
+            inputs=Shared() if shared else 0,
+            only_inputs=0,
+            unit_squares=conv.unit_squares(batch),
             unit_panels=unit_panels,
             **target(y, batch),
             **numbers,
         )
-        unit_macs = (
-            conv.points
-            * min(unit_squares, batch * conv.squares)
-            * shape.in_maps
-            * unit_panels
-            * conv.tile.width
-        )
-        units, scratch = conv.work_units(batch), conv.scratch_floats(batch)
-        return Call(conv.kernel, fields, units, unit_macs // MACS_OF_FLOAT, scratch)
+        inputs = None
+        if shared:
+            only = fields._replace(only_inputs=1, weights=0, bias=0, activation=0)
+            moved = conv.points * shape.in_maps * MOVES_OF_INPUT
+            inputs = Call(conv.kernel, only, squares, moved, scratch, shared)
+        unit_macs = conv.points * squares * shape.in_maps * unit_panels * conv.tile.width
+        floats, units = unit_macs // MACS_OF_FLOAT, conv.work_units(batch)
+        return Call(conv.kernel, fields, units, floats, scratch, shared, inputs)
 
     return call

@@ -25,6 +25,7 @@ PAIRS: dict[int, tuple[float, ...]] = {
     6: (0.6875, 1.5),
     7: (0.3125, 0.875, 1.625),
     8: (0.5625, 1.0, 1.75),
+    9: (0.25, 0.6875, 1.125, 2.0625),
 }
 """
 By their number, the points: p and -p of each pair, 0 if the number is even, and infinity.
