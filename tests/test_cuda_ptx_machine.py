@@ -116,6 +116,14 @@ def test_a_kernel_that_does_not_end_is_stopped(monkeypatch):
         run("A: bra A;", NUMBERS)
 
 
+def test_a_block_with_more_threads_than_its_kernel_allows_is_refused():
+    bounded = HEAD.replace(".param .u64 p1)", ".param .u64 p1)\n.maxntid 32, 1, 1\n.minnctapersm 4")
+    for head, threads in ((bounded, 64), (HEAD, 2048)):
+        machine, extents = Machine(head + "ret;\n}\n"), ((1, 1, 1), (threads, 1, 1))
+        with pytest.raises(Fault, match="no block has"):
+            machine.launch(DeviceMemory(), extents, 0, [np.uint64(0)] * 2)
+
+
 def test_blocks_that_write_the_same_word_meet():
     with pytest.raises(Fault, match=r"of block 0 .* writes memory.*of block 1"):
         run(LOAD + STORE, NUMBERS, grid=2)

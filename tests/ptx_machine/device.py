@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from cuda_memory import Fault
 from numpy.typing import NDArray
 
 from cnndsl.backends.cuda.driver import Function
-from cnndsl.backends.cuda.gpu import LARGEST_BLOCK, LARGEST_GRID, Architecture, Gpu, assumed_gpu
+from cnndsl.backends.cuda.gpu import LARGEST_GRID, Architecture, Gpu, assumed_gpu
 from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Extent
 from ptx_machine.execute import Machine
@@ -85,13 +84,13 @@ class PtxDevice:
         shape: tuple[int | float, ...],
     ) -> None:
         """Run a kernel, if a GPU would."""
-        grid, block = extents
+        grid, _ = extents
         code: Machine = function.code
         shared_bytes = code.module.shared_bytes + function.shared_bytes
         if not all(1 <= n <= most for n, most in zip(grid, LARGEST_GRID, strict=True)):
             raise Fault(f"no grid has {grid} blocks")
-        if not 1 <= prod(block) <= LARGEST_BLOCK or shared_bytes > self.gpu.shared_bytes:
-            raise Fault(f"no block has {block} threads and {shared_bytes} bytes of shared memory")
+        if shared_bytes > self.gpu.shared_bytes:
+            raise Fault(f"no block has {shared_bytes} bytes of shared memory")
         # As `Device.launch` passes them: numbers by the type of their values.
         kinds = ["f32" if isinstance(number, float) else "u32" for number in shape]
         given = ["u64"] * len(pointers) + kinds

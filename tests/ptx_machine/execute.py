@@ -41,6 +41,8 @@ class Machine:
         Raises `Fault` for what a GPU does not forgive, or not always.
         """
         grid, block = extents
+        if not 1 <= prod(block) <= self.module.most_threads:
+            raise Fault(f"no block has {block} threads")
         params = dict(zip(self.module.params, arguments, strict=True))
         memory.watched.begin()
         blocks, each = prod(grid), max(1, MOST_LANES // prod(block))

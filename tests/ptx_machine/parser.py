@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
+
+from cnndsl.backends.cuda.gpu import LARGEST_BLOCK
 
 SHARED_START = 1024
 """Where a block's shared memory starts: not at 0, so that an address nobody made is seen."""
@@ -82,7 +85,7 @@ class Module:
     An entry and what it needs.
 
     `shared` has the offset of each variable in shared memory. Static ones take `shared_bytes`; what
-    a launch brings starts behind them.
+    a launch brings starts behind them. No block has more threads than `most_threads`.
     """
 
     target: str = ""
@@ -90,6 +93,7 @@ class Module:
     params: dict[str, str] = field(default_factory=dict)
     shared: dict[str, int] = field(default_factory=dict)
     shared_bytes: int = 0
+    most_threads: int = LARGEST_BLOCK
     registers: list[str] = field(default_factory=list)
     instructions: list[Instruction] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
@@ -115,6 +119,8 @@ def parse(text: str) -> Module:
     module.target, module.entry = target[1], entry[1]
     for kind, name in re.findall(r"\.param\s+\.(\w+)\s+([\w$]+)", entry[2]):
         module.params[name] = kind
+    if bounds := re.search(r"\.maxntid\s+([\d,\s]+)", entry[0]):
+        module.most_threads = prod(int(size) for size in bounds[1].split(","))
     _lay_out(module, text)
     _Body(module).read(_block(text, entry.end()))
     return module
