@@ -45,6 +45,17 @@ def test_the_architecture_page_follows_a_row_of_the_spec():
     assert row in (ROOT / "specs" / "lenet5.cnn").read_text("utf-8")
 
 
+def test_the_architecture_page_has_a_floor_for_every_room():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = {
+        name.removesuffix("/").partition("/")[0]
+        for line in re.findall(r"^\| \d \|.*$", page, re.M)
+        for name in re.findall(r"`([\w/.]+)`", line)
+    }
+    rooms = {path.name for path in (ROOT / "cnndsl").iterdir() if not path.name.startswith("__")}
+    assert rooms == named
+
+
 def test_the_operator_page_shows_code_as_it_stands():
     blocks = fenced(ROOT / "docs" / "adding-an-operator.md", "python")
     assert blocks

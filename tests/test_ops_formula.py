@@ -37,7 +37,7 @@ def as_python(formula):
     text = re.sub(r"\b(\d+)([ijuvx])\b", r"\1*\2", text)
     text = re.sub(r"sum\((.*) inside the image\) / the number of them", r"mean(inside(\1))", text)
     text = re.sub(r"sum\((.*)\) / the number of them", r"mean(list(\1))", text)
-    text = re.sub(r"(max|sum)\((.*) inside the image\)", r"\1(inside(\2))", text)
+    text = re.sub(r"(max|min|sum)\((.*) inside the image\)", r"\1(inside(\2))", text)
     text = re.sub(r" for (.*) <= m <= (min\(.*?\))", r" for m in range(\1, \2 + 1)", text)
     text = re.sub(r"(for|,) ([a-z]) < (\d+)", r" for \2 in range(\3)", text)
     return re.sub(r", c in connect", " for c in connect", text)
