@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from cnndsl.backends.blank_params import blank_params
 from cnndsl.backends.cpu.kernel import Kernel
 from cnndsl.backends.cpu.lowering.call import Address, Call, Field, Shared
 from cnndsl.backends.cpu.steps.lower import lower_step
-from cnndsl.backends.cpu.steps.shared import Params
 from cnndsl.errors import TargetError
-from cnndsl.plan.plan import COPY, ZERO_HALO, Plan, Step, memory_name
+from cnndsl.plan.plan import Plan, Step, memory_name
 
 STAGES = ("python", "llvm", "asm")
 
@@ -29,7 +27,7 @@ def emit(plan: Plan, stage: str) -> str:
     calls = [
         (step, row)
         for step in plan.steps
-        for lowered in lower_step(step, _blank_params(step))
+        for lowered in lower_step(step, blank_params(step))
         for row in lowered(1).rows
     ]
     if stage == "python":
@@ -83,14 +81,3 @@ def _kernels(call: Call) -> list[Kernel]:
 
 def _title(kernel: Kernel, stage: str) -> str:
     return f"{'#' if stage == 'asm' else ';'} ---- {kernel.name}"
-
-
-def _blank_params(step: Step) -> Params:
-    """Zeros in the place of a step's weights, which its text does not depend on."""
-    if step.kernel in (COPY, ZERO_HALO):
-        return {}
-    params = step.op.params(*step.operands)
-    blank = {param.name: np.zeros(param.shape, np.float32) for param in params}
-    if step.folded and "bias" not in blank:  # what is folded in brings a bias
-        blank["bias"] = np.zeros(step.y.image[2], np.float32)
-    return blank

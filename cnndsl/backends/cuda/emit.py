@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from cnndsl.backends.blank_params import blank_params
 from cnndsl.backends.cuda.availability import missing_compilers, multiplies, require_compilers
 from cnndsl.backends.cuda.gpu import (
     ARCHITECTURES,
@@ -16,9 +15,9 @@ from cnndsl.backends.cuda.kernel import Kernel
 from cnndsl.backends.cuda.launch import Argument, Constant, Extent, Launch
 from cnndsl.backends.cuda.link import MachineCode, can_link, link
 from cnndsl.backends.cuda.lowering.lower import lower_step
-from cnndsl.backends.cuda.lowering.shared import Params, precision_of
+from cnndsl.backends.cuda.lowering.shared import precision_of
 from cnndsl.errors import TargetError
-from cnndsl.plan.plan import COPY, Plan, Step
+from cnndsl.plan.plan import Plan, Step
 
 ASSUMED = assumed_gpu(ARCHITECTURES[-1])
 """The GPU of the texts: they are the same on every machine."""
@@ -42,7 +41,7 @@ def emit(plan: Plan, stage: str) -> str:
 
 def step_launches(step: Step, batch: int, gpu: Gpu = ASSUMED) -> list[Launch]:
     """A step's launches on an assumed GPU, which do not depend on the weights' values."""
-    lowered = lower_step(step, _blank_params(step), gpu)
+    lowered = lower_step(step, blank_params(step), gpu)
     return [launch for work in lowered for launch in work(batch)]
 
 
@@ -126,14 +125,3 @@ def _ptx(kernel: Kernel) -> str:
     if can_link():
         lines.append(f"// {resource_words(kernel, ASSUMED.architecture)}")
     return "\n".join([*lines, kernel_ptx(kernel, ASSUMED.architecture)])
-
-
-def _blank_params(step: Step) -> Params:
-    """Zeros in the place of a step's weights."""
-    if step.kernel == COPY:
-        return {}
-    params = step.op.params(*step.operands)
-    blank = {param.name: np.zeros(param.shape, np.float32) for param in params}
-    if step.folded and "bias" not in blank:  # what is folded in brings a bias
-        blank["bias"] = np.zeros(step.y.image[2], np.float32)
-    return blank
