@@ -40,6 +40,8 @@ CLOSE = 2e-5
 def outputs(network, weights):
     """Each output in ONNX Runtime, with what it should be."""
     model = export_onnx(network, weights)
+    read = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= read, "runtimes warn of these"
     graph = network.ir
     x = [images.astype(np.float32) for images in images_of(graph, 2, 1)]
     found = run_onnx(model, *(in_layout_of(graph, i, images) for i, images in enumerate(x)))

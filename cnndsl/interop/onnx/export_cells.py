@@ -114,11 +114,11 @@ def export_add(call: Call, op: Add) -> str:
 def export_mul(call: Call, op: Mul) -> str:
     """A Mul for each factor after the first."""
     factors = list(call.inputs)
-    if call.result.is_image:
+    vectors = [i for i, operand in enumerate(call.operands) if not operand.is_image]
+    if call.result.is_image and vectors:
         axes = call.integers("axes", 2, 3)
-        for i, operand in enumerate(call.operands):
-            if not operand.is_image:
-                factors[i] = call.step(f"image{i}", "Unsqueeze", [factors[i], axes])
+        for i in vectors:
+            factors[i] = call.step(f"image{i}", "Unsqueeze", [factors[i], axes])
     product = factors[0]
     for i, factor in enumerate(factors[1:-1], 1):
         product = call.step(f"product{i}", "Mul", [product, factor])
