@@ -12,6 +12,7 @@ from test_cpu_kernels_winograd import Problem
 
 import cnndsl
 from cnndsl.backends.cpu.conv_choice import ConvChooser
+from cnndsl.backends.cpu.lowering import candidates
 from cnndsl.backends.cpu.lowering import winograd_ways as ways
 from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
@@ -99,6 +100,10 @@ def test_strict_rows_are_summed_plainly():
 
 
 def test_a_row_takes_the_largest_squares_that_are_exact_enough(monkeypatch):
+    forgetful = ways.winograd_ways.__wrapped__  # nothing is remembered of another bound
+    for room in (ways, candidates):
+        monkeypatch.setattr(room, "winograd_ways", forgetful)
+
     def outputs(maps):
         found = ways.winograd_ways(ConvShape((48, 48), maps, 64, (3, 3)), Target.host())
         return max((way.outputs for way in found), default=None)
