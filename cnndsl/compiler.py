@@ -54,7 +54,7 @@ class Compilation:
         """Something that runs, with the weights in it."""
         backend = self.backend
         if isinstance(backend, Backend):
-            with expecting(backend, is_new=False):
+            with expecting(backend):
                 return backend.load(Request(self.plan, weights, threads))
         return backend.interpret(self.network, weights)
 

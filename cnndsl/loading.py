@@ -139,7 +139,7 @@ class _Loading:
 
     def _made(self, check: Callable[[], None]) -> _Ready:
         known = find_prepared(self._plan_key)
-        with nullcontext() if known else expecting(self.backend, is_new=True):
+        with nullcontext() if known else expecting(self.backend):
             prepared = known or self._prepare()
             weights = check_weights(self.artifact.weights, prepared.params, self.origin)
             executable = self.backend.load(Request(prepared.plan, weights, self.threads))

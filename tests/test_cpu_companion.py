@@ -110,8 +110,8 @@ def test_only_a_python_is_started_again_and_only_beside_another_processor(
 
 def test_a_library_shares_its_work_and_ends_the_process(two_processors, compiled_here, tmp_path):
     library = Library(FileCache(tmp_path))
-    with library.expecting():
-        pass  # this process has numba: it needs nobody beforehand
+    with library.expecting(KERNELS[-1]):
+        assert not _children()  # this process has numba: it needs nobody beforehand
     addresses = library.addresses(KERNELS)
     assert len(set(addresses.values())) == len(KERNELS)
     assert set(compiled_here) <= set(KERNELS)
@@ -146,8 +146,6 @@ def test_a_process_gets_one_ready_only_where_kernels_are_likely_to_be_missing(
         library.announce(SMALL)
         library.addresses(SMALL)
     assert not _children()
-    with library.expecting():
-        assert len(_children()) == 1
     library.address(executor)
     with library.expecting(executor):
         assert not _children()
@@ -155,7 +153,7 @@ def test_a_process_gets_one_ready_only_where_kernels_are_likely_to_be_missing(
 
 def test_a_network_that_cannot_be_planned_leaves_no_process(monkeypatch, two_processors, tmp_path):
     monkeypatch.setattr(libraries, "_is_ready", lambda: False)
-    with pytest.raises(ZeroDivisionError), Library(FileCache(tmp_path)).expecting():
+    with pytest.raises(ZeroDivisionError), Library(FileCache(tmp_path)).expecting(KERNELS[-1]):
         raise ZeroDivisionError
     assert not _children()
 

@@ -112,12 +112,8 @@ class Restoring(Protocol):
 class Expecting(Protocol):
     """A target that makes code, and gets ready for it while others make the plan."""
 
-    def expecting(self, *, is_new: bool) -> AbstractContextManager[None]:
-        """
-        Get ready for a plan that is about to be made and loaded.
-
-        `is_new` says that this machine has not seen the network before.
-        """
+    def expecting(self) -> AbstractContextManager[None]:
+        """Get ready for a plan that is about to be made and loaded."""
         ...
 
 
@@ -143,8 +139,8 @@ class Interpreter(Protocol):
         ...
 
 
-def expecting(backend: object, *, is_new: bool) -> AbstractContextManager[None]:
+def expecting(backend: object) -> AbstractContextManager[None]:
     """Let a target get ready for a plan, if it is one that does."""
     if isinstance(backend, Expecting):
-        return backend.expecting(is_new=is_new)
+        return backend.expecting()
     return nullcontext()

@@ -81,9 +81,9 @@ class CpuBackend:
             tune(missing, batch, advance)
         return Tuned(len(missing), len(works) - len(missing))
 
-    def expecting(self, *, is_new: bool) -> AbstractContextManager[None]:
-        """Have a second process import numba meanwhile, where kernels are likely to be missing."""
-        return shared_library().expecting(None if is_new else EXECUTOR)
+    def expecting(self) -> AbstractContextManager[None]:
+        """Have a second process import numba meanwhile, where no network has run before."""
+        return shared_library().expecting(EXECUTOR)
 
     def load(self, request: Request) -> CpuExecutable:
         """Pack the weights, and compile or load the kernels."""

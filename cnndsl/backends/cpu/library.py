@@ -62,15 +62,15 @@ class Library:
         return self._cache.get(kernel.name, key_of(kernel.name)) is not None
 
     @contextmanager
-    def expecting(self, executor: Kernel | None = None) -> Generator[None]:
+    def expecting(self, executor: Kernel) -> Generator[None]:
         """
         Let a second process get ready to compile what will be missing, meanwhile and until the end.
 
-        Only where it is likely that something will be: where `executor`, which all programs need,
-        is missing, if one is named.
+        Only where much will be: where `executor`, which all programs need, is missing. For a few
+        kernels it would not be ready sooner than this process, whose planning it slows down.
         """
         companion, is_early = None, self._companion is None and not _is_ready()
-        if is_early and (executor is None or not self.is_cached(executor)):
+        if is_early and not self.is_cached(executor):
             companion = self._companion = _companion()
         try:
             yield
