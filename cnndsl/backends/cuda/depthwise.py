@@ -19,6 +19,7 @@ _THREADS_OF_PROCESSOR = 512  # below which threads had better have fewer pixels;
 _LOAD_INSTRUCTIONS = 4
 _TURN_INSTRUCTIONS = 12
 _LATENCY = 100  # cycles of a turn's loads, of which the first cache has most
+_RESIDENT_THREADS = 2048  # of a processor
 _START = 1000  # cycles from a block's start to its first product
 
 
@@ -50,8 +51,9 @@ class DepthwiseLaunch:
         products = tile.kernel_width * tile.in_maps * tile.sums
         each = products + _LOAD_INSTRUCTIONS * loads + _TURN_INSTRUCTIONS
         warps = ceil(self.cells / (LANES * gpu.processors))
-        # Four schedulers, and shared by them one unit that loads.
-        return _START + turns * max(warps * max(each / 4, loads), each + _LATENCY)
+        # Four schedulers, and shared by them one unit that loads 128 bytes a cycle.
+        loading = loads * (1 if tile.maps == "single" else 4)
+        return _START + turns * max(warps * max(each / 4, loading), each + _LATENCY)
 
     def fields(self, adds: bool = False, alpha: float = 0.0, beta: float = 0.0) -> DepthwiseShape:
         """What the kernel is told: whether it adds a shortcut, and its activation's numbers."""
@@ -88,8 +90,9 @@ def suits_depthwise(convolution: Convolution) -> bool:
 
 
 def may_suit_depthwise(convolution: Convolution, gpu: Gpu) -> bool:
-    """Whether a convolution with few outputs may be done sooner by a thread an output."""
-    return not gpu.simulated and convolution.kernel[1] <= _WIDEST
+    """Whether a convolution has so few outputs that a thread of each may be done sooner."""
+    few = convolution.rows * convolution.out_maps <= gpu.processors * _RESIDENT_THREADS
+    return few and not gpu.simulated and convolution.kernel[1] <= _WIDEST
 
 
 def maps_of_thread(convolution: Convolution) -> Maps:
