@@ -31,7 +31,7 @@ def shapes(draw, lanes: int) -> ConvShape:
     return ConvShape(
         size=(draw(st.integers(1, 6)), draw(st.integers(lanes, 5 * lanes))),
         in_maps=1,
-        out_maps=draw(st.integers(1, min(lanes, most_maps(HOST)))),
+        out_maps=draw(st.integers(1, most_maps(HOST))),
         kernel=pair(1, 5),
         stride=(draw(st.integers(1, 3)), 1),
         padding=pair(0, 2),
@@ -61,6 +61,14 @@ def test_every_split_of_the_work_and_the_direct_kernel_give_the_same_bits(shape,
     whole = problem.outputs()
     np.testing.assert_array_equal(problem.outputs(ranges=ranges), whole)
     np.testing.assert_array_equal(direct.outputs(), whole)
+
+
+@pytest.mark.parametrize("lanes", [4, 8])
+@pytest.mark.parametrize("rows", [1, 6, 7])
+def test_rows_whose_vectors_fill_no_tile_share_a_unit(lanes, rows):
+    problem = Problem(ConvShape((rows, 7 * lanes), 1, most_maps(HOST), (5, 5)), 2)
+    assert problem.lower(how=lanes)(2).units == 2 * (3 if rows == 6 else rows)
+    problem.check(problem.outputs(how=lanes))
 
 
 def test_bounds_clamp_and_let_nan_through():

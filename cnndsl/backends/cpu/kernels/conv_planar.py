@@ -20,19 +20,22 @@ def conv_planar(maps: int, vectors: int, lanes: int, run: int, touching: int) ->
     def rows(code: Code, args: Value, begin: Value, end: Value) -> None:
         f = read_fields(code, args, ConvPlanarFields)
 
-        def unit(image: Int, row: Int) -> None:
+        def unit(image: Int, number: Int) -> None:
+            row = number * f.block
             x = code.pointer(f.x + (image * f.x_image + row * f.x_down) * FLOAT_BYTES)
             y_row = f.y + (image * f.y_image + row * f.y_row) * FLOAT_BYTES
             y = code.pointer(y_row)
-            with code.each(0, f.columns, vectors * lanes) as left:
-                # The last vectors are shifted back into the row, onto what others compute too.
-                starts = [(left + j * lanes).min(f.columns - lanes) for j in range(vectors)]
-                sums = _sums(code, f, [code.at(x, start) for start in starts], maps, run)
-                for start, sums_there in zip(starts, sums, strict=True):
-                    _store(code, f, sums_there, code.at(y, start * f.y_pixel), bool(touching))
-            activate_row(code, f, y_row)
+            with code.each(0, f.starts_count, vectors) as left:
+                # The last vectors of a row are shifted back into it, onto what others compute too.
+                entries = [(left + j) * 2 for j in range(vectors)]
+                read = [code.at(x, constant(code, f.starts, entry)) for entry in entries]
+                for entry, sums in zip(entries, _sums(code, f, read, maps, run), strict=True):
+                    written = code.at(y, constant(code, f.starts, entry + 1))
+                    _store(code, f, sums, written, bool(touching))
+            with code.each(0, f.block) as i:
+                activate_row(code, f, y_row + i * f.y_row * FLOAT_BYTES)
 
-        over_units(code, begin, end, f.rows, unit)
+        over_units(code, begin, end, f.rows // f.block, unit)
 
     def kernel(args: int, begin: int, end: int, scratch: int) -> None:
         rows(args, begin, end)
@@ -62,11 +65,16 @@ def _sums(code: Code, f: Any, pixels: list[Value], maps: int, run: int) -> list[
 
 def _store(code: Code, f: Any, sums: list[Vector], y: Value, touching: bool) -> None:
     """Write a vector of pixels, whose maps are `sums`, from the pixel at y on."""
-    maps, lanes = len(sums), code.lanes
     bounds = Bounds.of(code, f)
-    for i, row in enumerate(transposed(code, [bounds.clamp(total) for total in sums])):
-        if touching and (i * maps + lanes <= lanes * maps):
-            # The lanes that are no maps fall on the next pixels, which are written next.
-            code.store(row, y, i * maps)
-        else:
-            code.store_first(row, y, code.integer(i) * f.y_pixel, maps)
+    blocks = [sums[i : i + code.lanes] for i in range(0, len(sums), code.lanes)]
+    turned = [transposed(code, [bounds.clamp(total) for total in block]) for block in blocks]
+    maps, lanes = len(sums), code.lanes
+    for i in range(lanes):
+        for first, rows in zip(range(0, maps, lanes), turned, strict=True):
+            count = min(lanes, maps - first)
+            behind = i * maps + first + lanes  # where a vector ends that is written here
+            if touching and behind <= lanes * maps:
+                # The lanes that are no maps fall on the next pixels, which are written next.
+                code.store(rows[i], y, i * maps + first)
+            else:
+                code.store_first(rows[i], y, code.integer(i) * f.y_pixel + first, count)

@@ -30,8 +30,10 @@ class ConvPlanarFields(NamedTuple):
     """
     The row of the kernel. Addresses are bytes, all else counts floats.
 
-    `rows`, `columns` and `maps` are those of the output, and a work unit is one row of one image.
-    `x` is the address of the first float that the first output pixel reads, halo included, and
+    `rows`, `columns` and `maps` are those of the output, and a work unit is `block` of the rows of
+    one image. `starts`, int64 [starts_count, 2], says for each vector of pixels of a block where it
+    is read and where it is written, from the block's first pixel on; they are whole tiles. `x` is
+    the address of the first float that the first output pixel reads, halo included, and
     `x_down` leads to what the pixel below reads. `weights` is [reduction, maps] and `bias` [maps].
     `runs` is a table of int64: where each run of neighbouring floats begins that a pixel reads.
     """
@@ -39,6 +41,9 @@ class ConvPlanarFields(NamedTuple):
     rows: Any
     columns: Any
     maps: Any
+    block: Any
+    starts: Any
+    starts_count: Any
     x: Any
     x_image: Any
     x_down: Any
@@ -65,10 +70,33 @@ def most_maps(machine: Target) -> int:
     """
     The most output maps of a tile of two vectors.
 
-    There are two sums a map, and two inputs, a weight and a register to spare; turned to rows of
-    maps, they fit a vector.
+    There are two sums a map, and two inputs, a weight and a register to spare. More maps than a
+    vector holds are better off where vectors are of maps.
     """
     return min(machine.lanes, (machine.registers - 4) // 2)
+
+
+def planar_lanes(width: int, machine: Target) -> int:
+    """
+    The lanes of vectors of pixels, for rows of `width`.
+
+    A processor that computes its vectors in halves loses nothing with half a vector, which may
+    leave less over at the end of a row.
+
+    >>> for cpu in ("znver1", "znver3"):
+    ...     [planar_lanes(width, Target(cpu, (), 8, 16)) for width in (28, 32)]
+    [4, 8]
+    [8, 8]
+    """
+    most = machine.lanes
+    choice = (most, most // 2) if machine.vectors_a_cycle == 1 else (most,)
+    return min(choice, key=lambda lanes: ceil(width / lanes) * lanes)
+
+
+def _rows_of_a_block(height: int, across: int, vectors: int) -> int:
+    """Rows whose vectors, `across` each, fill whole tiles of `vectors`; 1 where none do."""
+    rows = (n for n in range(1, vectors + 1) if height % n == 0 == n * across % vectors)
+    return next(rows, 1)
 
 
 def lower_conv_planar(
@@ -82,14 +110,30 @@ def lower_conv_planar(
 ) -> Lowered:
     """`y = conv(x)` with `weight` [out, 1, kh, kw], for what fits."""
     machine, maps, (height, width) = Target.host(), shape.out_maps, shape.size
-    lanes = lanes or machine.lanes
+    lanes = lanes or planar_lanes(width, machine)
+    across = ceil(width / lanes)
     most = max(1, min(MOST_VECTORS, (machine.registers - 1) // (maps + 1)))
-    vectors = ceil(ceil(width / lanes) / ceil(ceil(width / lanes) / most))
+    vectors = ceil(across / ceil(across / most))
+    block = _rows_of_a_block(height, across, vectors)
+    starts = [(row, min(i * lanes, width - lanes)) for row in range(block) for i in range(across)]
+    starts += starts[-1:] * (-len(starts) % vectors)
     run = shape.kernel[1] if shape.dilation[1] == 1 else 1
     numbers = {
         "rows": height,
         "columns": width,
         "maps": maps,
+        "block": block,
+        "starts": np.array(
+            [
+                (
+                    row * shape.stride[0] * x.row_stride + at,
+                    row * y.row_stride + at * y.pixel_stride,
+                )
+                for row, at in starts
+            ],
+            np.int64,
+        ),
+        "starts_count": len(starts),
         "x_image": x.image_stride,
         "x_down": shape.stride[0] * x.row_stride,
         "weights": np.ascontiguousarray(weight.reshape(maps, -1).T),
@@ -105,7 +149,7 @@ def lower_conv_planar(
     def call(batch: int) -> Call:
         first = start_of(x, batch).moved(-before)
         fields = ConvPlanarFields(x=first, **target(y, batch), **numbers)
-        unit_floats = width * maps * shape.reduction // MACS_OF_FLOAT
-        return Call(kernel, fields, batch * height, unit_floats)
+        unit_floats = block * width * maps * shape.reduction // MACS_OF_FLOAT
+        return Call(kernel, fields, batch * height // block, unit_floats)
 
     return call
