@@ -64,7 +64,9 @@ def compiled(kernel: Kernel, architecture, threads: int) -> str:
         shared_bytes = code.shared_bytes + kernel.shared_bytes
         assert code.shared_bytes <= STATIC_BYTES
         assert shared_bytes <= assumed_gpu(architecture).shared_bytes
-        assert code.registers * threads <= REGISTERS
+        # Registers are given to threads by eights.
+        _, resident = kernel.bounds or (threads, 1)
+        assert resident * threads * -(-code.registers // 8) * 8 <= REGISTERS
         usage = f"{code.registers} registers, {shared_bytes} bytes shared"
         print(f"{architecture_name(architecture)} {kernel.name}: {usage}")
     return ptx
