@@ -37,7 +37,8 @@ def in_order(
                 fixes=[f"{near[0]}=..." if near else f"model({', '.join(names)})"],
             )
         if name in given:
-            raise InputError(f"input {name} is given twice, in its place and by name", code="E604")
+            message = f"input {name} is given twice, in its place and by name"
+            raise InputError(message, code="E604", fixes=["one of them"])
     given |= named
     if len(inputs) > len(names) or len(given) != len(names):
         found = len(inputs) + len(named)
@@ -101,9 +102,9 @@ def _as_batch(x: Any, op: Input, called: str) -> tuple[FloatArray, bool]:
         ) from None
     if array.dtype.kind not in "fiub":
         raise _no_numbers(x, array.dtype, called)
-    if array.dtype == np.uint8 and (op.range or op.mean or op.std):
+    if array.dtype.kind in "iu" and (op.range or op.mean or op.std):
         raise InputError(
-            f"{called} holds uint8, and the input row says how pixels are scaled",
+            f"{called} holds {array.dtype}, and the input row says how pixels are scaled",
             code="E602",
             fixes=["cnndsl.preprocess(pictures, network) scales them; or pass scaled floats"],
         )

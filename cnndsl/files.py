@@ -77,7 +77,7 @@ def fixes_of_reading(path: Path, error: OSError) -> list[str]:
     """What mends that a file cannot be read."""
     if error.errno == errno.EISDIR:
         inside = [name for name in _names(path) if not name.startswith(".")]
-        return [f"a file in it: {path / inside[0]}"] if inside else ["it is empty: another folder"]
+        return [f"a file in it: {path / inside[0]}"] if inside else ["a file: this folder is empty"]
     if error.errno in _PERMISSIONS:
         return [f"chmod u+r {path}"]
     return near_files(path)

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.protocol import DeviceExecutable, Executable
 from cnndsl.batches import as_batches, in_order, lies_on_device
-from cnndsl.errors import InputError
+from cnndsl.errors import CnnError, InputError
 from cnndsl.files import require_path
 from cnndsl.interop.artifact import write_artifact
 from cnndsl.ir.signature import Shape, Signature, only
@@ -103,7 +103,8 @@ class Model:
 
         An input is `[n, height, width, maps]`, or `[n, maps, height, width]` where its row says
         `layout=nchw`, of any batch size; or one image without the batch axis, whose output then
-        has none either. Integers and other floats are converted to float32. A network with several
+        has none either. Other floats are converted to float32, and so are integers unless the row
+        says how a picture's are scaled (`preprocess` does so). A network with several
         inputs is called with an array for each, of the same batch size, in the order of their rows
         or by name: `model(left=x, right=y)`. One output is an array; several are a tuple of them,
         in the order of `outputs`. An array that lies on a GPU is read there: see `on_device`.
@@ -157,6 +158,18 @@ class Model:
         """The outputs of a call as a tuple, also where there is only one."""
         y = self(*inputs, **named)
         return (y,) if len(self.outputs) == 1 else y
+
+    def __copy__(self) -> Model:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self  # nothing of it changes
+
+    def __reduce__(self) -> NoReturn:
+        raise CnnError(
+            "a model is not pickled: machine code and threads belong to a process",
+            fixes=['model.save("model.cnnm") here, cnndsl.load("model.cnnm") in the other process'],
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, `.cnnm`, that `cnndsl.load` reads. Raises `FileError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -72,10 +73,12 @@ def check_input_row(op: Input) -> None:
 
 def _separate(pictures: Any) -> list[NDArray[np.uint8]]:
     """Pictures one by one as `[h, w, 1 or 3]`."""
-    if isinstance(pictures, np.ndarray):
+    if isinstance(pictures, str | bytes | os.PathLike):
+        several: Iterable[Any] = [os.fspath(pictures)]
+    elif isinstance(pictures, np.ndarray):
         array = cast("NDArray[Any]", pictures)
         single = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
-        several: Iterable[Any] = [array] if single else array
+        several = [array] if single else array
     else:
         several = pictures
     found = [_picture(np.asarray(picture)) for picture in several]
@@ -85,6 +88,12 @@ def _separate(pictures: Any) -> list[NDArray[np.uint8]]:
 
 
 def _picture(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype.kind in "US":
+        raise InputError(
+            "a picture is an array of uint8, and this is a text",
+            code="E602",
+            fixes=["np.asarray(PIL.Image.open(path)) reads a picture's file"],
+        )
     if array.dtype != np.uint8:
         raise InputError(
             f"a picture's cells are uint8, 0..255, and these are {array.dtype}",

@@ -126,6 +126,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number of at least 0, as argparse reads arguments."""
+    if not text.isascii() or not text.isdigit() or len(text) > 20:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number such as 0")
+    return int(text)
+
+
 def positives(text: str) -> list[int]:
     """Positive whole numbers separated by commas, as argparse reads arguments."""
     return [positive(part) for part in text.split(",")]

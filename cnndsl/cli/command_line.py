@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -119,7 +120,22 @@ def read_command(arguments: Sequence[str]) -> tuple[Verb, argparse.Namespace] | 
     if verb is None:
         parser.print_help(sys.stderr)
         return None
+    _spare_what_is_read(args)
     return verb, args
+
+
+def _spare_what_is_read(args: argparse.Namespace) -> None:
+    """Raise `Misuse` where the output would replace a file that the command reads."""
+    values = dict(vars(args))
+    output = values.pop("output", None)
+    if output is None or not os.path.exists(output):
+        return
+    for value in values.values():
+        names = cast("list[object]", value if isinstance(value, list) else [value])
+        for name in names:
+            if isinstance(name, str) and os.path.exists(name) and os.path.samefile(name, output):
+                message = f"{output} is read, and what is written would replace it"
+                raise Misuse(message, fixes=["another name behind -o"])
 
 
 def _not_taken(word: str, page: argparse.ArgumentParser) -> Misuse:

@@ -14,6 +14,7 @@ from cnndsl.cli.arguments import (
     limits_of,
     positive,
     positives,
+    whole,
 )
 from cnndsl.errors import CnnError, WeightsError
 from cnndsl.resources import resource, shipped_specs
@@ -31,7 +32,7 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         "--weights", metavar="FILE", help="a safetensors file, or shipped weights' name"
     )
     source.add_argument(
-        "--seed", metavar="N", type=int, help="draw random weights instead, He-initialised"
+        "--seed", metavar="N", type=whole, help="draw random weights instead, He-initialised"
     )
 
 

@@ -159,6 +159,7 @@ def _check_groups(operator: type[Op], values: Values, report: RowReport) -> bool
             f"{' and '.join(names)} give the {group}, and exactly one of them may",
             values.given[names[1]].word.span,
             names[1],
+            [f"only one of {', '.join(names)}"],
         )
     return not twice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnndsl.errors import LimitError
-from cnndsl.frontend.blank_names import join_names
+from cnndsl.frontend.blank_names import mend_names
 from cnndsl.frontend.checking import CheckedTable, check_rows
 from cnndsl.frontend.declarations import read_declarations
 from cnndsl.frontend.expand import Expander
@@ -69,7 +69,7 @@ def check_document(
     refuse_upside_down(outline.rows, findings)
     types = RowTypes(declared.blocks)
     expander = Expander(limits)
-    rows = join_names(outline.rows, types, findings)
+    rows = mend_names(outline.rows, types, findings)
     expander.expand(rows, outline.columns, types, findings)
     outputs = find_outputs(sections.lines, expander.rows, findings)
     check_ends(expander.top, outputs, findings)

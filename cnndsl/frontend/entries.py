@@ -11,12 +11,9 @@ from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.row_types import Block, Column, RowType, type_name
 from cnndsl.frontend.shifted import Expected, find_shift
 from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
-from cnndsl.frontend.syntax import NOT_APPLICABLE, Option, RowLine, Word
+from cnndsl.frontend.syntax import NOT_APPLICABLE, Option, RowLine, Word, comment_sign
 from cnndsl.ops.kinds import shown
 from cnndsl.source import Span
-
-_COMMENT_SIGNS = ("//", ";", "--", "%")
-"""What begins a comment in other languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +145,8 @@ def _too_many(line: RowLine, columns: tuple[Column, ...], report: RowReport) -> 
     extra = line.cells[1 + len(columns) :]
     start, source = extra[0].span.start, extra[0].span.source
     fixes: list[Fix | str] = ["a column in the header, or an option key=value"]
-    sign = next((sign for sign in _COMMENT_SIGNS if extra[0].text.startswith(sign)), None)
-    if sign is not None:
+    sign = comment_sign(extra[0].text)
+    if sign:
         fixes = [Fix("`#` begins a comment", (Edit(Span(source, start, start + len(sign)), "#"),))]
     report.error(
         "E112",

@@ -114,7 +114,8 @@ class Expander:
         if not table.uses and "when" in row.given:
             message = "only rows of a block can be left out: this one is always there"
             word = row.given["when"].word
-            table.findings.error("E105", message, word.span, row.name, "when")
+            fixes = ["delete it"]
+            table.findings.error("E105", message, word.span, row.name, "when", fixes=fixes)
         row = replace(row, sources=_sources(row, table, above))
         return row if row.block is None else self._use(row, row.block, table)
 

@@ -28,6 +28,10 @@ def _is_markdown(lines: Sequence[str]) -> bool:
     return len(lines) > 1 and all(line.startswith("|") for line in lines)
 
 
+def _is_in_conflict(lines: Sequence[str]) -> bool:
+    return any(line.startswith("<<<<<<< ") for line in lines)
+
+
 def _is_separated(mark: str) -> Callable[[Sequence[str]], bool]:
     """Whether all lines have cells between marks, and the first is no header of ours."""
 
@@ -51,6 +55,8 @@ def _begins_with(*beginnings: str) -> Callable[[Sequence[str]], bool]:
 _IMPORT_TABLE = "cnndsl import table {name} writes it as a .cnn text"
 _IMPORT_ONNX = "cnndsl import onnx MODEL.onnx reads a model that its framework has exported"
 _KINDS = (
+    _Kind("a merge in conflict", _is_in_conflict, "one text in the place of each conflict's two"),
+    _Kind("a PDF", _begins_with("%pdf-"), "the table alone, copied as text"),
     _Kind("a Markdown table", _is_markdown, _IMPORT_TABLE),
     _Kind("a table of tabs", _is_separated("\t"), _IMPORT_TABLE),
     _Kind("CSV", _is_separated(","), _IMPORT_TABLE),
@@ -64,6 +70,13 @@ _KINDS = (
 
 def refuse_foreign_text(source: Source) -> None:
     """Raise `SpecError` where the text is known to be something else as a whole."""
+    if "\n" not in source.text and "\r" in source.text.strip():  # all of it would be one line
+        start = source.text.index("\r")
+        raise SpecError(
+            "a carriage return that ends no line",
+            span=Span(source, start, start + 1),
+            fixes=["save the text with line ends LF or CRLF"],
+        )
     lines = [line.strip(" \r\ufeff") for line in source.text.split("\n")]
     theirs = [(number, line) for number, line in enumerate(lines) if line and not _OURS.match(line)]
     if not theirs:

@@ -1,4 +1,4 @@
-"""The lines above the rows: version, network and the table's header."""
+"""The lines above the rows: version, network and where the table's header stands."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from cnndsl.errors import Edit, Fix
 from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.header_columns import USUAL_HEADER, over, read_columns
 from cnndsl.frontend.row_types import Column
-from cnndsl.frontend.suggest import COLUMN_NAMES, closest, did_you_mean
 from cnndsl.frontend.syntax import (
     BadLine,
     BlankLine,
@@ -20,13 +20,13 @@ from cnndsl.frontend.syntax import (
     OptionsLine,
     RowLine,
     TableRow,
-    Word,
 )
 from cnndsl.ops.kinds import shown
+from cnndsl.ops.registry import OPERATORS
 from cnndsl.source import Source, Span
 
 VERSION = "1"
-USUAL_HEADER = "layer  type  maps  size  kernel  stride  padding  activation"
+_NETWORK_WORDS = ("name", "net", "model", "title")
 _FIRST_TABLE = f"""\
 cnn {VERSION}
 layer  type   maps  size
@@ -85,8 +85,28 @@ def read_table(
         return None, rows
     early = [x for x in rows if x.span.start < headers[0].span.start and isinstance(x, RowLine)]
     if early:
-        findings.error("E102", "the row stands above the header", early[0].span)
-    return _columns(headers[0], known, findings), rows
+        _refuse_early(early, findings)
+        rows = tuple(row for row in rows if row not in early or _has_type(row))
+    return read_columns(headers[0], known, findings), rows
+
+
+def _refuse_early(early: Sequence[RowLine], findings: Findings) -> None:
+    """Lines above the header that read as rows: rows, or something else that was meant."""
+    for line in early:
+        if not _has_type(line) and line.name.text.lower().strip(":=") in _NETWORK_WORDS:
+            name = " ".join(cell.text for cell in line.cells)
+            fix = Fix(f"network {name}", (Edit(line.name.span, "network"),))
+            message = "the network's name stands behind the word `network`"
+            findings.error("E102", message, line.span, fixes=[fix])
+        else:
+            message = "the row stands above the header"
+            findings.error("E102", message, line.span, fixes=["the header above it"])
+            return
+
+
+def _has_type(line: TableRow) -> bool:
+    """Whether a line reads as a row: what has no type was meant to be something else."""
+    return isinstance(line, BadLine) or bool(line.cells and line.cells[0].text.lower() in OPERATORS)
 
 
 def _keyword_lines(lines: Sequence[Line], kind: str) -> list[KeywordLine]:
@@ -118,6 +138,8 @@ def check_version(document: Document, findings: Findings) -> None:
     first = next(
         (x for x in document.lines if isinstance(x, KeywordLine | BlockLine | RowLine)), None
     )
+    if any(isinstance(x, BadLine) and x.first.lower() == "cnn" for x in document.lines):
+        return  # it is there, and what is wrong with it has been said
     if not lines or first is not lines[0]:
         start = document.lines[0].span.start
         findings.error(
@@ -136,7 +158,7 @@ def _check_version_words(line: KeywordLine, findings: Findings) -> None:
     said = " ".join(word.text for word in line.words)
     if said == VERSION:
         return
-    written = _over((line.keyword, *line.words))
+    written = over((line.keyword, *line.words))
     names = f"names {shown(said)}" if said else "names none"
     findings.error(
         "E101",
@@ -168,8 +190,8 @@ def _network_name(source: Source, lines: Sequence[Line], findings: Findings) -> 
         findings.error(
             "E100",
             f"a name of {len(words)} words needs quotation marks",
-            _over(words),
-            fixes=[Fix(f'"{name}"', (Edit(_over(words), f'"{name}"'),))],
+            over(words),
+            fixes=[Fix(f'"{name}"', (Edit(over(words), f'"{name}"'),))],
         )
     return words[0].text
 
@@ -204,7 +226,11 @@ def _miss_header(
         return  # it is there, and what is wrong with it has been said
     if rows and isinstance(rows[0], BadLine) and rows[0].first.startswith("|"):
         return  # a Markdown table, and that has been said
-    if rows:
+    if rows and isinstance(rows[0], RowLine) and _is_header(rows[0]):
+        word = rows[0].name
+        fix = Fix("write layer", (Edit(word.span, "layer"),))
+        findings.error("E102", "the header begins with `layer type`", word.span, fixes=[fix])
+    elif rows:
         findings.error(
             "E102",
             "a header row names the columns first",
@@ -215,55 +241,11 @@ def _miss_header(
         findings.error("E102", f"{owner.name} has no table", owner.span, fixes=[USUAL_HEADER])
 
 
-def _columns(
-    header: KeywordLine, known: Collection[str], findings: Findings
-) -> tuple[Column, ...] | None:
-    """The columns behind `type`, or None where the header does not tell them apart."""
-    words = header.words
-    if not words or words[0].text.lower() != "type":
-        elsewhere = any(word.text.lower() == "type" for word in words)
-        guessed = bool(words) and not elsewhere and words[0].text.lower() not in known
-        findings.error(
-            "E102",
-            "the header begins with `layer type`",
-            words[0].span if words else header.keyword.span,
-            fixes=[
-                *([Fix("write type", (Edit(words[0].span, "type"),))] if guessed else []),
-                *([] if words else [USUAL_HEADER]),
-            ],
-        )
-        if not words or elsewhere:
-            return None
-    columns: list[Column] = []
-    taken: set[str] = set()
-    for word in words[1:]:
-        if findings.full:
-            break
-        name = word.text.lower()
-        if name not in known:
-            findings.error(
-                "E103",
-                f"no row type has a column {shown(word.text)}",
-                word.span,
-                fixes=did_you_mean(word, sorted(known), COLUMN_NAMES),
-            )
-            meant = closest(word.text, sorted(known), COLUMN_NAMES)
-            columns.append(Column(word, meant if meant and meant not in taken else None))
-            taken.add(meant)
-        elif name in taken:
-            findings.error(
-                "E103", f"a second column {name}", word.span, fixes=["delete one of them"]
-            )
-            columns.append(Column(word, None))
-        else:
-            taken.add(name)
-            columns.append(Column(word, name))
-    return tuple(columns)
+def _is_header(row: RowLine) -> bool:
+    """Whether a row is the header, with another word for `layer`."""
+    words = [cell.text.lower() for cell in row.cells]
+    return words[:1] == ["type"] and "maps" in words
 
 
 def _insert(source: Source, at: int, text: str) -> Fix:
     return Fix(f"insert {text.strip()!r} above", (Edit(Span(source, at, at), text),))
-
-
-def _over(words: tuple[Word, ...]) -> Span:
-    return Span(words[0].span.source, words[0].span.start, words[-1].span.end)

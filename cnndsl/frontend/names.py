@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -94,6 +95,10 @@ class Names:
             message = f"there is no row {shown(word.text)} above"
         nearest = list(reversed(self.above))
         fixes = did_you_mean(word, nearest) or [f"one of {', '.join(nearest[:5])}"]
+        parts = re.split(r"\s*(?:[+&;/|]|\band\b)\s*", word.text)
+        if len(parts) > 1 and all(part in self.above for part in parts):
+            together = ",".join(parts)
+            fixes = [Fix(f"write {together}", (Edit(word.span, together),))]
         findings.error("E111", message, word.span, row, "from", fixes=fixes)
 
     def _taken(self, word: Word, address: str, findings: Findings) -> None:

@@ -16,7 +16,9 @@ from lark.exceptions import UnexpectedInput
 
 from cnndsl.errors import Edit, Fix, LimitError
 from cnndsl.frontend.findings import Findings
+from cnndsl.frontend.foreign_line import foreign_line
 from cnndsl.frontend.syntax import (
+    BLANKS,
     NOT_APPLICABLE,
     BadLine,
     BlankLine,
@@ -54,7 +56,8 @@ _USAGES = {
 _BYTE_ORDER_MARK = "\ufeff"
 # Hyphens, dashes and minus signs, as word processors and PDFs have them.
 _DASHES = frozenset("-‐‑‒–—―−﹘﹣－")
-_BLANKS = " \t\u00a0\u3000"
+# Quotation marks of word processors, and those of other languages.
+_QUOTES = ("“", "”", "„", "‘", "’", "«", "»", "'")
 
 
 class LineParser(Protocol):
@@ -100,7 +103,7 @@ def parse_line(span: Span, findings: Findings, limits: Limits | None = None) -> 
     """The line that a span covers. What is wrong with it goes to `findings`."""
     limits = limits or Limits()
     text = span.text
-    if not text.strip(_BLANKS):
+    if not text.strip(BLANKS):
         return BlankLine(span)
     bad = BadLine(span, next(iter(text[:100].split()), ""))
     if len(text) > limits.line_length:
@@ -114,14 +117,9 @@ def parse_line(span: Span, findings: Findings, limits: Limits | None = None) -> 
     if refused is not None:
         _refuse_character(_part(span, *refused.span()), findings)
         return bad
-    if bad.first.startswith("|"):
-        findings.error(
-            "E100",
-            "this is a row of a Markdown table",
-            span,
-            fixes=["`cnndsl import table` reads Markdown, TSV and CSV and writes a .cnn text"],
-        )
-        return bad
+    foreign = foreign_line(span, findings)
+    if foreign is not None:
+        return foreign
     try:
         tree = line_parser().parse(text)
     except UnexpectedInput as error:
@@ -182,6 +180,10 @@ def _line(span: Span, tree: LarkTree, findings: Findings) -> Line | None:
 def _refuse_behind(value: Word, cell: Word, findings: Findings) -> None:
     """A cell behind an option: often the rest of a list that was written with blanks."""
     fix = Fix("cells stand in the columns, options as key=value behind them")
+    if value.text.startswith(_QUOTES) and cell.text.endswith(_QUOTES):
+        whole = Span(cell.span.source, value.span.start, cell.span.end)
+        quoted = f'"{whole.text[1:-1]}"'
+        fix = Fix(f"quotation marks are straight ones: {quoted}", (Edit(whole, quoted),))
     if value.text.endswith(",") or cell.text.startswith(","):
         gap = Span(cell.span.source, value.span.end, cell.span.start)
         fix = Fix(f"{value.text}{cell.text} without a blank", (Edit(gap, ""),))
@@ -239,17 +241,17 @@ def _explain(line: Span, error: UnexpectedInput, findings: Findings) -> None:
     text = line.text
     usage = _USAGES.get(text.split(None, 1)[0].lower())
     if usage is not None:
-        at = min(error.pos_in_stream or 0, len(text.rstrip(_BLANKS)))
+        at = min(error.pos_in_stream or 0, len(text.rstrip(BLANKS)))
         findings.error("E100", usage, _part(line, at, at + (at < len(text))))
         return
     token = getattr(error, "token", None)
     if isinstance(token, Token) and token.type in ("$END", "COMMENT"):
         end = len(text) if token.type == "$END" else token.start_pos or 0
-        before = text[:end].rstrip(_BLANKS)
+        before = text[:end].rstrip(BLANKS)
         findings.error(
             "E100",
             "the option has no value",
-            _part(line, _word_start(before.rstrip("=" + _BLANKS)), len(before)),
+            _part(line, _word_start(before.rstrip("=" + BLANKS)), len(before)),
             fixes=["write the value behind `=`, as in bias=no"],
         )
         return
@@ -274,4 +276,4 @@ def _explain(line: Span, error: UnexpectedInput, findings: Findings) -> None:
 
 def _word_start(text: str) -> int:
     """Where the last word of `text` begins."""
-    return max(text.rfind(blank) for blank in _BLANKS) + 1
+    return max(text.rfind(blank) for blank in BLANKS) + 1

@@ -117,6 +117,8 @@ class RowTypes:
         called = ROW_TYPES.find(word.text)
         if called is None and word.text.lower() in FUNCTIONS:
             return [f"activation {word.text.lower()} in the row above, or activation as the type"]
+        if word.text.lower() in ("output", "out"):
+            return ["the last row is the output: delete this one, or name rows behind `outputs`"]
         synonyms = TYPE_NAMES if called is None else {word.text.lower(): called}
         shown = ", ".join([*above[:_MOST_NAMED], *OPERATORS])
         return [*did_you_mean(word, known, synonyms)] or [f"one of {shown}"]

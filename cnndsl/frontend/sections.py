@@ -40,10 +40,13 @@ def split(document: Document, findings: Findings) -> Sections:
     """The sections of a text. Says which blocks have no end, and which ends no block."""
     sections = Sections()
     block: Section | None = None
+    misplaced: list[KeywordLine] = []  # no mistakes of their own where it is the `end` that lacks
     for line in document.lines:
         if _begins_block(line):
             if block is not None:
                 _miss_end(block, line, findings)
+                sections.lines += misplaced
+                misplaced.clear()
             assert isinstance(line, BlockLine | BadLine)
             block = Section(line)
             sections.parts.append(block)
@@ -55,6 +58,7 @@ def split(document: Document, findings: Findings) -> Sections:
                     "E100", "this ends no block", line.keyword.span, fixes=["delete the line"]
                 )
             else:
+                _refuse_misplaced(misplaced, findings)
                 block.span_end = line.span.end
                 block = None
         elif block is None:
@@ -62,19 +66,27 @@ def split(document: Document, findings: Findings) -> Sections:
             if isinstance(line, KeywordLine) and line.kind == "include":
                 sections.parts.append(line)
         elif isinstance(line, KeywordLine) and line.kind != "header":
-            word = line.keyword.text
-            findings.error("E100", f"`{word}` cannot stand in a block", line.keyword.span)
+            misplaced.append(line)
         elif _is_second_header(block, line):
             # Rather than that a table has two headers, that the `end` above it is missing.
             _miss_end(block, line, findings)
+            sections.lines += [*misplaced, line]
+            misplaced.clear()
             block = None
-            sections.lines.append(line)
         else:
             block.lines.append(line)
     if block is not None:
         _miss_end(block, None, findings)
         findings.raise_errors()  # the network's own table is lost in it
     return sections
+
+
+def _refuse_misplaced(misplaced: list[KeywordLine], findings: Findings) -> None:
+    for line in misplaced:
+        word = line.keyword.text
+        fixes = ["the line above the block, or below its `end`"]
+        findings.error("E100", f"`{word}` cannot stand in a block", line.keyword.span, fixes=fixes)
+    misplaced.clear()
 
 
 def _begins_block(line: Line) -> bool:

@@ -13,7 +13,26 @@ from cnndsl.frontend.syntax import Word
 _LONGEST = 40
 _MOST = 500
 
-TYPE_NAMES: Mapping[str, str] = {"pool": "maxpool", "pooling": "maxpool", "ip": "dense"}
+TYPE_NAMES: Mapping[str, str] = {
+    "pool": "maxpool",
+    "pooling": "maxpool",
+    "ip": "dense",
+    "upsample": "resize",
+    "upsampling": "resize",
+    "upsampling2d": "resize",
+    "interpolate": "resize",
+    "deconv": "convtranspose",
+    "deconvolution": "convtranspose",
+    "upconv": "convtranspose",
+    "convtranspose2d": "convtranspose",
+    "conv2dtranspose": "convtranspose",
+    "conv_transpose": "convtranspose",
+    "zeropad": "pad",
+    "zeropadding2d": "pad",
+    "crop": "slice",
+    "shortcut": "add",
+    "route": "concat",
+}
 """Row types as other tools call them, where a table that is pasted in is not read so."""
 
 COLUMN_NAMES: Mapping[str, str] = {
@@ -24,6 +43,15 @@ COLUMN_NAMES: Mapping[str, str] = {
     "shape": "size",
     "output": "size",
     "kernel_size": "kernel",
+    "ksize": "kernel",
+    "k_size": "kernel",
+    "filter_size": "kernel",
+    "pool_size": "kernel",
+    "out_channels": "maps",
+    "out_size": "size",
+    "scale": "factor",
+    "scale_factor": "factor",
+    "eps": "epsilon",
     "filter": "kernel",
     "window": "kernel",
     "strides": "stride",

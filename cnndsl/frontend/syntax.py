@@ -13,6 +13,15 @@ INFER = "?"
 Keyword: TypeAlias = Literal["version", "network", "outputs", "header", "include", "end"]
 
 
+BLANKS = " \t\u00a0\u3000"
+_COMMENT_SIGNS = ("//", "/*", ";", "--", "%", "'")
+
+
+def comment_sign(text: str) -> str:
+    """What begins a comment in another language and begins this text, or nothing."""
+    return next((sign for sign in _COMMENT_SIGNS if text.startswith(sign)), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """

@@ -10,7 +10,7 @@ from cnndsl.frontend.columns import default_text
 from cnndsl.frontend.entries import Entries, Entry, RowReport
 from cnndsl.frontend.row_types import Block, RowType
 from cnndsl.frontend.suggest import VALUES, did_you_mean
-from cnndsl.frontend.syntax import NOT_APPLICABLE, Word
+from cnndsl.frontend.syntax import INFER, NOT_APPLICABLE, Word
 from cnndsl.frontend.typed_row import Given
 from cnndsl.ops.kinds import Kind, parse_count
 
@@ -83,7 +83,11 @@ def _value(entry: Entry, report: RowReport) -> Given | None:
         return Given(word, entry.column, slot.kind.parse(word.text))
     except ValueRefused as error:
         message = error.diagnostics[0].message
-        report.error(error.code, message, word.span, entry.column, _meant(word, slot.kind, report))
+        fixes = _meant(word, slot.kind, report)
+        if not fixes and slot.role == "claim":
+            left_open = Fix("write ?, and `cnndsl fmt --fill` counts", (Edit(word.span, INFER),))
+            fixes = [left_open]
+        report.error(error.code, message, word.span, entry.column, fixes)
         return None
 
 

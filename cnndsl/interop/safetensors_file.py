@@ -60,9 +60,18 @@ class StoredTensor:
             return (raw.astype(np.uint32) << 16).view(np.float32)
         if self.dtype == "F32":
             return raw
-        values = raw.astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = raw.astype(np.float32)
         values.flags.writeable = False
         return values
+
+    @property
+    def overflows(self) -> bool:
+        """Whether some of its numbers are too large for float32."""
+        if self.dtype != "F64":
+            return False
+        raw = np.frombuffer(self.data, _DTYPES[self.dtype])
+        return bool(np.any(np.isfinite(raw) & (np.abs(raw) > np.finfo(np.float32).max)))
 
 
 @dataclass(frozen=True, slots=True)

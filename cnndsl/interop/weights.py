@@ -21,6 +21,8 @@ Params = Mapping[str, Param]
 
 _CONVERT = "cnndsl import weights {} --for SPEC -o OUT.safetensors converts other frameworks' files"
 
+_TOO_LARGE = "it has numbers that are too large for float32"
+
 _CONSTANTS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "quarter": 0.25}
 
 
@@ -47,6 +49,9 @@ def read_weights(path: Path, params: Params) -> dict[str, FloatArray]:
         if not tensor.is_float
     }
     found = {name: tensor.float32() for name, tensor in tensors.items() if tensor.is_float}
+    for name in [name for name, tensor in tensors.items() if tensor.overflows]:
+        wrong_types[name] = _TOO_LARGE
+        del found[name]
     return _finite(_checked(found, params, str(path), wrong_types), str(path))
 
 
@@ -54,6 +59,13 @@ def take_weights(arrays: Mapping[str, Any], params: Params) -> dict[str, FloatAr
     """Arrays by name as float32, checked against `params`. Raises `WeightsError`."""
     wrong_types: dict[str, str] = {}
     found: dict[str, FloatArray] = {}
+    names: list[Any] = list(arrays)
+    for name in names:
+        if not isinstance(name, str):
+            raise WeightsError(
+                f"weights are called by texts, and {name!r} is none",
+                fixes=['{"C1.weight": array, "C1.bias": array, ...}'],
+            )
     for name, given in arrays.items():
         array = np.asarray(given)
         if array.dtype.kind not in "fiu":
@@ -64,7 +76,7 @@ def take_weights(arrays: Mapping[str, Any], params: Params) -> dict[str, FloatAr
                 found[name] = np.array(array, np.float32, order="C")
             found[name].flags.writeable = False
             if array.dtype.itemsize > 4 and np.any(np.isinf(found[name]) & np.isfinite(array)):
-                wrong_types[name] = "it has numbers that are too large for float32"
+                wrong_types[name] = _TOO_LARGE
                 del found[name]
     return _finite(_checked(found, params, "the mapping", wrong_types), "the mapping")
 

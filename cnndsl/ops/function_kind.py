@@ -26,6 +26,18 @@ _ALSO = {
     "pow": "power",
 }
 
+# What a word that is no name was meant to be, as Darknet, MobileNet's paper and others write it.
+_CALLED = {
+    "leaky": "leaky_relu",
+    "lrelu": "leaky_relu",
+    "rectifier": "relu",
+    "hswish": "hard_swish",
+    "h_swish": "hard_swish",
+    "hsigmoid": "hard_sigmoid",
+    "h_sigmoid": "hard_sigmoid",
+    "logistic": "sigmoid",
+}
+
 _AMBIGUOUS = {
     "gelu": "gelu_erf is the default of PyTorch, ONNX and Keras, gelu_tanh that of JAX: which one?",
 }
@@ -68,10 +80,13 @@ class FunctionKind(Kind):
         return format_call(name, _complete(name, [_number(part) for part in written]))
 
     def meant(self, text: str) -> Sequence[str]:
-        word = text.partition("(")[0].lower()
+        word, bracket, numbers = text.lower().partition("(")
         if word in _AMBIGUOUS:
             return [name for name in FUNCTIONS if name.startswith(word)]
-        return _USUAL.get(_ALSO.get(word, word), ())
+        name = _CALLED.get(word, _ALSO.get(word, word))
+        if word in _CALLED and bracket:
+            return [f"{name}({numbers}"]
+        return _USUAL.get(name, [name] if word in _CALLED else ())
 
     def choices(self) -> Sequence[str]:
         return [name for name, f in FUNCTIONS.items() if not f.required]

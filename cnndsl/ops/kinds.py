@@ -25,6 +25,9 @@ _DIGITS = re.compile("[0-9]+")
 # How papers say both in one: 64@28x28, and 28x28x64.
 _MAPS_AT_SIZE = re.compile(r"\d{1,9}@\d{1,9}[xX×]\d{1,9}")
 _SIZE_AND_MAPS = re.compile(r"\d{1,9}[xX×]\d{1,9}[xX×]\d{1,9}")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+")
+_ROUNDED = re.compile(r"[0-9.]+ ?[kKmMgG]")
+_TWO_NUMBERS = re.compile(r"[(\[]?(-?[0-9.]+?)(?:-|–|:|,|to)(-?[0-9.]+)[)\]]?")
 
 # A refused text is shown up to here: a line of a message, not a page.
 LONGEST_SHOWN = 60
@@ -129,6 +132,10 @@ class Count(Kind):
         return value
 
     def meant(self, text: str) -> Sequence[str]:
+        if _ROUNDED.fullmatch(text):
+            return ()  # of 62M only whoever counted knows the rest
+        if _THOUSANDS.fullmatch(text):
+            return [text.replace(".", "")]
         if _MAPS_AT_SIZE.fullmatch(text):
             return numbers_in(text)[:1]
         return [numbers[0] for numbers in whole_numbers(text) if len(numbers) == 1]
@@ -162,10 +169,12 @@ class Extent(Kind):
 
     def meant(self, text: str) -> Sequence[str]:
         found = whole_numbers(text)
+        numbers = found[0]
         if _MAPS_AT_SIZE.fullmatch(text):
-            found = [found[0][1:]]
+            found = [numbers[1:]]
         elif _SIZE_AND_MAPS.fullmatch(text):
-            found = [found[0][:2]]
+            maps_first = numbers[0] != numbers[1] == numbers[2]  # PyTorch's order: 3x32x32
+            found = [numbers[1:] if maps_first else numbers[:2]]
         return ["x".join(x) for x in found if len(x) in (1, 2) and "/" not in text]
 
     def format(self, value: Pair) -> str:
@@ -215,7 +224,10 @@ class Number(Kind):
         numbers = numbers_in(text)
         if len(numbers) != 1:
             return ()
-        return [f"{float(numbers[0]) / 100:g}" if text.endswith("%") else numbers[0]]
+        percent = f"{float(numbers[0]) / 100:g}"
+        if self.below == 1.0 and text.isdecimal():  # a share of one that is written in percent
+            return [percent] if 1 < int(text) < 100 else ()
+        return [percent if text.endswith("%") else numbers[0]]
 
     def format(self, value: float) -> str:
         return repr(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)
@@ -234,6 +246,11 @@ class Numbers(Kind):
     def parse(self, text: str) -> tuple[float, ...]:
         number = Number(above=0.0) if self.positive else Number()
         return tuple(number.parse(part) for part in text.split(","))
+
+    def meant(self, text: str) -> Sequence[str]:
+        numbers = numbers_in(text)
+        whole = len(text) <= LONGEST_SHOWN and len(numbers) > 1
+        return [",".join(numbers)] if whole else ()
 
     def format(self, value: tuple[float, ...]) -> str:
         return ",".join(Number().format(v) for v in value)
@@ -260,6 +277,10 @@ class Range(Kind):
         if pair[0] >= pair[1]:
             raise self.refuse(text, "the first number must be the smaller one")
         return pair
+
+    def meant(self, text: str) -> Sequence[str]:
+        pair = _TWO_NUMBERS.fullmatch(text.replace(" ", "")[:LONGEST_SHOWN])
+        return [f"{pair[1]}..{pair[2]}"] if pair else ()
 
     def format(self, value: tuple[float, float]) -> str:
         return "..".join(Number().format(v) for v in value)
