@@ -169,6 +169,12 @@ def test_every_fix_of_a_falsified_claim_makes_it_true(network, change, name):
             assert [d for d in mended if d.severity == "error"] == [], fix
 
 
+def test_no_pool_is_offered_that_leaves_less_than_the_window():
+    found = fixes("In input 1 8x4", "L1 maxpool 1 4x2 1x3 1")
+    assert found
+    assert not [fix for fix in found if "L1_pool" in fix]
+
+
 def with_false_claim(network: Network, change: int, name: str) -> Source | None:
     """The network's text with one claim more, a false one, as an option of some row."""
     rows = [row for row in network.rows[1:] if name not in row.cells and row.op.row_type != "lrn"]

@@ -204,9 +204,11 @@ def test_a_file_that_cannot_be_read_is_an_error(name, tmp_path, monkeypatch):
 
 # Two words side by side would be one: each brings a blank.
 SEPARATE_WORDS = st.from_regex(r"[^ \t\u00a0\u3000\r\n#=\"]+", fullmatch=True).map("{} ".format)
+COMPARISONS = st.from_regex(r"[0-9($][a-z0-9]*[=<>!]=[a-z0-9]*", fullmatch=True)
+SEPARATE = {"WORD": SEPARATE_WORDS, "COMPARISON": COMPARISONS.map(" {} ".format)}
 
 
-@given(from_lark(GRAMMAR, start="start", explicit={"WORD": SEPARATE_WORDS}))
+@given(from_lark(GRAMMAR, start="start", explicit=SEPARATE))
 def test_every_line_of_the_grammar_is_parsed(text):
     line_parser().parse(text)
 

@@ -103,7 +103,8 @@ def _rows_above(
         ("up", larger, _MULTIPLES, (height * factor, width * factor)),
     ):
         between = replace(type_, shape=(*size, maps))
-        if 0 in size or "size" in table.reading(place, ((source, between),)).failures:
+        failures = {} if 0 in size else table.reading(place, ((source, between),)).failures
+        if 0 in size or "size" in failures or REFUSED in failures:
             continue
         text = f"{_free_name(table, f'{row.name}_{suffix}')}  {what}"
         start = row.line.name.span.start
