@@ -103,8 +103,10 @@ def _rows_above(
         ("up", larger, _MULTIPLES, (height * factor, width * factor)),
     ):
         between = replace(type_, shape=(*size, maps))
-        failures = {} if 0 in size else table.reading(place, ((source, between),)).failures
-        if 0 in size or "size" in failures or REFUSED in failures:
+        if 0 in size:
+            continue
+        failures = table.reading(place, ((source, between),)).failures
+        if "size" in failures or REFUSED in failures:
             continue
         text = f"{_free_name(table, f'{row.name}_{suffix}')}  {what}"
         start = row.line.name.span.start
