@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def compiled_here(monkeypatch) -> list[Kernel]:
 @pytest.fixture
 def two_processors(monkeypatch):
     monkeypatch.setattr(companions, "processors", lambda: 2)
+
+
+@pytest.fixture
+def started_since() -> Callable[[], set[str]]:
+    """The processes that this one has started in the test, and that are there."""
+    before = _children()
+    return lambda: _children() - before
 
 
 def test_its_code_is_ours(companion):
@@ -108,16 +116,18 @@ def test_only_a_python_is_started_again_and_only_beside_another_processor(
     assert can_have_companion() is expected
 
 
-def test_a_library_shares_its_work_and_ends_the_process(two_processors, compiled_here, tmp_path):
+def test_a_library_shares_its_work_and_ends_the_process(
+    two_processors, compiled_here, started_since, tmp_path
+):
     library = Library(FileCache(tmp_path))
     with library.expecting(KERNELS[-1]):
-        assert not _children()  # this process has numba: it needs nobody beforehand
+        assert not started_since()  # this process has numba: it needs nobody beforehand
     addresses = library.addresses(KERNELS)
     assert len(set(addresses.values())) == len(KERNELS)
     assert set(compiled_here) <= set(KERNELS)
     assert len(compiled_here) == len(set(compiled_here))
     assert all(Library(FileCache(tmp_path)).is_cached(kernel) for kernel in KERNELS)
-    assert not _children()
+    assert not started_since()
 
 
 def test_a_library_whose_helper_dies_compiles_all_by_itself(
@@ -137,25 +147,27 @@ def test_a_library_whose_helper_dies_compiles_all_by_itself(
 
 
 def test_a_process_gets_one_ready_only_where_kernels_are_likely_to_be_missing(
-    monkeypatch, two_processors, tmp_path
+    monkeypatch, two_processors, started_since, tmp_path
 ):
     monkeypatch.setattr(libraries, "_is_ready", lambda: False)  # as if numba were not imported
     executor, library = KERNELS[-1], Library(FileCache(tmp_path))
     with library.expecting(executor):
-        assert len(_children()) == 1
+        assert len(started_since()) == 1
         library.announce(SMALL)
         library.addresses(SMALL)
-    assert not _children()
+    assert not started_since()
     library.address(executor)
     with library.expecting(executor):
-        assert not _children()
+        assert not started_since()
 
 
-def test_a_network_that_cannot_be_planned_leaves_no_process(monkeypatch, two_processors, tmp_path):
+def test_a_network_that_cannot_be_planned_leaves_no_process(
+    monkeypatch, two_processors, started_since, tmp_path
+):
     monkeypatch.setattr(libraries, "_is_ready", lambda: False)
     with pytest.raises(ZeroDivisionError), Library(FileCache(tmp_path)).expecting(KERNELS[-1]):
         raise ZeroDivisionError
-    assert not _children()
+    assert not started_since()
 
 
 def _code(made: bytes | None) -> bytes:
@@ -164,12 +176,12 @@ def _code(made: bytes | None) -> bytes:
     return link([made], lambda _: 0)[0] if IS_AT_HOME else made[:4]
 
 
-def _children() -> list[str]:
-    """The processes that this one has started and that are there."""
+def _children() -> set[str]:
+    """The processes of this one: other tests may have left Python's own behind."""
     tasks = Path(f"/proc/{os.getpid()}/task")
     if not tasks.is_dir():
         pytest.skip("needs Linux's list of processes")
-    return [child for task in tasks.iterdir() for child in _of(task)]
+    return {child for task in tasks.iterdir() for child in _of(task)}
 
 
 def _of(task: Path) -> list[str]:
