@@ -16,6 +16,7 @@ driver = pytest.importorskip("cuda.bindings.driver")
 MADE = {
     "cuDeviceGet": "CUdevice",
     "cuDevicePrimaryCtxRetain": "CUcontext",
+    "cuCtxGetCurrent": "CUcontext",
     "cuMemAlloc": "CUdeviceptr",
     "cuMemAllocAsync": "CUdeviceptr",
     "cuModuleLoadData": "CUmodule",
@@ -73,8 +74,11 @@ def use_all_of(gpu):
         gpu.launch(stream, function, extents, pointers, (-1, 0.5))
         gpu.copy_out(stream, pinned, memory)
 
-    gpu.replay(theirs, gpu.record(stream, work))
-    gpu.wait_for(stream, gpu.mark(theirs))
+    graph = gpu.record(stream, work)
+    gpu.replay(theirs, graph)
+    event = gpu.mark(theirs)
+    gpu.wait_for(stream, event)
+    assert gpu.follow(theirs, graph, event, event) is event
     gpu.wait(stream)
     assert gpu.free_bytes() == 12
     assert gpu.seconds_between(gpu.tick(stream), gpu.tick(stream)) == 5e-4

@@ -28,8 +28,11 @@ CODE = Function(7, 0)
 
 class Result(Enum):
     CUDA_SUCCESS = 0
+    CUDA_ERROR_OUT_OF_MEMORY = 2
     CUDA_ERROR_NO_DEVICE = 100
     CUDA_ERROR_ILLEGAL_ADDRESS = 700
+    CUDA_ERROR_STREAM_CAPTURE_INVALIDATED = 901
+    CUDA_ERROR_STREAM_CAPTURE_ISOLATION = 905
 
 
 class FakeApi:
@@ -57,14 +60,18 @@ class FakeApi:
         self.attributes = {"major": major, "minor": minor, "processors": 132}
         self.attributes |= {"shared": 232448, "clock": 1_000_000}
         self.calls, self.refused, self.devices, self.handles = [], {}, devices, 100
-        self.host, self.version, self.lies_on = [], 13000, 0
+        self.host, self.version, self.lies_on, self.current = [], 13000, 0, 0
 
     def __getattr__(self, name):
         if not name.startswith("cu"):
             raise AttributeError(name)
 
         def call(*arguments):
-            if name != "cuCtxSetCurrent":
+            if name == "cuCtxSetCurrent":
+                (self.current,) = arguments
+            elif name == "cuCtxGetCurrent":
+                return Result.CUDA_SUCCESS, self.current
+            else:
                 self.calls.append((name, *arguments))
             return self.refused.get(name, Result.CUDA_SUCCESS), *self._results(name, arguments)
 
@@ -135,9 +142,54 @@ def test_a_recording_becomes_a_graph_that_is_launched(gpu, api):
 def test_a_recording_that_fails_is_ended_all_the_same(gpu, api):
     stream = gpu.stream()
     api.refused["cuLaunchKernel"] = Result.CUDA_ERROR_ILLEGAL_ADDRESS
+    api.refused["cuStreamEndCapture"] = Result.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+    # The end of a recording says only that it is spoilt, not by what.
     with pytest.raises(TargetError, match="refuses cuLaunchKernel: CUDA_ERROR_ILLEGAL_ADDRESS"):
         gpu.record(stream, lambda: gpu.launch(stream, CODE, ((1, 1, 1), (1, 1, 1)), (), ()))
     assert "cuStreamEndCapture" in api.names()
+
+
+def test_a_recording_that_makes_no_graph_is_given_back(gpu, api):
+    stream = gpu.stream()
+    api.refused["cuGraphInstantiate"] = Result.CUDA_ERROR_OUT_OF_MEMORY
+    with pytest.raises(TargetError, match="refuses cuGraphInstantiate"):
+        gpu.record(stream, lambda: None)
+    assert api.names()[-1] == "cuGraphDestroy"
+
+
+def test_memory_that_is_not_there_after_all_is_said_to_be_missing(gpu, api):
+    api.refused["cuMemAlloc"] = Result.CUDA_ERROR_OUT_OF_MEMORY
+    with pytest.raises(TargetError, match="refuses cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY") as caught:
+        gpu.allocate(1 << 40)
+    assert caught.value.code == "E703"
+    assert "fix: smaller batches" in str(caught.value)
+
+
+def test_a_call_within_somebody_else_s_recording_is_told_to_leave_it(gpu, api):
+    stream = gpu.stream()
+    graph = gpu.record(stream, lambda: None)
+    api.refused["cuStreamWaitEvent"] = Result.CUDA_ERROR_STREAM_CAPTURE_ISOLATION
+    with pytest.raises(TargetError, match="call the model outside of a recording"):
+        gpu.follow(gpu.foreign_stream(7), graph, gpu.mark(stream), None)
+
+
+def test_a_thread_keeps_the_gpu_that_it_was_at(gpu, api):
+    stream, memory = gpu.stream(), gpu.allocate(4)
+    graph, event = gpu.record(stream, lambda: None), gpu.mark(stream)
+    own = api.current
+    api.current = another = own + 1000
+    gpu.free_bytes()
+    gpu.follow(stream, graph, event, event)
+    api.refused["cuGraphLaunch"] = Result.CUDA_ERROR_ILLEGAL_ADDRESS
+    with pytest.raises(TargetError):
+        gpu.follow(stream, graph, event, event)
+    del memory
+    gc.collect()
+    assert api.names()[-1] == "cuMemFree"
+    assert api.current == another
+    api.current = 0  # a thread that is at none
+    gpu.free_bytes()
+    assert api.current == own
 
 
 @pytest.mark.parametrize("call", ["cuStreamBeginCapture", "cuStreamEndCapture"])
@@ -195,12 +247,20 @@ def test_what_goes_while_a_graph_is_recorded_is_given_back_behind_it(gpu, api):
     assert names.index("cuMemFree", 2) > names.index("cuStreamEndCapture")
 
 
-def test_a_moment_that_is_marked_again_makes_no_other_event(gpu, api):
+def test_what_follows_a_moment_uses_its_event_once_more(gpu, api):
     stream = gpu.stream()
-    event = gpu.mark(stream)
+    graph, event = gpu.record(stream, lambda: None), gpu.mark(stream)
     api.calls.clear()
-    assert gpu.mark(stream, event) is event
-    assert api.calls == [("cuEventRecord", event.value, stream.value)]
+    assert gpu.follow(stream, graph, event, event) is event
+    assert api.calls == [
+        ("cuStreamWaitEvent", stream.value, event.value, 0),
+        ("cuGraphLaunch", graph.value, stream.value),
+        ("cuEventRecord", event.value, stream.value),
+    ]
+    api.calls.clear()
+    first = gpu.follow(stream, graph, None, None)
+    assert first is not event
+    assert api.names() == ["cuEventCreate", "cuGraphLaunch", "cuEventRecord"]
 
 
 def test_an_array_is_uploaded_whole(gpu, api):

@@ -1,24 +1,21 @@
 """How the CUDA target uses a device, with devices that write down what they are asked."""
 
+import gc
 import threading
-from dataclasses import dataclass, field
+import weakref
+from dataclasses import dataclass, field, replace
 from math import prod
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from graphs import graph_of
 
-import cnndsl
-from cnndsl.backends.cuda import arrays
 from cnndsl.backends.cuda import executable as executables
-from cnndsl.backends.cuda.arrays import stream_handle
 from cnndsl.backends.cuda.backend import CudaBackend, lower_plan
 from cnndsl.backends.cuda.executable import CudaExecutable
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.program import make_program
-from cnndsl.batches import lies_on_device
-from cnndsl.errors import InputError, TargetError
+from cnndsl.errors import TargetError
 from cnndsl.plan.build import make_plan
 
 PLAN = make_plan(
@@ -108,7 +105,13 @@ class FakeDriver:
     def replay(self, stream, graph):
         self.note("replay", stream, [event[0] for event in graph])
 
-    def mark(self, stream, again=None):
+    def follow(self, stream, graph, before, again):
+        if before is not None:
+            self.wait_for(stream, before)
+        self.replay(stream, graph)
+        return self.mark(stream)
+
+    def mark(self, stream):
         self.note("mark", stream)
         return f"event of {stream}"
 
@@ -230,6 +233,59 @@ def test_a_large_batch_travels_in_slices_that_take_turns(run, driver, monkeypatc
     assert order[2] == ("wait", first)
 
 
+def short_of_memory(run, monkeypatch, sessions):
+    """Let two images be a slice, and let memory be there for so many sessions at once."""
+    monkeypatch.setattr(executables, "SLICE_BYTES", 2 * images(1).nbytes)
+    alive = weakref.WeakSet()
+    session = run._session
+
+    def made(program):
+        gc.collect()
+        if len(alive) >= sessions:
+            raise TargetError("no memory", code="E703")
+        alive.add(new := session(program))
+        return new
+
+    monkeypatch.setattr(run, "_session", made)
+
+
+def test_slices_take_no_turns_where_memory_is_short(run, driver, monkeypatch):
+    short_of_memory(run, monkeypatch, 1)
+    (y,) = run((images(6),))
+    assert y.shape == (6, 3, 4, 3)
+    assert verbs(driver) == ["replay", "wait", "replay", "wait", "replay", "wait"]
+
+
+def test_what_a_call_has_started_is_done_before_an_error_leaves_it(run, driver, monkeypatch):
+    monkeypatch.setattr(executables, "SLICE_BYTES", 2 * images(1).nbytes)
+    replay = driver.replay
+
+    def refuse_the_second(stream, graph):
+        if "replay" in verbs(driver):
+            raise TargetError("the GPU's driver refuses", code="E704")
+        replay(stream, graph)
+
+    driver.replay = refuse_the_second
+    with pytest.raises(TargetError, match="driver refuses"):
+        run((images(6),))
+    started = {event[1] for event in driver.done if event[0] == "replay"}
+    assert started <= {event[1] for event in driver.done if event[0] == "wait"}
+
+
+def test_other_callers_may_come_while_memory_is_given_up(run, driver):
+    class Meanwhile(int):
+        def __ne__(self, other):
+            run._prepared(40 + len(run._batches))
+            return int(self) != other
+
+        __hash__ = int.__hash__
+
+    program = replace(run.program(8), batch=Meanwhile(8))
+    driver.free = 0
+    with pytest.raises(TargetError, match="of free memory"):
+        run._check_memory(program)
+
+
 def test_callers_at_once_use_memory_of_their_own(run, driver):
     run((images(1),))
     inside, go = threading.Barrier(2, timeout=10), []
@@ -253,136 +309,3 @@ def test_a_program_s_bytes_are_those_of_its_regions():
     program = make_program(PLAN, lower_plan(PLAN, WEIGHTS, GPU), 3)
     floats = 3 * (prod((4, 5, 3)) + prod((3, 4, 3)) + PLAN.arena)
     assert program.bytes == 4 * floats
-
-
-@dataclass
-class Tensor:
-    """An array as another library has it on a device."""
-
-    shape: tuple
-    address: int = 1024
-    typestr: str = "<f4"
-    strides: tuple | None = None
-    stream: int = 5
-
-    @property
-    def __cuda_array_interface__(self):
-        data = (self.address, False)
-        facts = {"shape": self.shape, "typestr": self.typestr, "data": data, "version": 3}
-        return facts | {"strides": self.strides, "stream": self.stream}
-
-
-def test_arrays_on_the_device_are_used_in_their_own_stream(run, driver):
-    (y,) = run.on_device([Tensor((2, 4, 5, 3))], [Tensor((2, 3, 4, 3), 4096)], None)
-    assert (y.address, y.shape) == (4096, (2, 3, 4, 3))
-    assert driver.done[0][:2] == ("replay", "theirs5")
-
-
-def test_a_stream_waits_for_the_one_that_writes_the_input(run, driver):
-    run.on_device([Tensor((1, 4, 5, 3))], [Tensor((1, 3, 4, 3), 4096)], 9)
-    assert driver.done[:2] == [("mark", "theirs5"), ("wait for", "theirs9", "event of theirs5")]
-    assert driver.done[2][:2] == ("replay", "theirs9")
-
-
-@pytest.mark.parametrize(("stream", "asked"), [(None, 1), (0, 1), (9, 9)])
-def test_what_gives_itself_by_dlpack_lets_the_reading_stream_wait(monkeypatch, stream, asked):
-    seen = []
-
-    def from_dlpack(x, reader):
-        seen.append(reader)
-        return SimpleNamespace(shape=x.shape, dtype=np.float32, strides=None, ptr=1024)
-
-    module = SimpleNamespace(StridedMemoryView=SimpleNamespace(from_dlpack=from_dlpack))
-    monkeypatch.setattr(arrays, "import_module", lambda name: module)
-    driver = FakeDriver()
-    run = CudaExecutable(PLAN, lower_plan(PLAN, WEIGHTS, GPU), driver)
-    driver.done.clear()
-    tensor = SimpleNamespace(shape=(1, 4, 5, 3), __dlpack_device__=lambda: (2, 0))
-    run.on_device([tensor], [], stream)
-    assert seen == [asked]
-    assert driver.done[0][:2] == ("replay", f"theirs{stream or 0}")
-
-
-def test_a_new_output_tells_where_it_lies(run):
-    (y,) = run.on_device([Tensor((1, 4, 5, 3))], [], None)
-    facts = y.__cuda_array_interface__
-    assert (facts["shape"], facts["typestr"], facts["stream"]) == ((1, 3, 4, 3), "<f4", 5)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (Tensor((2, 4, 5, 4)), r"shape on the device is \[2, 4, 5, 4\]"),
-        (Tensor((2, 4, 5, 3), typestr="<f2"), "holds <f2"),
-        (Tensor((2, 4, 5, 3), strides=(4, 4, 4, 4)), "has gaps"),
-        (Tensor((2, 4, 5, 3), address=1028), "no multiple of 16 bytes"),
-    ],
-)
-def test_an_array_that_kernels_cannot_read_is_refused(run, wrong, message):
-    with pytest.raises(InputError, match=message):
-        run.on_device([wrong], [], None)
-
-
-def test_an_output_is_not_written_while_another_stream_may_read_it(run, driver):
-    out = Tensor((1, 3, 4, 3), 4096, stream=7)
-    (y,) = run.on_device([Tensor((1, 4, 5, 3))], [out], 5)
-    assert driver.done[:2] == [("mark", "theirs7"), ("wait for", "theirs5", "event of theirs7")]
-    assert driver.done[2][:2] == ("replay", "theirs5")
-    assert y.__cuda_array_interface__["stream"] == 5  # that of the work that writes it now
-
-
-class Differentiated:
-    """A tensor of PyTorch's that gradients flow through: it tells where it lies, and no more."""
-
-    @property
-    def __cuda_array_interface__(self):
-        raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad.")
-
-    def __dlpack_device__(self):
-        return 2, 0
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (Differentiated(), "is not given: .* requires grad"),
-        (np.zeros((1, 4, 5, 3), np.float32), "does not lie on a GPU: it is ndarray"),
-        ([[0.0]], "does not lie on a GPU: it is list"),
-    ],
-)
-def test_what_is_not_given_on_a_device_is_refused(run, wrong, message):
-    with pytest.raises(InputError, match=message):
-        run.on_device([wrong], [], None)
-
-
-def test_a_tensor_that_gradients_flow_through_lies_on_the_device():
-    assert lies_on_device(Differentiated())
-    assert lies_on_device(Tensor((1,)))
-    assert not lies_on_device(SimpleNamespace(__dlpack_device__=lambda: (1, 0)))
-
-
-def test_an_output_that_may_only_be_read_is_refused(run):
-    facts = {"shape": (1, 3, 4, 3), "typestr": "<f4", "data": (4096, True), "version": 3}
-    with pytest.raises(InputError, match="may only be read"):
-        run.on_device(
-            [Tensor((1, 4, 5, 3))], [SimpleNamespace(__cuda_array_interface__=facts)], None
-        )
-
-
-def test_an_output_of_another_shape_is_refused(run):
-    with pytest.raises(InputError, match="the network writes"):
-        run.on_device([Tensor((1, 4, 5, 3))], [Tensor((1, 3, 4, 4), 4096)], None)
-
-
-def test_streams_of_several_libraries_are_understood():
-    torch, cupy = SimpleNamespace(cuda_stream=3), SimpleNamespace(ptr=4)
-    numba, python = SimpleNamespace(handle=SimpleNamespace(value=5)), 6
-    assert [stream_handle(s) for s in (torch, cupy, numba, python)] == [3, 4, 5, 6]
-    with pytest.raises(InputError, match="str is no stream"):
-        stream_handle("s")
-
-
-def test_a_model_for_the_cpu_refuses_arrays_of_a_gpu():
-    model = cnndsl.compile("lenet5", seed=0)
-    with pytest.raises(InputError, match="lies on a device, and the model runs on cpu"):
-        model(Tensor((1, 32, 32, 1)))

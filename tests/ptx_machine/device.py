@@ -112,7 +112,10 @@ class PtxDevice:
     def replay(self, stream: None, graph: Callable[[], None]) -> None:
         graph()
 
-    def mark(self, stream: None, again: None = None) -> None: ...
+    def follow(self, stream: None, graph: Callable[[], None], before: None, again: None) -> None:
+        graph()
+
+    def mark(self, stream: None) -> None: ...
 
     def wait_for(self, stream: None, event: None) -> None: ...
 

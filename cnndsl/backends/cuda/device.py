@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnndsl.backends.cuda.availability import initialised_driver, require_architecture
+from cnndsl.backends.cuda.calls import Calls, Handle
 from cnndsl.backends.cuda.driver import Function, Memory
 from cnndsl.backends.cuda.gpu import Gpu
 from cnndsl.backends.cuda.kernel import Kernel
@@ -37,23 +38,6 @@ class DeviceMemory:
         return self.address + _FLOAT_BYTES * offset
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Handle:
-    """A stream, an event or a graph of the driver's, by its own handle."""
-
-    value: Any
-
-
-class _Postponed(threading.local):
-    """
-    What a thread that records has to forget, None while it does not record.
-
-    Garbage may be collected in the middle of a recording, and freeing memory there would spoil it.
-    """
-
-    calls: list[tuple[str, tuple[Any, ...]]] | None = None
-
-
 class Device:
     """
     The first GPU that the process sees, in its primary context: other libraries use that one too.
@@ -66,16 +50,12 @@ class Device:
 
     def __init__(self, api: Any, cache: FileCache) -> None:
         self._api = api
-        self._success = api.CUresult.CUDA_SUCCESS
         self._cache = cache
         self._lock = threading.Lock()
         self._functions: dict[Kernel, Function] = {}
-        self._postponed = _Postponed()
-        (device,) = self._call("cuDeviceGet", 0)
-        self._ordinal = device
-        (self._context,) = self._call("cuDevicePrimaryCtxRetain", device)
-        self._enter()
-        self._gpu = self._describe(device)
+        self._calls = Calls(api)
+        self._here, self._ordinal = self._calls.here, self._calls.device
+        self._gpu = self._describe()
         require_architecture(self._gpu.name, self._gpu.architecture)
 
     @property
@@ -94,14 +74,14 @@ class Device:
         """Memory for so many floats."""
         (address,) = self._here("cuMemAlloc", _FLOAT_BYTES * max(1, count))
         memory = DeviceMemory(int(address))
-        self._when_gone(memory, "cuMemFree", address)
+        self._calls.when_gone(memory, "cuMemFree", address)
         return memory
 
     def allocate_within(self, stream: Handle, count: int) -> DeviceMemory:
         """Memory whose life is a part of a stream's work: nothing waits for it."""
         (address,) = self._here("cuMemAllocAsync", _FLOAT_BYTES * max(1, count), stream.value)
         memory = DeviceMemory(int(address))
-        self._when_gone(memory, "cuMemFreeAsync", address, stream.value)
+        self._calls.when_gone(memory, "cuMemFreeAsync", address, stream.value)
         return memory
 
     def upload(self, array: NDArray[Any]) -> DeviceMemory:
@@ -130,7 +110,7 @@ class Device:
         """Floats of the host's that the device can copy by itself."""
         (address,) = self._here("cuMemHostAlloc", _FLOAT_BYTES * max(1, count), 0)
         memory = (ctypes.c_float * count).from_address(int(address))
-        self._when_gone(memory, "cuMemFreeHost", address)
+        self._calls.when_gone(memory, "cuMemFreeHost", address)
         return np.ctypeslib.as_array(memory)
 
     # ---- work
@@ -156,7 +136,7 @@ class Device:
     def stream(self) -> Handle:
         """A stream that waits for no other."""
         (stream,) = self._here("cuStreamCreate", self._api.CUstream_flags.CU_STREAM_NON_BLOCKING)
-        return self._held(stream, "cuStreamDestroy")
+        return self._calls.held(stream, "cuStreamDestroy")
 
     def foreign_stream(self, handle: int) -> Handle:
         """Somebody else's stream; 0 is the default one."""
@@ -189,30 +169,55 @@ class Device:
         """What `work` puts into the stream, as a graph."""
         # Only this thread is held to what a recording allows: others allocate meanwhile.
         mode = self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        self._postponed.calls = []
+        self._calls.postpone()
         try:
             self._here("cuStreamBeginCapture", stream.value, mode)
             try:
                 work()
-            finally:
-                (graph,) = self._here("cuStreamEndCapture", stream.value)
+            except BaseException:
+                # A call that is refused spoils the recording, and its end says nothing else.
+                with suppress(TargetError):
+                    self._here("cuGraphDestroy", *self._here("cuStreamEndCapture", stream.value))
+                raise
+            (graph,) = self._here("cuStreamEndCapture", stream.value)
         finally:
-            self._forget_the_postponed()
-        (executable,) = self._here("cuGraphInstantiate", graph, 0)
-        self._here("cuGraphDestroy", graph)
-        return self._held(executable, "cuGraphExecDestroy")
+            self._calls.catch_up()
+        try:
+            (executable,) = self._here("cuGraphInstantiate", graph, 0)
+        finally:
+            self._here("cuGraphDestroy", graph)
+        return self._calls.held(executable, "cuGraphExecDestroy")
 
     def replay(self, stream: Handle, graph: Handle) -> None:
         """Do what was recorded."""
         self._here("cuGraphLaunch", graph.value, stream.value)
 
-    def mark(self, stream: Handle, again: Handle | None = None) -> Handle:
-        """The moment when all that was put into the stream is done; `again` is used once more."""
-        if again is None:
-            (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DISABLE_TIMING)
-            again = self._held(event, "cuEventDestroy")
-        self._here("cuEventRecord", again.value, stream.value)
+    def follow(
+        self, stream: Handle, graph: Handle, before: Handle | None, again: Handle | None
+    ) -> Handle:
+        """Do what was recorded when a moment has passed; the moment when that is done."""
+        # A call on arrays of the device's is little more than this, so it enters the context once.
+        calls, again = self._calls, again or self._event()
+        foreign = calls.enter()
+        try:
+            if before is not None:
+                calls.plain("cuStreamWaitEvent", stream.value, before.value, 0)
+            calls.plain("cuGraphLaunch", graph.value, stream.value)
+            calls.plain("cuEventRecord", again.value, stream.value)
+        finally:
+            if foreign is not None:
+                calls.leave(foreign)
         return again
+
+    def mark(self, stream: Handle) -> Handle:
+        """The moment when all that was put into the stream is done."""
+        event = self._event()
+        self._here("cuEventRecord", event.value, stream.value)
+        return event
+
+    def _event(self) -> Handle:
+        (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DISABLE_TIMING)
+        return self._calls.held(event, "cuEventDestroy")
 
     def wait_for(self, stream: Handle, event: Handle) -> None:
         """Let the stream's further work wait for a moment."""
@@ -228,7 +233,7 @@ class Device:
         """A moment of a stream's, whose time `seconds_between` can tell."""
         (event,) = self._here("cuEventCreate", self._api.CUevent_flags.CU_EVENT_DEFAULT)
         self._here("cuEventRecord", event, stream.value)
-        return self._held(event, "cuEventDestroy")
+        return self._calls.held(event, "cuEventDestroy")
 
     def seconds_between(self, first: Handle, last: Handle) -> float:
         """The time from one moment to another, both past."""
@@ -241,59 +246,15 @@ class Device:
         (kilohertz,) = self._here("cuDeviceGetAttribute", key, self._ordinal)
         return float(kilohertz) * 1e3
 
-    # ---- the driver's calls
-
-    def _enter(self) -> None:
-        """Make the device this thread's."""
-        self._call("cuCtxSetCurrent", self._context)
-
-    def _here(self, name: str, *arguments: Any) -> list[Any]:
-        self._enter()
-        return self._call(name, *arguments)
-
-    def _call(self, name: str, *arguments: Any) -> list[Any]:
-        """What a call of the driver gives besides its status. Raises `TargetError`."""
-        status, *results = getattr(self._api, name)(*arguments)
-        if status != self._success:
-            raise TargetError(
-                f"the GPU's driver refuses {name}: {status.name}",
-                code="E704",
-                fixes=["cnndsl doctor says which driver and which packages are installed"],
-            )
-        return results
-
-    def _held(self, value: Any, destroy: str) -> Handle:
-        """A handle that is destroyed when nobody holds it any more."""
-        handle = Handle(value)
-        self._when_gone(handle, destroy, value)
-        return handle
-
-    def _when_gone(self, owner: Any, name: str, *arguments: Any) -> None:
-        """Call the driver when nobody holds `owner` any more, but not as the process ends."""
-        weakref.finalize(owner, self._forget, name, *arguments).atexit = False
-
-    def _forget(self, name: str, *arguments: Any) -> None:
-        if self._postponed.calls is not None:
-            self._postponed.calls.append((name, arguments))
-            return
-        # Whoever collects garbage cannot handle an error, and the context may be gone with it.
-        self._api.cuCtxSetCurrent(self._context)
-        getattr(self._api, name)(*arguments)
-
-    def _forget_the_postponed(self) -> None:
-        calls, self._postponed.calls = self._postponed.calls or [], None
-        for name, arguments in calls:
-            self._forget(name, *arguments)
-
-    def _describe(self, device: Any) -> Gpu:
+    def _describe(self) -> Gpu:
         attributes = self._api.CUdevice_attribute
 
         def attribute(name: str) -> int:
             key = getattr(attributes, f"CU_DEVICE_ATTRIBUTE_{name}")
-            (value,) = self._call("cuDeviceGetAttribute", key, device)
+            (value,) = self._here("cuDeviceGetAttribute", key, self._ordinal)
             return int(value)
 
-        (name,) = self._call("cuDeviceGetName", 256, device)
+        (name,) = self._here("cuDeviceGetName", 256, self._ordinal)
         return Gpu(
             bytes(name).rstrip(b"\0").decode(),
             (

@@ -123,8 +123,18 @@ class Driver(Protocol):
         """Do what was recorded."""
         ...
 
-    def mark(self, stream: Stream, again: Event | None = None) -> Event:
-        """The moment when all that was put into the stream is done; `again` is used once more."""
+    def follow(
+        self, stream: Stream, graph: Graph, before: Event | None, again: Event | None
+    ) -> Event:
+        """
+        Do what was recorded when a moment has passed; the moment when that is done.
+
+        `again` is an event that is used once more for it.
+        """
+        ...
+
+    def mark(self, stream: Stream) -> Event:
+        """The moment when all that was put into the stream is done."""
         ...
 
     def wait_for(self, stream: Stream, event: Event) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -84,14 +85,27 @@ class CudaExecutable:
                 y[part] = result
             self._give_back(count, session)
 
-        for part in slices:
-            if len(waiting) == TURNS:
+        try:
+            for part in slices:
+                if len(waiting) == TURNS:
+                    finish_first()
+                try:
+                    session = self._take(part.stop - part.start)
+                except TargetError:  # where memory is short, slices do not take turns
+                    if not waiting:
+                        raise
+                    finish_first()
+                    session = self._take(part.stop - part.start)
+                waiting.append((part, session))
+                session.start([x[part] for x in inputs])
+            while waiting:
                 finish_first()
-            session = self._take(part.stop - part.start)
-            session.start([x[part] for x in inputs])
-            waiting.append((part, session))
-        while waiting:
-            finish_first()
+        except BaseException:
+            # The device still writes to what the others hold.
+            for _, session in waiting:
+                with suppress(TargetError):
+                    session.finish()
+            raise
         return outputs
 
     def on_device(
@@ -109,7 +123,7 @@ class CudaExecutable:
         handle = x[0].stream if stream is None else reader
         theirs = self._driver.foreign_stream(handle)
         y = [device_array(array, "an output", handle, writes=True) for array in outputs]
-        for other in dict.fromkeys(array.stream for array in (*x, *y)):
+        for other in {array.stream for array in (*x, *y)}:
             if other not in (0, handle):
                 done = self._driver.mark(self._driver.foreign_stream(other))
                 self._driver.wait_for(theirs, done)
@@ -121,10 +135,11 @@ class CudaExecutable:
             )
         for shape in shapes if not y else ():
             memory = self._driver.allocate_within(theirs, prod(shape))
-            y.append(DeviceArray(memory.at(0), shape, handle, (memory, stream)))
+            # A tuple lets go of its last part first: the memory is given back in a living stream.
+            y.append(DeviceArray(memory.at(0), shape, handle, (stream, memory)))
         self.run([array.address for array in x], [array.address for array in y], batch, theirs)
         # Whoever reads them waits for this stream, whatever wrote to them before.
-        return tuple(DeviceArray(a.address, a.shape, handle, a.owner) for a in y)
+        return tuple(a if a.stream == handle else replace(a, stream=handle) for a in y)
 
     def run(
         self, inputs: Sequence[int], outputs: Sequence[int], batch: int, stream: Stream
@@ -205,8 +220,9 @@ class CudaExecutable:
         needed, free = program.bytes + weights, self._driver.free_bytes()
         if needed > free:
             # What is kept for other batch sizes only spares the next call of theirs.
-            for size in [size for size in self._batches if size != program.batch]:
-                self._batches.pop(size, None)
+            for size in list(self._batches):  # at once, since other callers add some
+                if size != program.batch:
+                    self._batches.pop(size, None)
             free = self._driver.free_bytes()
         if needed <= free:
             return

@@ -114,9 +114,8 @@ class Session:
         self._graphs[key] = graph  # the last used comes last
         while len(self._graphs) > GRAPHS_KEPT:
             self._graphs.popitem(last=False)
-        self._after_the_last(stream)
-        self._driver.replay(stream, graph)
-        self._event = self._driver.mark(stream, self._event)
+        before = None if self._is_awaited else self._event
+        self._event = self._driver.follow(stream, graph, before, self._event)
         self._is_awaited = False
 
     def trace(self, inputs: Sequence[FloatArray], after: Callable[[int], None]) -> None:

@@ -115,7 +115,11 @@ class Simulator:
         """Do the work."""
         graph()
 
-    def mark(self, stream: None, again: None = None) -> None:
+    def follow(self, stream: None, graph: Callable[[], None], before: None, again: None) -> None:
+        """Do the work."""
+        graph()
+
+    def mark(self, stream: None) -> None:
         """All is done."""
 
     def wait_for(self, stream: None, event: None) -> None:
