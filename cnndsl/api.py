@@ -33,6 +33,7 @@ WeightsLike = PathLike | Mapping[str, Any]
 
 _NETWORK = "a network is a file's path, a shipped spec's name or what parse() returns"
 _READS_TEXT = "cnndsl.parse(text=...) reads a text"
+_COMPILES_IMPORTED = "cnndsl.compile(net.network, net.weights) of what was imported"
 
 
 def parse(
@@ -129,7 +130,8 @@ def compile(
     if isinstance(spec, Network):
         network = spec
     else:
-        require_path(spec, _NETWORK, _READS_TEXT)
+        imported = hasattr(spec, "network") and hasattr(spec, "weights")
+        require_path(spec, _NETWORK, _COMPILES_IMPORTED if imported else _READS_TEXT)
         network = parse(spec, limits=limits)
     checked = _weights(network, weights, seed)
     labels = read_labels(network)

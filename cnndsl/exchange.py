@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnndsl.errors import CnnError
+from cnndsl.files import require_path
 from cnndsl.frontend.load import load_network, read_source
 from cnndsl.frontend.write import write_folded_table
 from cnndsl.interop.darknet.cfg import parse_cfg
@@ -62,6 +64,7 @@ def from_onnx(
     that lists every node that no row can say, and `MissingExtra` where onnx is not installed. The
     network is called `name`, or like the file.
     """
+    require_path(path, "an ONNX model is a file's path", 'cnndsl.from_onnx("model.onnx")')
     file = Path(path)
     imported = import_model(read_onnx(file))
     for output in imported.outputs:
@@ -77,6 +80,12 @@ def to_onnx(model: Model | ImportedNetwork, path: PathLike) -> None:
     It takes any batch, in the input row's layout. Raises a `CnnError` where ONNX has no form of an
     operator, and `MissingExtra` where onnx is not installed.
     """
+    require_path(path, "an ONNX model is written to a file's path", 'to_onnx(model, "model.onnx")')
+    if not hasattr(model, "weights"):
+        raise CnnError(
+            f"a model has weights, and a value of type {type(model).__name__} has none",
+            fixes=["cnndsl.to_onnx(cnndsl.compile(net, weights), path)"],
+        )
     write_onnx(model.network, model.weights, Path(path))
 
 
@@ -95,6 +104,7 @@ def convert_weights(
     tell. `layout` and `epsilon` are as on the command line. Raises `WeightsError`, and
     `MissingExtra` where a package is needed for the file.
     """
+    require_path(path, "weights are a file's path", 'convert_weights("model.safetensors", net)')
     foreign = read_foreign(Path(path))
     made = None if pairs is None else read_pairs(Path(pairs))
     return dict(convert(foreign, network, made, layout, epsilon).weights)
@@ -113,6 +123,7 @@ def from_darknet(
     What a `yolo` or `region` section would decode is an output. Raises a `CnnError` that lists all
     that no row can say.
     """
+    require_path(path, "a Darknet network is a file's path", 'cnndsl.from_darknet("yolo.cfg")')
     file = Path(path)
     found = darknet_network(parse_cfg(read_source(file, limits)))
     table = write_folded_table(name or file.stem, found.graph, f"Imported from {file.name}.")

@@ -303,6 +303,9 @@ def test_a_file_that_is_not_there_is_looked_for_beside_it(tmp_path):
         assert f"did you mean {tmp_path / name}?" in str(caught.value)
 
 
+IMPORTED = cnndsl.ImportedNetwork(cnndsl.parse("lenet5"), {})
+
+
 @pytest.mark.parametrize(
     ("call", "reason", "fix"),
     [
@@ -323,6 +326,15 @@ def test_a_file_that_is_not_there_is_looked_for_beside_it(tmp_path):
         (lambda: cnndsl.parse("lenet5")["C11"], "has no row 'C11'", "did you mean C1?"),
         (lambda: cnndsl.parse("lenet5")["c3"], "has no row 'c3'", "did you mean C3?"),
         (lambda: cnndsl.parse("lenet5")["X"], "has no row 'X'", "such as Out"),
+        (lambda: cnndsl.parse("lenet5")[1:2], "has no row slice", "such as Out"),
+        (lambda: cnndsl.parse("lenet5")[["C1"]], "has no row", "such as Out"),
+        (lambda: cnndsl.compile(IMPORTED), "of type ImportedNetwork", "net.network, net.weights"),
+        (lambda: cnndsl.from_onnx(None), "not a value of type NoneType", 'from_onnx("model.onnx")'),
+        (lambda: cnndsl.from_onnx(b""), "not a value of type bytes", 'from_onnx("model.onnx")'),
+        (lambda: cnndsl.to_onnx(IMPORTED, None), "of type NoneType", "to_onnx(model, "),
+        (lambda: cnndsl.to_onnx(IMPORTED.network, "a"), "type Network has none", "compile(net"),
+        (lambda: cnndsl.from_darknet(3), "not a value of type int", 'from_darknet("yolo.cfg")'),
+        (lambda: cnndsl.convert_weights(None, IMPORTED.network), "NoneType", "convert_weights("),
     ],
 )
 def test_a_wrong_argument_names_what_would_be_right(call, reason, fix):

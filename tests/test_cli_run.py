@@ -55,6 +55,13 @@ def test_run_prints_the_best_classes_of_every_picture_of_a_folder(cli):
     )
 
 
+def test_the_only_input_may_be_named_as_one_of_several_is(cli):
+    assert run(cli, "In=pictures/a.png").out == run(cli, "pictures/a.png").out
+    assert run(cli, "In=pictures").out == run(cli, "pictures").out
+    Path("In=b.png").write_bytes(Path("pictures/b.png").read_bytes())
+    assert run(cli, "In=b.png").out.startswith("In=b.png: top right")
+
+
 def test_run_writes_the_same_for_programs(cli):
     outcome = run(cli, "pictures/b.png", "--top", "1", "--json")
     assert json.loads(outcome.out) == {

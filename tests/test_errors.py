@@ -41,6 +41,7 @@ def test_a_finding_has_a_listed_code_and_a_place(path):
     assert found
     assert {diagnostic.code for diagnostic in found} <= set(CODES)
     assert all(diagnostic.span is not None for diagnostic in found)
+    assert all(diagnostic.fixes for diagnostic in found)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

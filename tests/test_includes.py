@@ -82,6 +82,19 @@ def test_a_missing_file_is_said_at_its_name(write):
     assert (error.code, error.span.text) == ("E801", "blocks.cnn")
 
 
+def test_a_missing_file_is_one_error_whatever_its_blocks_were_for(write):
+    rows = [
+        "layer type maps size kernel project",
+        "In input 3 8x8",
+        "A Res 4 8x8 - yes",
+        "B Res 4 8x8 - - from=In",
+        "C conv 4 8x8 1x1 - from=A.c1",
+        "D dense 0",
+    ]
+    error = error_of(write("net.cnn", "include blocks.cnn", "outputs A.c1, D", *rows))
+    assert [diagnostic.code for diagnostic in error.diagnostics] == ["E801", "E108"]
+
+
 @pytest.mark.parametrize("names", [["net.cnn"], ["b.cnn", "net.cnn"], ["b.cnn", "c.cnn", "b.cnn"]])
 def test_files_that_include_each_other_are_refused(write, names):
     above = "net.cnn"

@@ -67,10 +67,16 @@ def test_a_compiled_model_is_exported(cli, model, tmp_path):
 @pytest.mark.peers
 def test_a_file_that_is_no_model_is_said_to_be_none(cli, tmp_path):
     pytest.importorskip("onnx")
-    (tmp_path / "x.onnx").write_bytes(b"\x00\xff not a model")
-    outcome = cli("import", "onnx", "x.onnx")
-    assert outcome.status == 1
-    assert "error[E804]: x.onnx is no ONNX model" in outcome.err
+    for content, fix in [
+        (b"\x00\xff not a model", "copied again"),
+        (b"", "copied again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    ]:
+        (tmp_path / "x.onnx").write_bytes(content)
+        outcome = cli("import", "onnx", "x.onnx")
+        assert outcome.status == 1
+        assert "error[E804]: x.onnx is no ONNX model" in outcome.err
+        assert fix in outcome.err
 
 
 @pytest.mark.parametrize("verb", ["import", "export"])

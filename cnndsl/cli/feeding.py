@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -32,12 +33,15 @@ def find_feeds(paths: Sequence[str], model: Model) -> dict[str, list[Path]]:
     """
     The files for each input, by its row's name.
 
-    A model with one input reads all of them. Of one with several, `row=path` says whose a path is,
-    or there is one path for each, in order. Raises `InputError`, and `FileError` for no files.
+    A model with one input reads all of them, with or without `row=` before it. Of one with several,
+    `row=path` says whose a path is, or there is one path for each, in order. Raises `InputError`,
+    and `FileError` for no files.
     """
     rows = list(model.inputs)
     if len(rows) == 1:
-        return {rows[0]: find_files(paths)}
+        only = f"{rows[0]}="
+        own = [p if os.path.exists(p) else p.removeprefix(only) for p in paths]
+        return {rows[0]: find_files(own)}
     split = [path.partition("=") for path in paths]
     named = [(row, rest) for row, equals, rest in split if equals and row in rows]
     if not named and len(paths) == len(rows):

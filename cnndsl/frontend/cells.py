@@ -94,10 +94,8 @@ def _row_type(line: RowLine, types: RowTypes, report: RowReport) -> RowType | No
     word = line.cells[0]
     row_type = types.find(word.text)
     if row_type is None:
-        reason = types.why_not(word.text)
-        message = reason or f"{shown(word.text)} is no row type"
-        fixes = [] if reason else types.suggest(word)
-        report.error("E104", message, word.span, "type", fixes)
+        message = types.why_not(word.text) or f"{shown(word.text)} is no row type"
+        report.error("E104", message, word.span, "type", types.suggest(word))
     return row_type
 
 

@@ -35,12 +35,14 @@ class Declarations:
     All blocks by name, those of included files too, in an order in which each uses earlier ones.
 
     `columns` are the names that a column may have, parameters of blocks included. `self_contained`
-    is the text with the blocks of included files in place of each `include`.
+    is the text with the blocks of included files in place of each `include`. It is `complete` if
+    all of these could be read.
     """
 
     blocks: dict[str, Block]
     columns: Collection[str]
     self_contained: Source
+    complete: bool
 
 
 def read_declarations(
@@ -59,7 +61,8 @@ def read_declarations(
         pieces += [text[done : line.span.start], included]
         done = line.span.end
     whole = Source(document.source.name, "".join([*pieces, text[done:]]))
-    return Declarations(reader.blocks, reader.columns, whole if pieces else document.source)
+    whole = whole if pieces else document.source
+    return Declarations(reader.blocks, reader.columns, whole, reader.complete)
 
 
 class _Reader:
@@ -68,6 +71,7 @@ class _Reader:
     def __init__(self, files: IncludedFiles, limits: Limits, findings: Findings) -> None:
         self.blocks: dict[str, Block] = {}
         self.columns = set(column_names())
+        self.complete = True
         self._files = files
         self._limits = limits
         self._findings = findings
@@ -89,6 +93,7 @@ class _Reader:
         try:
             source = self._files.enter(line)
         except CnnError as error:
+            self.complete = False
             word = line.words[0] if line.words else line.keyword
             for diagnostic in error.diagnostics:
                 self._findings.add(diagnostic.at(word.span))
@@ -111,7 +116,9 @@ class _Reader:
         owner = TableOwner(f"the block {shown(name)}", head.name.span)
         columns, rows = read_table(owner, section.lines, self.columns, self._findings)
         if columns is not None and not rows:
-            self._findings.error("E114", f"the block {name} has no rows", head.name.span)
+            fixes = ["a header and rows before its `end`"]
+            message = f"the block {name} has no rows"
+            self._findings.error("E114", message, head.name.span, fixes=fixes)
         rows = () if columns is None else rows
         kinds = parameter_kinds(rows, columns or (), types)
         parameters = tuple(self._parameters(head, kinds))
@@ -178,7 +185,7 @@ def check_expression(
     except ValueRefused as error:
         name = word.text.strip("${}")
         meant = [Fix(f"did you mean ${name}?", (Edit(word.span, f"${name}"),))]
-        fixes = meant if name in known else []
+        fixes = meant if name in known else ["an expression such as $maps*4"]
         findings.error(error.code, error.diagnostics[0].message, word.span, row, fixes=fixes)
         return False
     unknown = next((name for name in names if name not in known), None)
@@ -187,7 +194,9 @@ def check_expression(
     there = f"its parameters are {', '.join(known)}" if known else "it has none"
     best = closest(unknown, known)
     replaced = word.text.replace(f"${unknown}", f"${best}")
-    fixes = [Fix(f"did you mean ${best}?", (Edit(word.span, replaced),))] if best else []
+    fixes = [Fix(f"declare {unknown} behind the block's name, or write its value")]
+    if best:
+        fixes = [Fix(f"did you mean ${best}?", (Edit(word.span, replaced),))]
     message = f"the block has no parameter {shown(unknown)}: {there}"
     findings.error("E116", message, word.span, row, fixes=fixes)
     return False

@@ -189,7 +189,7 @@ def _options(
                 "E105",
                 f"{said}{_elsewhere(row_type, key.text)}",
                 key.span,
-                fixes=did_you_mean(key, names, COLUMN_NAMES),
+                fixes=did_you_mean(key, names, COLUMN_NAMES) or ["delete it"],
             )
             meant = slot_of(row_type, closest(key.text, names, COLUMN_NAMES), column=False)
             if meant is not None:

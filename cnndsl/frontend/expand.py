@@ -136,7 +136,9 @@ class Expander:
             return row
         if len(row.sources) != 1:
             message = f"{block.name} reads 1 row, and {len(row.sources)} are named"
-            table.findings.error("E201", message, row.cells["from"], row.name, "from")
+            fixes = ["name one row, and the others as the block's parameters: from=$skip"]
+            place = row.cells["from"]
+            table.findings.error("E201", message, place, row.name, "from", fixes=fixes)
             return replace(row, sources=None)
         if len(row.uses) >= self._limits.nesting:
             raise LimitError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from cnndsl.errors import Diagnostic, Fix, SpecError
@@ -59,6 +59,10 @@ class Findings:
         """Keep an error at its place."""
         mends = tuple(Fix(fix) if isinstance(fix, str) else fix for fix in fixes)
         self.add(Diagnostic(code, message, span, row, column, tuple(notes), mends))
+
+    def forget(self, codes: Collection[str]) -> None:
+        """Drop what was found with one of the codes: it may follow from something else."""
+        self._found[:] = [found for found in self._found if found.code not in codes]
 
     @property
     def full(self) -> bool:

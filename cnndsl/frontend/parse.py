@@ -53,6 +53,7 @@ _USAGES = {
     "block": "a block is declared as `block Name(parameter, parameter=default)`",
     "outputs": "the network's results are named as `outputs row, other_row`",
 }
+_EXAMPLES = {"block": "block Bottleneck(maps, stride=1)", "outputs": "outputs near, far"}
 _BYTE_ORDER_MARK = "\ufeff"
 # Hyphens, dashes and minus signs, as word processors and PDFs have them.
 _DASHES = frozenset("-‐‑‒–—―−﹘﹣－")
@@ -239,10 +240,12 @@ def _refuse_character(place: Span, findings: Findings) -> None:
 def _explain(line: Span, error: UnexpectedInput, findings: Findings) -> None:
     """Say what the parser could not go on with, in the language's own words."""
     text = line.text
-    usage = _USAGES.get(text.split(None, 1)[0].lower())
+    word = text.split(None, 1)[0].lower()
+    usage = _USAGES.get(word)
     if usage is not None:
         at = min(error.pos_in_stream or 0, len(text.rstrip(BLANKS)))
-        findings.error("E100", usage, _part(line, at, at + (at < len(text))))
+        place = _part(line, at, at + (at < len(text)))
+        findings.error("E100", usage, place, fixes=[_EXAMPLES[word]])
         return
     token = getattr(error, "token", None)
     if isinstance(token, Token) and token.type in ("$END", "COMMENT"):

@@ -19,6 +19,8 @@ from cnndsl.ops.base import Param
 _CODES = {"size": "E202", "params": "E203", "macs": "E204", "maps": "E206"}
 # Edits that are told before a row that may be missing: the first are the likelier.
 _BEFORE_A_ROW = 2
+# Where no single edit that was tried helps.
+_OTHER_ROWS = Fix("other values in this row, or other rows for it to read")
 
 
 def report_failures(table: CheckedTable, findings: Findings) -> None:
@@ -38,7 +40,8 @@ def _report_row(table: CheckedTable, place: int, search: FixSearch, findings: Fi
         for diagnostic in verdict.error.diagnostics:
             found = [] if diagnostic.fixes else search.fixes(place, REFUSED)
             found[_BEFORE_A_ROW:_BEFORE_A_ROW] = missing_projection(table, place)
-            findings.add(replace(diagnostic, fixes=diagnostic.fixes or tuple(found[:MOST_FIXES])))
+            fixes = diagnostic.fixes or tuple(found[:MOST_FIXES])
+            findings.add(replace(diagnostic, fixes=fixes or (_OTHER_ROWS,)))
     for name in sorted(verdict.failures - {REFUSED}):
         _report_claim(table, place, name, search, findings)
 
@@ -56,6 +59,8 @@ def _report_claim(
     message, *notes = _refutation(row, name, claim, verdict.outcome, verdict.operands)
     missing = missing_steps(table, place) if name == "size" else []
     fixes = [*missing, *search.fixes(place, name)][:MOST_FIXES]
+    if not fixes:
+        fixes = [Fix(f"write ?, which claims no {name}", (Edit(claim.word.span, INFER),))]
     findings.error(_CODES[name], message, claim.word.span, row.name, claim.column, notes, fixes)
 
 

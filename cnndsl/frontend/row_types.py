@@ -114,6 +114,10 @@ class RowTypes:
         """What a word that is no type was probably meant to be, or else what there is."""
         above = [block.name for block in self.blocks.values() if self._above(block)]
         known = [*above, *OPERATORS]
+        if word.text == self.own:
+            return ["repeat=N in the row that uses the block stacks it"]
+        if word.text in self.below:
+            return [f"move the block {word.text} above this one"]
         called = ROW_TYPES.find(word.text)
         if called is None and word.text.lower() in FUNCTIONS:
             return [f"activation {word.text.lower()} in the row above, or activation as the type"]

@@ -41,7 +41,7 @@ def check_block(block: Block, findings: Findings) -> None:
 def _check_row(row: TypedRow, names: Names, parameters: list[str], findings: Findings) -> None:
     if row.is_input:
         message = f"a block has no input row: its first row reads {INPUT!r}"
-        findings.error("E114", message, row.span, row.name)
+        findings.error("E114", message, row.span, row.name, fixes=["delete it"])
     for word in row.source_words:
         if "$" in word.text:
             check_expression(word, parameters, findings, row.name)

@@ -87,6 +87,7 @@ def _value(entry: Entry, report: RowReport) -> Given | None:
         if not fixes and slot.role == "claim":
             left_open = Fix("write ?, and `cnndsl fmt --fill` counts", (Edit(word.span, INFER),))
             fixes = [left_open]
+        fixes = fixes or [Fix(slot.kind.advice(word.text))]
         report.error(error.code, message, word.span, entry.column, fixes)
         return None
 
@@ -117,7 +118,9 @@ def _means_nothing(entry: Entry, word: Word) -> bool:
 
 def _refuse_sign(entry: Entry, word: Word, report: RowReport) -> None:
     slot, default = entry.slot, default_text(entry.slot)
-    fixes = [Fix(f"write {default}", (Edit(word.span, default),))] if default else []
+    fixes = [Fix(slot.kind.advice(word.text))]
+    if default:
+        fixes = [Fix(f"write {default}", (Edit(word.span, default),))]
     if word.is_dash:
         message = f"`-` says that {slot.name} does not apply, but it does: {slot.kind.expects}"
         report.error("E109", message, word.span, entry.column, fixes)

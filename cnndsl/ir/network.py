@@ -265,9 +265,10 @@ class Network:
         return {row.name: row for row in self.blocks}
 
     def __getitem__(self, name: str) -> RowFacts | BlockFacts:
-        if name in self._rows_by_name:
-            return self.facts(name)
-        block = self._blocks_by_name.get(name)
+        key = str(name)  # a slice, say, could not be looked for
+        if key in self._rows_by_name:
+            return self.facts(key)
+        block = self._blocks_by_name.get(key)
         if block is None:
             top = [row.name for row in (*self.rows, *self.blocks) if not row.uses]
             # Imported here: a name that is right does not need it.

@@ -135,7 +135,10 @@ class Op(ABC):
     def require_image(self, x: TensorType) -> None:
         """Raise `ShapeError` unless `x` is an image."""
         if not x.is_image:
-            raise ShapeError(f"{self.row_type} reads an image, and {x.describe()} is a vector")
+            raise ShapeError(
+                f"{self.row_type} reads an image, and {x.describe()} is a vector",
+                fixes=[f"a row above the vector, or a reshape row before it with to=1x1x{x.size}"],
+            )
 
     def require_vector(self, x: TensorType) -> None:
         """Raise `ShapeError` unless `x` is a vector."""

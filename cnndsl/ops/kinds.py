@@ -61,6 +61,10 @@ class Kind(ABC):
         """
         return ()
 
+    def advice(self, text: str) -> str:
+        """What to write for a refused text that was near no value."""
+        return f"write {self.expects}"
+
     def refuse(self, text: str, reason: str = "") -> ValueRefused:
         """The error for a text that is none of the values, or for one of them by `reason`."""
         if reason:
@@ -140,6 +144,9 @@ class Count(Kind):
             return numbers_in(text)[:1]
         return [numbers[0] for numbers in whole_numbers(text) if len(numbers) == 1]
 
+    def advice(self, text: str) -> str:
+        return f"write a whole number from {self.least} on, such as 16"
+
 
 @dataclass(frozen=True)
 class Extent(Kind):
@@ -177,6 +184,9 @@ class Extent(Kind):
             found = [numbers[1:] if maps_first else numbers[:2]]
         return ["x".join(x) for x in found if len(x) in (1, 2) and "/" not in text]
 
+    def advice(self, text: str) -> str:
+        return f"write whole numbers from {self.least} on, height x width, such as 3x3"
+
     def format(self, value: Pair) -> str:
         return f"{value[0]}x{value[1]}"
 
@@ -191,6 +201,9 @@ class Step(Extent):
 
     def meant(self, text: str) -> Sequence[str]:
         return ["1"] if text in ("0", "-1") else super().meant(text)
+
+    def advice(self, text: str) -> str:
+        return f"write a whole number from {self.least} on, such as 2"
 
     def format(self, value: Pair) -> str:
         return str(value[0]) if value[0] == value[1] else f"{value[0]}x{value[1]}"
@@ -228,6 +241,15 @@ class Number(Kind):
         if self.below == 1.0 and text.isdecimal():  # a share of one that is written in percent
             return [percent] if 1 < int(text) < 100 else ()
         return [percent if text.endswith("%") else numbers[0]]
+
+    def advice(self, text: str) -> str:
+        words = [
+            f"greater than {self.above:g}" * (self.above > -math.inf),
+            f"at least {self.least:g}" * (self.least > -math.inf),
+            f"below {self.below:g}" * (self.below < math.inf),
+        ]
+        bounds = " and ".join(filter(None, words))
+        return f"write a number {bounds}" if bounds else super().advice(text)
 
     def format(self, value: float) -> str:
         return repr(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)

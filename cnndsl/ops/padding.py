@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from cnndsl.ops.kinds import Kind, Pair, parse_count
+
+_PAD_ROWS: Mapping[str, str] = {
+    "zeros": "zeros",
+    "constant": "constant",
+    "reflect": "reflect",
+    "mirror": "reflect",
+    "edge": "edge",
+    "replicate": "edge",
+}
+"""What other tools' words for the cells around an image are as the mode of a pad row."""
 
 Sides = tuple[Pair, Pair]
 """((top, bottom), (left, right))"""
@@ -62,6 +72,17 @@ class PaddingKind(Kind):
 
     def choices(self) -> Sequence[str]:
         return ("valid", "same", "same_upper", "same_lower")
+
+    def meant(self, text: str) -> Sequence[str]:
+        return ["valid"] if text.lower() in ("none", "no") else ()
+
+    def advice(self, text: str) -> str:
+        mode = _PAD_ROWS.get(text.lower())
+        if mode:
+            return f"write valid, and a pad row before this one with mode={mode}"
+        if text.lower() in ("circular", "wrap"):
+            return "write valid: what wraps around is slice rows and a concat row before this one"
+        return super().advice(text)
 
     @staticmethod
     def _axis(text: str) -> Pair | None:

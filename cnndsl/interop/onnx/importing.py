@@ -22,7 +22,7 @@ from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
 from cnndsl.interop.onnx.idioms import recognised
 from cnndsl.interop.onnx.importers import IMPORTERS
 from cnndsl.interop.onnx.reading import Array, Facts, ModelFacts, OnnxError
-from cnndsl.interop.onnx.refusals import Unsupported, without_row
+from cnndsl.interop.onnx.refusals import Unsupported, keeping, without_row
 from cnndsl.interop.onnx.step import Known, Step
 from cnndsl.interop.onnx.values import View, as_image
 from cnndsl.ir.graph import Graph
@@ -154,7 +154,7 @@ class _Import:
         try:
             results = self._results(facts)
         except Unsupported as error:
-            self._report(facts, str(error), error.fix)
+            self._report(facts, error)
             return
         for name, result in zip(facts.outputs, results, strict=False):
             self.known[name] = result
@@ -227,9 +227,14 @@ class _Import:
             raise OnnxError(f"the output {name!r}: {error}") from None
         return Output(name, shape, node)
 
-    def _report(self, facts: Facts, reason: str, fix: str) -> None:
+    def _report(self, facts: Facts, error: Unsupported) -> None:
+        fix = error.fix
+        made = [n for n in facts.inputs if isinstance(self.known.get(n), View)]
+        before = next((name for name in made if name not in self.inputs), "")
+        if not fix and not error.follows and before:
+            fix = keeping(before)
         fixes = (Fix(fix),) if fix else ()
-        self.problems.append(Diagnostic("E804", f"{facts.label}: {reason}", fixes=fixes))
+        self.problems.append(Diagnostic("E804", f"{facts.label}: {error}", fixes=fixes))
 
 
 def _constant(facts: Facts) -> Array:

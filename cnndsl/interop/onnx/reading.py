@@ -78,8 +78,15 @@ def read_onnx(path: Path) -> ModelFacts:
         # What protobuf raises differs between its versions and has no common class.
         model = None
     if model is None or not model.HasField("graph"):
-        raise OnnxError(f"{path} is no ONNX model, or it is damaged")
+        raise OnnxError(f"{path} is no ONNX model, or it is damaged", fixes=[_anew(content)])
     return model_facts(model, path.parent, path.stem)
+
+
+def _anew(content: bytes) -> str:
+    """What to do about a file that is no model."""
+    if content.startswith(b"version https://git-lfs"):
+        return "git lfs pull: the file says where in Git LFS the model lies"
+    return "the file copied again from where it came, whole, or exported again"
 
 
 def model_facts(model: Any, folder: Path | None, name: str) -> ModelFacts:

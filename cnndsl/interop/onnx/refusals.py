@@ -6,11 +6,16 @@ from cnndsl.interop.onnx.reading import Facts
 
 
 class Unsupported(Exception):
-    """A node that no row can say, with the reason and what to do."""
+    """
+    A node that no row can say, with the reason and what to do.
 
-    def __init__(self, reason: str, fix: str = "") -> None:
+    `follows` is whether it reads a value of another such node: what helps there helps here.
+    """
+
+    def __init__(self, reason: str, fix: str = "", *, follows: bool = False) -> None:
         super().__init__(reason)
         self.fix = fix
+        self.follows = follows
 
 
 _INSTEAD = {
@@ -25,8 +30,9 @@ _FIXES = {op_type: fix for fix, op_types in _INSTEAD.items() for op_type in op_t
 
 def without_row(facts: Facts, *, first: bool = True) -> Unsupported:
     """The refusal of an operator without a row: the `first`, or one that reads another such one."""
-    if facts.op_type in _FIXES:
-        return Unsupported("no row computes it", _FIXES[facts.op_type])
-    before = next((name for name in facts.inputs if name), "") if first else ""
-    part = f"onnx.utils.extract_model(..., output_names=[{before!r}]) keeps what stands before it"
-    return Unsupported("no row computes it", part if before else "")
+    return Unsupported("no row computes it", _FIXES.get(facts.op_type, ""), follows=not first)
+
+
+def keeping(before: str) -> str:
+    """The fix that makes a model of what stands before a node, up to the value that it reads."""
+    return f"onnx.utils.extract_model(..., output_names=[{before!r}]) keeps what stands before it"
