@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cuda as bench
-from benchmarks import cuda_kernels
+from benchmarks import cuda_kernels, cuda_loops
 from benchmarks.figures import Quartiles
 from cnndsl.api import compile
 from cnndsl.backends.cuda.gpu import assumed_gpu
@@ -102,6 +102,31 @@ def test_the_table_of_kernels_has_all_tiles_and_says_what_is_spilled(monkeypatch
     assert f"| tile 128 x 256 x 32, float16 | - | {each} | {each} |" in lines
     each = "40, 1 KiB, 8 bytes spilled"
     assert f"| `avg_pool_1_tanh` | {each} | {each} | {each} |" in lines
+
+
+def test_the_loop_of_a_tile_is_the_shortest_one_that_multiplies():
+    sass = """
+.L_x_1:
+        /*0000*/                   S2R R0, SR_TID.X ;
+.L_x_2:
+        /*0010*/                   HMMA.1688.F32.TF32 R4, R8, R12, R4 ;
+        /*0020*/              @!P0 IMAD.IADD.U32 R8, R8, 0x1, R9.reuse ;
+        /*0030*/               @P2 BRA `(.L_x_2) ;
+.L_x_3:
+        /*0040*/                   IADD3 R1, R1, 0x1, RZ ;
+        /*0050*/               @P1 BRA `(.L_x_3) ;
+        /*0060*/               @P0 BRA `(.L_x_1) ;
+        /*0070*/                   BRA `(.L_x_4) ;
+.L_x_4:
+    """
+    assert cuda_loops.main_loop(sass) == {"HMMA": 1, "IMAD": 1, "BRA": 1}
+    assert cuda_loops.main_loop("") == {}
+
+
+def test_without_a_disassembler_its_package_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(cuda_loops, "disassembler", lambda: None)
+    assert cuda_loops.main([]) == 2
+    assert "pip install nvidia-cuda-nvdisasm" in capsys.readouterr().err
 
 
 class OnTheCpu:

@@ -110,6 +110,30 @@ def test_a_new_output_tells_where_it_lies(run):
     assert (facts["shape"], facts["typestr"], facts["stream"]) == ((1, 3, 4, 3), "<f4", 5)
 
 
+@pytest.mark.parametrize(("reader", "waits"), [(None, 1), (1, 1), (9, 9), (-1, -1)])
+def test_a_new_output_gives_itself_by_dlpack(run, monkeypatch, reader, waits):
+    def from_cuda_array_interface(array, stream):
+        facts = array.__cuda_array_interface__["shape"], stream
+        return SimpleNamespace(__dlpack__=lambda **asked: (facts, asked))
+
+    view = SimpleNamespace(from_cuda_array_interface=from_cuda_array_interface)
+    module = SimpleNamespace(StridedMemoryView=view)
+    monkeypatch.setattr(arrays, "import_module", lambda name: module)
+    (y,) = run.on_device([Tensor((1, 4, 5, 3))], [], None)
+    assert y.__dlpack_device__() == (2, 0)
+    facts, asked = y.__dlpack__(stream=reader, max_version=(1, 0))
+    assert facts == ((1, 3, 4, 3), waits)
+    assert asked == {"max_version": (1, 0), "dl_device": None, "copy": None}
+
+
+def test_nvidia_s_views_take_what_they_are_asked_for():
+    view = pytest.importorskip("cuda.core.utils").StridedMemoryView
+    assert callable(view.from_cuda_array_interface)
+    x = np.arange(6, dtype=np.float32)
+    capsule = view.from_dlpack(x, -1).__dlpack__(max_version=(1, 0), dl_device=None, copy=None)
+    assert "dltensor" in repr(capsule)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -124,6 +124,7 @@ def test_tensors_of_pytorch_are_read_and_written_in_place(torch):
     stream.synchronize()
     np.testing.assert_array_equal(out.cpu().numpy(), model(x))
     np.testing.assert_array_equal(torch.as_tensor(model(on_device)).cpu().numpy(), model(x))
+    np.testing.assert_array_equal(torch.from_dlpack(model(on_device)).cpu().numpy(), model(x))
 
 
 def test_memory_that_is_not_there_is_refused_by_the_plan(device):

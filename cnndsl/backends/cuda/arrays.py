@@ -3,7 +3,7 @@ Arrays on a device, as other libraries pass them and take them, without a copy.
 
 PyTorch, CuPy and Numba say where their arrays lie by `__cuda_array_interface__`
 (https://nvidia.github.io/numba-cuda/user/cuda_array_interface.html, version 3), others by DLPack.
-What a network makes says so by the former.
+What a network makes says so by both.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ALIGNMENT = 16
 """Bytes: kernels read four floats at a time."""
 _FLOAT32 = "<f4"
 _DLPACK_CUDA = (2, 13)  # the kinds kDLCUDA and kDLCUDAManaged
+_DEFAULT_STREAM = 1  # of both protocols: 0 would be none that can be waited for
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -45,10 +46,30 @@ class DeviceArray:
             "typestr": _FLOAT32,
             "data": (self.address, False),
             "strides": None,
-            # The interface has 1 for the default stream: 0 would be none that can be waited for.
-            "stream": self.stream or 1,
+            "stream": self.stream or _DEFAULT_STREAM,
             "version": 3,
         }
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The first GPU, as `Device` is."""
+        return _DLPACK_CUDA[0], 0
+
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """
+        What whoever takes arrays by DLPack makes an array of theirs from.
+
+        `stream` reads it: it waits for the one that writes it, unless it is -1.
+        """
+        reader = _DEFAULT_STREAM if stream is None else stream
+        view = _memory_view().from_cuda_array_interface(self, reader)
+        return view.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
 
 
 def device_array(x: Any, called: str, reader: int = 0, writes: bool = False) -> DeviceArray:
@@ -112,9 +133,8 @@ def _from_dlpack(x: Any, called: str, reader: int) -> DeviceArray:
             f"{called} does not lie on a GPU: it is {type(x).__name__}",
             fixes=["model(x), which brings NumPy's arrays there", "x.cuda(), in PyTorch"],
         )
-    # Reads the capsule and takes it, so that its owner knows; numba-cuda brings this package. The
-    # protocol has 1 for the default stream, as above.
-    view = import_module("cuda.core.utils").StridedMemoryView.from_dlpack(x, reader or 1)
+    # Reads the capsule and takes it, so that its owner knows.
+    view = _memory_view().from_dlpack(x, reader or _DEFAULT_STREAM)
     shape = tuple(view.shape)
     if view.dtype != np.float32:
         raise InputError(
@@ -125,6 +145,11 @@ def _from_dlpack(x: Any, called: str, reader: int) -> DeviceArray:
     if view.strides is not None and tuple(4 * n for n in view.strides) != _dense_strides(shape):
         raise InputError(f"{called} on the device has gaps or another order of axes")
     return DeviceArray(view.ptr, shape, reader, view)
+
+
+def _memory_view() -> Any:
+    """What gives and takes capsules of DLPack; numba-cuda brings its package."""
+    return import_module("cuda.core.utils").StridedMemoryView
 
 
 def _checked(array: DeviceArray, called: str) -> DeviceArray:

@@ -24,8 +24,8 @@ _CACHE_BYTES = 32  # of the second cache, a cycle, for each processor when all r
 _MEMORY_BYTES = 16  # the same of what is behind it, halfway to the cache: sums of splits fit it
 
 # As NVIDIA's assembler makes them of the main loop.
-_COPY_INSTRUCTIONS = 18
-_SLICE_INSTRUCTIONS = 60
+_COPY_INSTRUCTIONS = 17
+_SLICE_INSTRUCTIONS = 45
 _ROUNDING = {"tf32": 2}  # instructions a word of the left factor
 
 _LATENCY = 800  # cycles from asking for memory to having it

@@ -34,8 +34,8 @@ _FLOAT_TILES = (
 # Depths are words of the right factor.
 _CORE_TILES = (
     Tile(128, 256, 16, 4, 4, 8, resident=1),
-    Tile(128, 128, 16, 4, 4, 4, resident=2),
-    Tile(128, 64, 16, 3, 4, 4, resident=4),
+    Tile(128, 128, 16, 4, 2, 8, resident=2),
+    Tile(128, 64, 16, 3, 2, 8, resident=4),
     Tile(64, 64, 16, 3, 2, 4, resident=5),
     Tile(32, 64, 16, 4, 1, 4, resident=8),
     Tile(32, 32, 16, 4, 1, 2, resident=8),

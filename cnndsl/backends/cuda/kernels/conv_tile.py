@@ -14,7 +14,7 @@ from typing import Any
 
 from numba import cuda, float32, int32
 
-from cnndsl.backends.cuda.kernels.device_code import Floats, Ints, inlined, quotient
+from cnndsl.backends.cuda.kernels.device_code import Floats, Ints, inlined, quotient, within
 from cnndsl.backends.cuda.kernels.finish import finishers
 from cnndsl.backends.cuda.kernels.loads import ALIGNMENT, copies, quad
 from cnndsl.backends.cuda.kernels.product import Product, float_product
@@ -61,13 +61,13 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
 
         # The slice that is fetched next: the tap and map that this thread copies, and the weights.
         first_slice = split * shape.steps
-        steps = min(shape.steps, shape.slices - first_slice)
+        steps = min(shape.steps, int32(shape.slices - first_slice))
         u, v, c = tap_at(first_slice * depth + thread % vectors * vector, shape)
         first_map = group * shape.group_in
         first_word = first_slice * slice_rows * shape.panel_row + first_column * column_words
         panel = int32(group * shape.panel + first_word)
         there = shape.panel_row - first_column * column_words
-        writing = 0
+        writing = int32(0)
         for fetched in range(stages - 1):
             if fetched < steps:
                 fetch_left(memory, writing, places, x, first_map, u, v, c, shape, thread)
@@ -75,15 +75,15 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
             commit()
             u, v, c = next_tap(u, v, c, depth, shape)
             panel = int32(panel + slice_rows * shape.panel_row)
-            writing += stage
+            writing = int32(writing + stage)
 
-        left, right, reading = left_start(thread), right_factor + right_start(thread), 0
-        sums = zeros()
-        for step in range(steps):
+        left, right, reading = left_start(thread), right_factor + right_start(thread), int32(0)
+        sums, step = zeros(), int32(0)
+        while step < steps:  # in 32 bits, which range() does not count in
             arrived()
             # Now all threads' copies are here, and nobody reads what the next ones overwrite.
             cuda.syncthreads()
-            if step + stages - 1 < steps:
+            if int32(step + (stages - 1)) < steps:
                 fetch_left(memory, writing, places, x, first_map, u, v, c, shape, thread)
                 fetch_right(memory, writing + right_factor, weight, panel, there, shape, thread)
             commit()
@@ -91,7 +91,8 @@ def conv_tile_kernel(tile: Tile, activation: str) -> Callable[..., None]:
             panel = int32(panel + slice_rows * shape.panel_row)
             sums = multiply(memory, left + reading, right + reading, sums)
             writing = reading
-            reading = 0 if reading == last_stage else reading + stage
+            reading = int32(0) if reading == last_stage else int32(reading + stage)
+            step = int32(step + 1)
 
         out = out_start(thread)
         for part in range(parts):
@@ -178,7 +179,7 @@ def _left_fetcher(tile: Tile, copy: Callable[..., None]) -> Callable[..., None]:
         for number in range(count):
             at = (first + number * rows_apart) * PLACE_INTS
             i, j = int32(places[at + 1] + down), int32(places[at + 2] + along)
-            inside = (i >= 0) & (i < shape.height) & (j >= 0) & (j < shape.width)
+            inside = within(i, shape.height) & within(j, shape.width)
             valid = inside & (u < shape.kernel_height)
             source = int32(places[at] + offset)
             copy(memory, target + number * (rows_apart * pitch), x, source, valid)
@@ -190,7 +191,7 @@ def _right_fetcher(tile: Tile, copy_quad: Callable[..., None]) -> Callable[..., 
     """How a block copies a slice of the right factor."""
     threads, pitch, quads = tile.threads, tile.right_pitch, tile.right_pitch // 4
     all_quads = tile.right_rows * quads
-    count = -(-all_quads // threads)
+    count, is_even = -(-all_quads // threads), all_quads % threads == 0
 
     @inlined
     def fetch_right(
@@ -206,7 +207,7 @@ def _right_fetcher(tile: Tile, copy_quad: Callable[..., None]) -> Callable[..., 
             at = thread + number * threads
             row = quotient(at, quads)
             along = (at - row * quads) * 4
-            if at < all_quads:
+            if is_even or at < all_quads:
                 source = int32(panel + row * shape.panel_row + along)
                 copy_quad(memory, start + row * pitch + along, weight, source, along < there)
 

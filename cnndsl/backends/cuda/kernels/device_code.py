@@ -57,6 +57,10 @@ def coordinates(i: int, height: int, width: int, maps: int) -> tuple[int, int, i
 
 if SIMULATED:
 
+    def within(a: int, count: int) -> bool:
+        """Whether a is 0 or more and less than `count`, in one comparison."""
+        return 0 <= a < count
+
     def barrier() -> None:
         """Wait for all threads of the block; helpers say so, kernels say `cuda.syncthreads()`."""
         # A thread of the simulator's is a thread of Python's with such a method.
@@ -64,6 +68,11 @@ if SIMULATED:
         thread.syncthreads()
 
 else:
+
+    @inlined
+    def within(a: int, count: int) -> bool:
+        """Whether a is 0 or more and less than `count`, in one comparison."""
+        return uint32(a) < uint32(count)
 
     @inlined
     def barrier() -> None:

@@ -14,7 +14,7 @@ from numba.cuda.extending import intrinsic
 
 from cnndsl.backends.cuda.shapes.tensor_core import Format, Instruction
 
-FLOAT, I32, VOID = ir.FloatType(), ir.IntType(32), ir.VoidType()
+FLOAT, I32, I64, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
 SHARED = 3  # the address space of shared memory
 
 _TOGETHER = ("convergent",)
@@ -97,8 +97,7 @@ class Emitter:
     def load_if(self, memory: Any, start: Any, width: int, valid: Any) -> list[Any]:
         # A place that is surely there is read in its stead, rather than jumped around.
         b = self.builder
-        safe = b.select(valid, start, I32(0))
-        loaded = self._load(b.gep(memory, [safe]), width)
+        loaded = self._load(self._place_if(memory, start, valid), width)
         return [b.select(valid, number, self.zero()) for number in loaded]
 
     def store(self, numbers: Sequence[Any], memory: Any, start: Any, offset: int) -> None:
@@ -151,7 +150,7 @@ class Emitter:
     def copy(self, width: int, shared: Any, at: Any, source: Any, start: Any, valid: Any) -> None:
         b, size = self.builder, 4 * width
         target = b.addrspacecast(b.gep(shared, [at]), FLOAT.as_pointer(SHARED))
-        safe = b.gep(source, [b.select(valid, start, I32(0))])
+        safe = self._place_if(source, start, valid)
         # Quads pass by the first cache: no other block reads the same ones soon.
         cache = "cg" if width == 4 else "ca"
         text = (
@@ -215,6 +214,12 @@ class Emitter:
         """The pointer to a float."""
         # Two steps: the second one becomes part of the instruction.
         return self.builder.gep(self.builder.gep(memory, [start]), [I32(offset)])
+
+    def _place_if(self, memory: Any, start: Any, valid: Any) -> Any:
+        """The pointer to a float that is there, or to the first one."""
+        # Without a sign to extend, an address is one instruction of its index.
+        index = self.builder.select(valid, start, I32(0))
+        return self.builder.gep(memory, [self.builder.zext(index, I64)])
 
     def _load(self, place: Any, width: int) -> list[Any]:
         b = self.builder
