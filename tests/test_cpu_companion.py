@@ -1,4 +1,4 @@
-"""A second process compiles kernels as this one would, and nothing depends on whether it does."""
+"""Other processes compile kernels as this one would, and nothing depends on whether they do."""
 
 import os
 import subprocess
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cnndsl.backends.cpu import companion as companions
-from cnndsl.backends.cpu import library as libraries
-from cnndsl.backends.cpu.companion import Companion, can_have_companion
+from cnndsl.backends.cpu import companion as companion_module
+from cnndsl.backends.cpu.companion import Companion, companions
 from cnndsl.backends.cpu.compile import compile_kernel
 from cnndsl.backends.cpu.elf import IS_AT_HOME, link
 from cnndsl.backends.cpu.kernel import Kernel
@@ -46,7 +45,7 @@ def compiled_here(monkeypatch) -> list[Kernel]:
 
 @pytest.fixture
 def two_processors(monkeypatch):
-    monkeypatch.setattr(companions, "processors", lambda: 2)
+    monkeypatch.setattr(companion_module, "processors", lambda: 2)
 
 
 @pytest.fixture
@@ -69,15 +68,42 @@ def test_what_it_cannot_compile_it_leaves_to_who_asks(companion):
     assert companion.wait_for(SMALL[0])
 
 
-def test_what_it_has_not_begun_with_can_be_taken_back(companion):
+def test_who_asked_takes_part(companion, compiled_here):
     companion.ask(KERNELS)
-    assert companion.take_back(len(KERNELS) + 1) is None
-    assert companion.take_back(1) == KERNELS[-1]
+    companion.take_part()
+    assert compiled_here == KERNELS[: -len(compiled_here) - 1 : -1]
+    assert all(companion.wait_for(kernel) for kernel in KERNELS)
+
+
+def test_a_thread_compiles_what_is_asked_for(compiled_here):
+    lonely = Companion(0, thread=True)
+    lonely.ask([Kernel("copy", "no_such_kernel"), SMALL[0]])
+    assert lonely.wait_for(SMALL[0])
+    assert lonely.wait_for(Kernel("copy", "no_such_kernel")) is None
+    lonely.ask(SMALL)
+    assert all(lonely.wait_for(kernel) for kernel in SMALL)
+    lonely.end()
+    assert sorted(k.name for k in compiled_here) == [
+        "copy",
+        "no_such_kernel",
+        "permute",
+        "zero_halo",
+    ]
+
+
+def test_several_share_the_work_and_one_that_is_killed_is_not_waited_for():
+    several = Companion(2)
+    several.ask(KERNELS)
+    several._processes[0].kill()
+    made = [several.wait_for(kernel) for kernel in KERNELS]
+    assert sum(code is None for code in made) <= 1  # what the killed one had begun with
+    several.end()
+    assert [process.poll() is None for process in several._processes] == [False, False]
 
 
 def test_a_killed_one_has_made_nothing_and_keeps_nobody_waiting(companion):
     companion.ask(KERNELS)
-    companion._process.kill()
+    companion._processes[0].kill()
     assert companion.wait_for(KERNELS[-1]) is None
 
 
@@ -91,7 +117,7 @@ def test_one_that_cannot_be_started_has_made_nothing(monkeypatch, program):
 
 
 def test_one_of_other_code_is_not_asked(monkeypatch):
-    monkeypatch.setattr(companions, "fingerprint", lambda: bytes(32))
+    monkeypatch.setattr(companion_module, "fingerprint", lambda: bytes(32))
     stranger = Companion()
     stranger.ask(KERNELS)
     assert stranger.wait_for(KERNELS[0]) is None
@@ -101,27 +127,26 @@ def test_one_of_other_code_is_not_asked(monkeypatch):
 @pytest.mark.parametrize(
     ("program", "processors", "expected"),
     [
-        ("/usr/bin/python3.12", 2, True),
-        ("/usr/bin/python3.12", 1, False),
-        ("/opt/app/server", 8, False),  # which has a Python inside, and would be started again
-        ("", 8, False),
-        (None, 8, False),
+        ("/usr/bin/python3.12", 1, 0),
+        ("/usr/bin/python3.12", 2, 1),
+        ("/usr/bin/python3.12", 64, 3),
+        ("/opt/app/server", 8, 0),  # which has a Python inside, and would be started again
+        ("", 8, 0),
+        (None, 8, 0),
     ],
 )
 def test_only_a_python_is_started_again_and_only_beside_another_processor(
     monkeypatch, program, processors, expected
 ):
     monkeypatch.setattr(sys, "executable", program)
-    monkeypatch.setattr(companions, "processors", lambda: processors)
-    assert can_have_companion() is expected
+    monkeypatch.setattr(companion_module, "processors", lambda: processors)
+    assert companions() == expected
 
 
 def test_a_library_shares_its_work_and_ends_the_process(
     two_processors, compiled_here, started_since, tmp_path
 ):
     library = Library(FileCache(tmp_path))
-    with library.expecting(KERNELS[-1]):
-        assert not started_since()  # this process has numba: it needs nobody beforehand
     addresses = library.addresses(KERNELS)
     assert len(set(addresses.values())) == len(KERNELS)
     assert set(compiled_here) <= set(KERNELS)
@@ -140,31 +165,30 @@ def test_a_library_whose_helper_dies_compiles_all_by_itself(
         process.wait()
         return process
 
-    monkeypatch.setattr(companions, "_started", killed)
+    monkeypatch.setattr(companion_module, "_started", killed)
     library = Library(FileCache(tmp_path))
     assert len(library.addresses(KERNELS)) == len(KERNELS)
     assert set(compiled_here) == set(KERNELS)
 
 
-def test_a_process_gets_one_ready_only_where_kernels_are_likely_to_be_missing(
-    monkeypatch, two_processors, started_since, tmp_path
+def test_processes_get_ready_for_the_first_network_of_a_process(
+    monkeypatch, started_since, tmp_path
 ):
-    monkeypatch.setattr(libraries, "_is_ready", lambda: False)  # as if numba were not imported
+    monkeypatch.setattr(companion_module, "processors", lambda: 3)
     executor, library = KERNELS[-1], Library(FileCache(tmp_path))
     with library.expecting(executor):
-        assert len(started_since()) == 1
+        assert len(started_since()) == 2
         library.announce(SMALL)
-        library.addresses(SMALL)
+        library.addresses([executor, *SMALL])
     assert not started_since()
-    library.address(executor)
-    with library.expecting(executor):
-        assert not started_since()
+    for later in library, Library(FileCache(tmp_path)):
+        with later.expecting(executor):  # a network shares kernels with those before it
+            assert not started_since()
 
 
 def test_a_network_that_cannot_be_planned_leaves_no_process(
-    monkeypatch, two_processors, started_since, tmp_path
+    two_processors, started_since, tmp_path
 ):
-    monkeypatch.setattr(libraries, "_is_ready", lambda: False)
     with pytest.raises(ZeroDivisionError), Library(FileCache(tmp_path)).expecting(KERNELS[-1]):
         raise ZeroDivisionError
     assert not started_since()

@@ -59,6 +59,10 @@ def test_a_process_that_finds_its_kernels_never_imports_numba(cache):
     assert finish(start(cache, "print('numba' in sys.modules)")) == "False\n"
 
 
+def test_a_process_that_compiles_its_kernels_imports_no_numba_either(tmp_path):
+    assert finish(start(tmp_path, "print('numba' in sys.modules)")) == "False\n"
+
+
 def test_processes_that_compile_at_once_leave_whole_files_only(cache):
     assert {file.suffix for file in cache.iterdir()} == {".cache"}
 

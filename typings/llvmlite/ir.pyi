@@ -81,6 +81,8 @@ class InlineAsm(Value):
 class Module:
     globals: dict[str, Function]
     name: str
+    triple: str
+    data_layout: str
     def __init__(self, name: str = "") -> None: ...
     def add_metadata(self, operands: Sequence[Value | Sequence[object] | None]) -> MDValue: ...
 

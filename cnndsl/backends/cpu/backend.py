@@ -82,7 +82,7 @@ class CpuBackend:
         return Tuned(len(missing), len(works) - len(missing))
 
     def expecting(self) -> AbstractContextManager[None]:
-        """Have a second process import numba meanwhile, where no network has run before."""
+        """Have other processes get ready to compile, where no network has run before."""
         return shared_library().expecting(EXECUTOR)
 
     def load(self, request: Request) -> CpuExecutable:

@@ -1,10 +1,11 @@
 """
-Another process that compiles kernels beside this one, for as long as a network is made ready.
+A thread and other processes that compile kernels, for as long as a network is made ready.
 
-To import numba and to compile is Python's work for the most part, of which a process does one piece
-at a time. So where kernels will be missing, a second one imports numba while this one plans, and
-takes its share of them. It gets a line of JSON for each, a kernel's module, function and
-parameters, and answers with the object file, its length before it; nothing where it has failed.
+LLVM works beside Python, so that a thread begins with kernels while this process packs weights. But
+a process does one piece of Python's work, and of LLVM's, at a time. So where many kernels will be
+missing, others get ready while this one plans, and take their share of them. Such a process gets a
+line of JSON for each, a kernel's module, function and parameters, and answers with the object file,
+its length before it; nothing where it has failed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Condition, Thread
 from typing import IO
@@ -29,88 +30,139 @@ _COMMAND = (
     "from cnndsl.backends.cpu.companion import main; main()"
 )
 _LENGTH_BYTES = 8
+_MOST = 3  # processes: a network's kernels are few, and the largest takes as long as several
 
 
 class Companion:
     """
-    A process that compiles what it is asked for, in that order, until it is ended.
+    So many processes, and a `thread`, that compile what they are asked for, until they are ended.
 
     What comes of it is up to whoever asks: a process that cannot be started, fails or is killed
     has compiled nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1, *, thread: bool = False) -> None:
         self._asked: deque[Kernel] = deque()
         self._taken = set[Kernel]()
         self._made = dict[Kernel, bytes | None]()
-        self._is_over = False
+        self._wants_thread, self._is_over = thread, False
         self._change = Condition()
-        self._process = _started()
-        self._server = Thread(target=self._serve, name="cnndsl companion", daemon=True)
-        self._server.start()
+        started = [_started() for _ in range(processes)]
+        self._processes = [process for process in started if process is not None]
+        self._serving = 0
+        self._servers: list[Thread] = []
+        for process in self._processes:
+            self._start(self._serve, process)
 
     def ask(self, kernels: Iterable[Kernel]) -> None:
-        """Have kernels compiled, each once."""
+        """Have kernels compiled, each once: the first ones by other processes."""
         with self._change:
-            self._asked += [kernel for kernel in kernels if kernel not in self._taken]
-            self._taken.update(self._asked)
+            new = [kernel for kernel in kernels if kernel not in self._taken]
+            self._asked += new
+            self._taken.update(new)
             self._change.notify_all()
+        if new and self._wants_thread:
+            self._wants_thread = False
+            self._start(self._compile_here)
 
-    def take_back(self, least: int) -> Kernel | None:
-        """The last of the kernels that it has not begun with, where there are `least` of them."""
-        with self._change:
-            return self._asked.pop() if len(self._asked) >= least else None
+    def take_part(self) -> None:
+        """Compile the last of the kernels that none has begun with, until there are no more."""
+        while (kernel := self._last()) is not None:
+            self._give(kernel, _compiled(kernel))
 
     def wait_for(self, kernel: Kernel) -> bytes | None:
-        """The object file of a kernel that it was asked for; None where it made none."""
+        """The object file of a kernel that was asked for; None where none was made."""
         with self._change:
-            self._change.wait_for(lambda: kernel in self._made or self._is_over)
+            self._change.wait_for(lambda: kernel in self._made or not self._serving)
             return self._made.get(kernel)
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the processes, whatever they are doing."""
         with self._change:
             self._is_over = True
             self._change.notify_all()
-        if self._process is not None:
-            self._process.kill()
-            self._server.join()
-            self._process.communicate()
+        for process in self._processes:
+            process.kill()
+        for server in self._servers:
+            server.join()
+        for process in self._processes:
+            process.communicate()
 
-    def _serve(self) -> None:
-        """Hand the process one kernel after the other."""
-        process = self._process
-        try:
-            if process is not None and process.stdin is not None and process.stdout is not None:
-                self._converse(process.stdin, process.stdout)
-        except (OSError, EOFError):
-            pass  # it was ended, or has failed
+    def _start(self, serve: Callable[..., None], *arguments: object) -> None:
+        """Have a thread serve those who ask."""
+
+        def run() -> None:
+            with suppress(OSError, EOFError):  # a process was ended, or has failed
+                serve(*arguments)
+            with self._change:
+                self._serving -= 1
+                self._change.notify_all()
+
         with self._change:
-            self._is_over = True
-            self._change.notify_all()
+            self._serving += 1
+        self._servers.append(Thread(target=run, name="cnndsl companion", daemon=True))
+        self._servers[-1].start()
+
+    def _compile_here(self) -> None:
+        """Take part whenever there is something to do."""
+        while self._wait():
+            self.take_part()
+
+    def _serve(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand a process one kernel after the other."""
+        if process.stdin is not None and process.stdout is not None:
+            self._converse(process.stdin, process.stdout)
 
     def _converse(self, questions: IO[bytes], answers: IO[bytes]) -> None:
         if _read(answers) != fingerprint():
             return  # it runs other code than this process
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._asked or self._is_over)
-                if self._is_over:
-                    return
-                kernel = self._asked.popleft()
-            questions.write(json.dumps(kernel_data(kernel)).encode() + b"\n")
-            questions.flush()
-            made = _read(answers) or None
-            with self._change:
-                self._made[kernel] = made
-                self._change.notify_all()
+        while self._wait():
+            kernel = self._first()
+            if kernel is None:
+                continue
+            made = None
+            try:
+                questions.write(json.dumps(kernel_data(kernel)).encode() + b"\n")
+                questions.flush()
+                made = _read(answers) or None
+            finally:
+                self._give(kernel, made)
+
+    def _wait(self) -> bool:
+        """Wait until something is asked for, True, or all is over."""
+        with self._change:
+            self._change.wait_for(lambda: self._asked or self._is_over)
+            return not self._is_over
+
+    def _first(self) -> Kernel | None:
+        with self._change:
+            return self._asked.popleft() if self._asked else None
+
+    def _last(self) -> Kernel | None:
+        with self._change:
+            return self._asked.pop() if self._asked else None
+
+    def _give(self, kernel: Kernel, made: bytes | None) -> None:
+        """Let those who wait for a kernel have it."""
+        with self._change:
+            self._made[kernel] = made
+            self._change.notify_all()
 
 
-def can_have_companion() -> bool:
-    """Whether a second process is likely to help, and this one's Python can be started again."""
+def companions() -> int:
+    """How many processes are likely to help; none where this one's Python cannot be started."""
     program = os.path.basename(sys.executable or "").lower()
     is_python = program.startswith(("python", "pypy")) and not hasattr(sys, "frozen")
-    return is_python and processors() > 1
+    return min(processors() - 1, _MOST) if is_python else 0
+
+
+def _compiled(kernel: Kernel) -> bytes | None:
+    # Imported here: who finds all kernels in the cache spares LLVM.
+    from cnndsl.backends.cpu.compile import compile_kernel
+
+    with suppress(Exception):  # who asked will compile it, and be told what is wrong with it
+        return compile_kernel(kernel)
+    return None
 
 
 def kernel_data(kernel: Kernel) -> list[object]:
@@ -126,19 +178,18 @@ def main() -> None:
     from cnndsl.backends.cpu.lowering.copy import COPY
 
     _write(answers, fingerprint())
-    # What numba and LLVM prepare when they compile for the first time, they prepare for this.
+    # What LLVM prepares when it compiles for the first time, it prepares for this.
     made = {COPY: compile_kernel(COPY)}
     for line in sys.stdin:
         module, function, parameters = json.loads(line)
         kernel = Kernel(module, function, tuple(parameters))
-        with suppress(Exception):  # who asked will compile it, and be told what is wrong with it
-            made[kernel] = made.get(kernel) or compile_kernel(kernel)
-        _write(answers, made.get(kernel, b""))
+        _write(answers, made.get(kernel) or _compiled(kernel) or b"")
 
 
 def _started() -> subprocess.Popen[bytes] | None:
     """The process, or None where the system starts none."""
-    options = ["-P", *(["-B"] if sys.dont_write_bytecode else [])]
+    # -S: all that it would find by looking for packages, it is told.
+    options = ["-P", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     command = [sys.executable, *options, "-c", _COMMAND, json.dumps(sys.path)]
     try:

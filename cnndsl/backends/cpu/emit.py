@@ -32,7 +32,7 @@ def emit(plan: Plan, stage: str) -> str:
     ]
     if stage == "python":
         return _python(plan, calls)
-    # Imported here: only this stage needs numba where the kernels are in the cache.
+    # Imported here: only this stage needs LLVM where the kernels are in the cache.
     from cnndsl.backends.cpu.compile import kernel_text
 
     kernels = dict.fromkeys(kernel for _, call in calls for kernel in _kernels(call))

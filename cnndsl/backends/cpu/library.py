@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
@@ -19,17 +18,16 @@ if TYPE_CHECKING:
     from cnndsl.backends.cpu.companion import Companion
     from cnndsl.backends.cpu.llvm_loader import LlvmLoader
 
-# So many kernels take longer to be compiled than numba to be imported: a process that has not done
-# so yet takes part from there on.
-WORTH_IMPORTING = 4
+# So many kernels take longer to be compiled than another process to get ready for it.
+WORTH_STARTING = 4
 
 
 class Library:
     """
     Addresses of compiled kernels.
 
-    Freshly compiled code is loaded as cached code is. Numba is imported only where a kernel is
-    missing from the cache, and llvmlite beside it only where `elf` cannot load what was found.
+    Freshly compiled code is loaded as cached code is. LLVM is imported only where a kernel is
+    missing from the cache, or where `elf` cannot load what was found.
     Code once loaded stays until the process ends. Safe to use from several threads, and after a
     fork.
     """
@@ -64,14 +62,15 @@ class Library:
     @contextmanager
     def expecting(self, executor: Kernel) -> Generator[None]:
         """
-        Let a second process get ready to compile what will be missing, meanwhile and until the end.
+        Compile what will be missing as soon as it is announced, meanwhile and until the end.
 
-        Only where much will be: where `executor`, which all programs need, is missing. For a few
-        kernels it would not be ready sooner than this process, whose planning it slows down.
+        Other processes get ready for it where much will be: where `executor` is missing, which all
+        programs need. Where it is not, there is less to do than they take to get ready.
         """
-        companion, is_early = None, self._companion is None and not _is_ready()
-        if is_early and not self.is_cached(executor):
-            companion = self._companion = _companion()
+        companion = None
+        if self._companion is None:
+            is_new = executor not in self._addresses and not self.is_cached(executor)
+            companion = self._companion = _companion(with_others=is_new)
         try:
             yield
         finally:
@@ -80,7 +79,7 @@ class Library:
                 companion.end()
 
     def announce(self, kernels: Iterable[Kernel]) -> None:
-        """Say that the addresses of kernels will be wanted: a second process may begin at once."""
+        """Say that the addresses of kernels will be wanted: they may be compiled at once."""
         companion = self._companion
         if companion is not None:
             known = self._addresses
@@ -96,22 +95,16 @@ class Library:
         return {kernel: code or made[kernel] for kernel, code in found.items()}
 
     def _compiled(self, kernels: list[Kernel]) -> dict[Kernel, bytes]:
-        """Compile kernels, here and in a second process where that is sooner done."""
-        companion, made = self._companion, dict[Kernel, bytes]()
-        own = _companion() if companion is None and len(kernels) >= WORTH_IMPORTING else None
-        companion = companion or own
+        """Compile kernels, here and in other processes where that is sooner done."""
+        companion = self._companion or _companion(with_others=len(kernels) >= WORTH_STARTING)
         try:
-            if companion is not None:
-                companion.ask(kernels)
-                while kernel := companion.take_back(1 if _is_ready() else WORTH_IMPORTING):
-                    made[kernel] = _compile(kernel)
-                for kernel in kernels:
-                    if kernel not in made and (code := companion.wait_for(kernel)) is not None:
-                        made[kernel] = code
+            companion.ask(kernels)
+            companion.take_part()
+            made = {kernel: companion.wait_for(kernel) for kernel in kernels}
         finally:
-            if own is not None:
-                own.end()
-        return {kernel: made.get(kernel) or _compile(kernel) for kernel in kernels}
+            if companion is not self._companion:
+                companion.end()
+        return {kernel: code or _compile(kernel) for kernel, code in made.items()}
 
     def _loaded(self, objects: list[bytes], kernels: list[Kernel]) -> dict[str, int]:
         """The addresses of the kernels' symbols at least."""
@@ -134,23 +127,18 @@ class Library:
 
 
 def _compile(kernel: Kernel) -> bytes:
-    # Imported here, so that a process which finds its kernels in the cache spares numba.
+    # Imported here, so that a process which finds its kernels in the cache spares LLVM.
     from cnndsl.backends.cpu.compile import compile_kernel
 
     return compile_kernel(kernel)
 
 
-def _is_ready() -> bool:
-    """Whether this process can compile at once."""
-    return "numba" in sys.modules
-
-
-def _companion() -> Companion | None:
-    """A second process that compiles, where there can be one."""
+def _companion(*, with_others: bool) -> Companion:
+    """What compiles, with other processes where there can be some."""
     # Imported here, as above.
-    from cnndsl.backends.cpu.companion import Companion, can_have_companion
+    from cnndsl.backends.cpu.companion import Companion, companions
 
-    return Companion() if can_have_companion() else None
+    return Companion(companions() if with_others else 0, thread=True)
 
 
 @cache

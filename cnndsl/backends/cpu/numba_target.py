@@ -1,81 +1,62 @@
 """
-A target of Numba's for kernels: its CPU, with as much of Numba as they use.
+Kernels that do more than to call emitted functions, compiled by Numba.
 
-Numba's own brings lists, strings, arrays, random numbers and much else, and loads all of it, and
-whatever other packages add, before it compiles anything. Kernels compute with numbers.
+The target is Numba's CPU with as much of Numba as kernels use. Numba's own brings lists, strings,
+arrays, random numbers and much else, and loads all of it, and whatever other packages add, before
+it compiles anything. Kernels compute with numbers.
 """
 
 from functools import cached_property, partial
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
-from llvmlite import binding
+from llvmlite import binding, ir
+from numba import types
+from numba.core import compiler
 from numba.core.codegen import AOTCodeLibrary, AOTCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.decorators import jit
 from numba.core.registry import CPUDispatcher, CPUTarget
-from numba.core.target_extension import CPU, dispatcher_registry, jit_registry, target_registry
-
-from cnndsl.backends.cpu.elf import IS_AT_HOME
+from numba.core.target_extension import (
+    CPU,
+    dispatcher_registry,
+    jit_registry,
+    target_override,
+    target_registry,
+)
 
 TARGET = "cnndsl"
 """What Numba calls it."""
 # Modules that register how to compile what they are named for, when they are imported.
 _REGISTERING = ("builtins", "iterators", "numbers", "rangeobj", "tupleobj")
-
-
-# What LLVM makes better, in this order. Kernels say which values are vectors, which loops there are
-# and what is computed before them. So these few leave code that is smaller, spills less and is as
-# fast as what Numba's pipelines make, each function twice over and in ten times as long.
-_PASSES = (
-    *("always_inliner", "sroa", "simplify_cfg", "instruction_combine", "loop_rotate", "new_gvn"),
-    *("instruction_combine", "simplify_cfg", "global_dead_code_eliminate"),
-)
+_ARGUMENTS = (types.int64,) * 4
 
 
 class KernelLibrary(AOTCodeLibrary):
-    """A kernel's module, optimised once."""
-
-    _codegen: "KernelCodegen"
+    """A kernel's module, as it was written: who gets it makes it better."""
 
     def _optimize_functions(self, ll_module: binding.ModuleRef) -> None:
         ll_module.data_layout = self._codegen.data_layout
 
     def _optimize_final_module(self) -> None:
-        tuning = binding.create_pipeline_tuning_options()
-        builder = binding.create_pass_builder(self._codegen.machine, tuning)
-        passes = binding.create_new_module_pass_manager()
-        for name in _PASSES:
-            getattr(passes, f"add_{name}_pass")()
-        passes.run(self._final_module, builder)
+        pass
+
+    _codegen: "KernelCodegen"
 
 
 class KernelCodegen(AOTCPUCodegen):
-    """Code for this processor, in object files: for `elf`, or where that is not at home, LLVM."""
+    """What collects modules."""
 
     _library_class = KernelLibrary
 
     def __init__(self) -> None:
         super().__init__(TARGET, "host")
 
-    def _customize_tm_options(self, options: dict[str, Any]) -> None:
-        super()._customize_tm_options(options)
-        if not IS_AT_HOME:  # LLVM may put constants farther from code than usual code reaches
-            x86 = binding.Target.from_default_triple().name.startswith("x86")
-            options |= {"reloc": "static" if x86 else "default", "codemodel": "jitdefault"}
-            options["jit"] = True
-
-    def _customize_tm_features(self) -> str:
-        return self._get_host_cpu_features()
-
-    @property
-    def machine(self) -> binding.TargetMachine:
-        """What the code is for."""
-        return self._tm
-
     @property
     def data_layout(self) -> str:
-        """How it lays out data."""
+        """How the processor lays out data."""
         return self._data_layout
 
 
@@ -123,3 +104,49 @@ dispatcher_registry[KernelCPU] = KernelDispatcher
 jit_registry[KernelCPU] = partial(
     jit, _target=TARGET, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
+
+
+def compiled_by_numba(function: FunctionType, symbol: str) -> binding.ModuleRef:
+    """A kernel's Python in a module whose function `symbol` is for C to call."""
+    flags = compiler.Flags()
+    flags.error_model = "numpy"
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.no_compile = True
+    flags.forceinline = True  # into the entry
+    of = KernelDispatcher.targetdescr
+    typing, target = of.typing_context, of.target_context
+    named = _renamed(function, symbol)
+    with global_compiler_lock, target_override(TARGET):
+        result = compiler.compile_extra(typing, target, named, _ARGUMENTS, types.void, flags, {})
+        library = result.library
+        library.add_ir_module(_entry(target, result.fndesc, symbol))
+        library.finalize()
+    module = library._final_module
+    for part in module.functions:
+        if not part.is_declaration and part.name != symbol:
+            part.linkage = "internal"  # or it would stay, beside what was inlined
+    return module
+
+
+def _renamed(function: FunctionType, name: str) -> FunctionType:
+    """The function under a name of its own: Numba makes symbols of it."""
+    code, scope, closure = function.__code__, function.__globals__, function.__closure__
+    renamed = FunctionType(code, scope, name, function.__defaults__, closure)
+    renamed.__qualname__ = name
+    renamed.__module__ = function.__module__
+    return renamed
+
+
+def _entry(target: Any, description: Any, symbol: str) -> Any:
+    """A C function around Numba's own: kernels cannot fail, so its error status is dropped."""
+    module = target.create_module(symbol)
+    kind = target.call_conv.get_function_type(description.restype, description.argtypes)
+    callee = ir.Function(module, kind, description.llvm_func_name)
+    entry = ir.Function(module, ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4), symbol)
+    builder = ir.IRBuilder(entry.append_basic_block("entry"))
+    target.call_conv.call_function(
+        builder, callee, description.restype, description.argtypes, entry.args
+    )
+    builder.ret_void()
+    return module

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from cnndsl.backends.cpu.control import I32, Control, Index
 from cnndsl.backends.cpu.integers import Value, raw
@@ -217,7 +216,8 @@ class Registers(Control):
 
     def declare(self, kind: ir.FunctionType, name: str) -> ir.Function:
         """The function `name` of the module, such as an intrinsic of LLVM's."""
-        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+        module = self.builder.module
+        return module.globals.get(name) or ir.Function(module, kind, name)
 
 
 def _same(kind: ir.VectorType, number: Number) -> Value:

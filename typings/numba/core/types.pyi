@@ -20,6 +20,9 @@ class Float(Type):
 class CPointer(Type):
     def __init__(self, pointee: Type) -> None: ...
 
+class Function(Type):
+    def __init__(self, template: type) -> None: ...
+
 class NamedTuple(Type):
     def __init__(self, types: tuple[Type, ...], cls: type[tuple[object, ...]]) -> None: ...
 

@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.control import I32, Index
@@ -57,5 +56,4 @@ def _pointer(code: Code, address: Index) -> Value:
 
 def _call(code: Code, name: str, result: Any, *operands: Any) -> None:
     kind = ir.FunctionType(result, [operand.type for operand in operands])
-    function = cgutils.get_or_insert_function(code.builder.module, kind, name)
-    code.builder.call(function, operands)
+    code.builder.call(code.declare(kind, name), operands)

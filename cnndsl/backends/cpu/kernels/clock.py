@@ -3,7 +3,6 @@
 import platform
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import I64, Value
@@ -21,8 +20,7 @@ _COUNTER = (
 @emits(SCALAR)
 def _stamp(code: Code, args: Value) -> None:
     fields = read_fields(code, args, StampFields)
-    kind = ir.FunctionType(I64, [])
-    counter = cgutils.get_or_insert_function(code.builder.module, kind, _COUNTER)
+    counter = code.declare(ir.FunctionType(I64, []), _COUNTER)
     set_entry(code, fields.ticks, 0, code.builder.call(counter, []))
 
 

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from cnndsl.backends.cpu.code import Code
 from cnndsl.backends.cpu.integers import Int, Value
@@ -78,8 +77,7 @@ def _logarithm(code: Code, maps: Int, x: Value, y: Value) -> None:
 def _log(code: Code, value: Value) -> Value:
     """The natural logarithm of one float32."""
     kind = ir.FunctionType(FLOAT, [FLOAT])
-    function = cast(Any, cgutils).get_or_insert_function(code.builder.module, kind, "llvm.log.f32")
-    return code.builder.call(function, [value])
+    return code.builder.call(code.declare(kind, "llvm.log.f32"), [value])
 
 
 _softmax = _over_all_pixels(_normalised)

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def make_intrinsic_template(handle: object, defn: Callable[..., object], name: str) -> type: ...
