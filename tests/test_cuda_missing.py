@@ -10,7 +10,7 @@ from test_cuda_device import FakeApi, Result
 
 import cnndsl
 from benchmarks.cuda import main as benchmark
-from cnndsl.backends.cuda import availability, device, link
+from cnndsl.backends.cuda import availability, device, library, link
 from cnndsl.backends.cuda.device import Device
 from cnndsl.cache import FileCache
 from cnndsl.errors import CnnError, TargetError
@@ -117,6 +117,18 @@ def test_a_linker_that_is_older_than_the_compiler_is_told_so(monkeypatch):
     log = b"\0"
     with pytest.raises(TargetError, match=r"refuses a kernel: ERROR_PTX_COMPILE \(4\)"):
         link.link("ptx", (9, 0))
+
+
+def test_a_gpu_that_is_newer_than_the_linker_is_the_driver_s_to_compile_for(monkeypatch):
+    def create(count, options):
+        raise RuntimeError("ERROR_UNRECOGNIZED_ARCH (16)")
+
+    linker = SimpleNamespace(nvJitLinkError=RuntimeError, create=create)
+    monkeypatch.setattr(link, "_linker", lambda: linker)
+    with pytest.raises(TargetError, match="linker does not know sm_130: ERROR_UNRECOGNIZED"):
+        link.link("ptx", (13, 0))
+    monkeypatch.setattr(library, "can_link", lambda: True)
+    assert library._machine_code("ptx", (13, 0)) == b"ptx\0"
 
 
 def test_precision_is_the_target_cuda_s_alone():

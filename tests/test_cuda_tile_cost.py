@@ -26,6 +26,21 @@ PROCESSOR_BLOCKS = {(7, 5): 16, (8, 0): 32, (9, 0): 32}
 """CUDA C++ Programming Guide, technical specifications by compute capability."""
 
 
+def test_a_warp_s_share_is_wide_where_that_keeps_no_unit_busier():
+    # Each warp rounds for itself what it reads of the left factor.
+    cores = [tiles(H100, precision, 4) for precision in ("tf32", "float16", "bfloat16")]
+    for same_shape in zip(*cores, strict=True):
+        busier: list[bool] = []
+        for tile in same_shape:
+            wide = tile._replace(
+                thread_rows=tile.thread_rows // 2, thread_columns=2 * tile.thread_columns
+            )
+            if wide.thread_rows and wide.is_even:
+                found, other = unit_cycles(tile, H100), unit_cycles(wide, H100)
+                busier.append(any(other[unit] > found[unit] for unit in found))
+        assert any(busier) or not busier, same_shape[0]
+
+
 @pytest.mark.parametrize("gpu", GPUS, ids=lambda gpu: gpu.name)
 def test_as_many_blocks_as_are_called_resident_fit_a_processor(gpu):
     keeps = 1024 if gpu.architecture >= (8, 0) else 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from cnndsl.backends.cuda.availability import require_compilers
 from cnndsl.backends.cuda.fingerprint import key_of
 from cnndsl.backends.cuda.gpu import Architecture, architecture_name
 from cnndsl.backends.cuda.kernel import Kernel
-from cnndsl.backends.cuda.link import can_link, link
+from cnndsl.backends.cuda.link import UnknownArchitecture, can_link, link
 from cnndsl.cache import FileCache
 
 
@@ -22,10 +24,17 @@ def load_code(kernel: Kernel, architecture: Architecture, cache: FileCache) -> b
         from cnndsl.backends.cuda.compile import kernel_ptx
 
         require_compilers()
-        ptx = kernel_ptx(kernel, architecture)
-        code = link(ptx, architecture).cubin if can_link() else ptx.encode() + b"\0"
+        code = _machine_code(kernel_ptx(kernel, architecture), architecture)
         cache.put(name, key, code)
     return code
+
+
+def _machine_code(ptx: str, architecture: Architecture) -> bytes:
+    """What the linker makes of PTX, or the PTX where there is none, or one older than the GPU."""
+    if can_link():
+        with suppress(UnknownArchitecture):
+            return link(ptx, architecture).cubin
+    return ptx.encode() + b"\0"
 
 
 def is_cached(kernel: Kernel, architecture: Architecture, cache: FileCache) -> bool:

@@ -28,6 +28,10 @@ class MachineCode:
     shared_bytes: int
 
 
+class UnknownArchitecture(TargetError):
+    """There are GPUs that are newer than the linker."""
+
+
 def can_link() -> bool:
     """Whether NVIDIA's linker is installed."""
     try:
@@ -41,11 +45,19 @@ def link(ptx: str, architecture: Architecture) -> MachineCode:
     """
     The machine code of one kernel's PTX.
 
-    Raises `TargetError` where the linker does not take it: it may be older than what made the PTX.
+    Raises `TargetError` where the linker does not take it: it may be older than what made the PTX,
+    and `UnknownArchitecture` where it is older than the GPU.
     """
     linker = _linker()
     options = [f"-arch={architecture_name(architecture)}", "-verbose"]
-    handle = linker.create(len(options), options)
+    try:
+        handle = linker.create(len(options), options)
+    except linker.nvJitLinkError as error:
+        raise UnknownArchitecture(
+            f"NVIDIA's linker does not know {architecture_name(architecture)}: {error}",
+            code="E702",
+            fixes=["packages of a newer CUDA: pip install -U nvidia-nvjitlink nvidia-nvvm"],
+        ) from None
     try:
         data = ptx.encode()
         linker.add_data(handle, linker.InputType.PTX, data, len(data), "kernel")
