@@ -236,4 +236,6 @@ def test_an_operator_is_read_as_its_opset_writes_it(op_type, opset):
 
 
 def test_every_importer_is_held_to_its_opsets():
-    assert set(WRITTEN) == set(IMPORTERS)
+    # Others are called by names of ours, or by ones that no opset has any more.
+    known = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+    assert set(WRITTEN) == known & set(IMPORTERS)

@@ -40,6 +40,39 @@ def test_a_convolution_of_a_volume_is_a_sum_of_convolutions(window, groups):
 
 
 @settings(max_examples=40)
+@given(window=windows(), groups=st.sampled_from([1, 2, 4]), more=st.tuples(*[st.booleans()] * 3))
+def test_a_transposed_convolution_of_a_volume_is_one_of_planes_and_one_across(window, groups, more):
+    # ONNX Runtime allows less than the stride, whatever the dilation.
+    window["output_padding"] = [
+        int(m and n > 1) for m, n in zip(more, window["strides"], strict=True)
+    ]
+    constants = {"w": normal(4, 3, *window["kernel_shape"]), "b": normal(3 * groups, seed=1)}
+    nodes = [node("ConvTranspose", "x w b", group=groups, **window)]
+    assert_same(model_of(nodes, [*SHAPE], constants), *SHAPE)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2, 2]},
+        {"auto_pad": "SAME_LOWER", "strides": [1, 2, 3]},
+        {"auto_pad": "VALID", "strides": [2, 1, 2]},
+        {"output_shape": [9, 12, 15], "strides": [2, 2, 2]},
+    ],
+)
+def test_a_transposed_convolution_of_a_volume_has_the_size_that_is_asked_for(attributes):
+    nodes = [node("ConvTranspose", "x w", **attributes)]
+    assert_same(model_of(nodes, [*SHAPE], {"w": normal(4, 2, 3, 3, 3)}), *SHAPE)
+
+
+def test_planes_that_are_transposed_each_by_itself_are_one_row():
+    nodes = [node("ConvTranspose", "x w b", strides=[1, 2, 2])]
+    constants = {"w": normal(4, 3, 1, 2, 2), "b": normal(3, seed=1)}
+    found = assert_same(model_of(nodes, [*SHAPE], constants), *SHAPE)
+    assert types_of(found) == ["convtranspose"]
+
+
+@settings(max_examples=40)
 @given(
     window=windows() | windows(dilated=False),
     op_type=st.sampled_from(["MaxPool", "AveragePool", "LpPool"]),

@@ -54,7 +54,9 @@ class Builder:
         params: Mapping[str, Array] | None = None,
     ) -> str:
         """A node of that operator. Raises `Unsupported` where the operator refuses its operands."""
-        wish = (source.op_type, source.name) if source is not None else ("", "")
+        wish = ("", "")
+        if source is not None:
+            wish = source.op_type, source.module or source.name
         name = self._put(op, tuple(inputs), self.names.take(op, *wish))
         wanted = {p.name: p.shape for p in op.params(*(self.types[i] for i in inputs))}
         for key, array in (params or {}).items():

@@ -210,6 +210,8 @@ def import_pad(step: Step) -> View:
     if any(sides.pop(0, (0, 0))):
         raise Unsupported("it pads the batch")
     around = [sides.get(axis, (0, 0)) for axis in range(1, rank + 1)]
+    if str(step.get("mode", "constant")) == "wrap":
+        return _wrapped(step, view, around)
     # Maps are an axis that nothing is added to: in a model of pixels, the last one.
     maps = next((axis for axis, side in enumerate(around) if not any(side)), None)
     if maps is None or not 2 <= rank <= 3:
@@ -229,3 +231,18 @@ def import_pad(step: Step) -> View:
     made = step.builder.view(step.add(op, step.builder.image(front)))
     made = made if rank == 3 else made.reshaped((made.shape[0], made.shape[2]))
     return made if front is view else made.transposed(back)
+
+
+def _wrapped(step: Step, view: View, around: Sequence[tuple[int, int]]) -> View:
+    """Along each axis a `concat` of its end, of itself and of its beginning."""
+    for axis, (before, behind) in enumerate(around):
+        side = view.shape[axis]
+        if max(before, behind) > side:
+            raise Unsupported("it goes around an axis more than once")
+        whole = [range(s) for s in view.shape]
+        parts = [range(side - before, side), range(side), range(behind)]
+        views = [
+            cut(step, view, [*whole[:axis], part, *whole[axis + 1 :]]) for part in parts if part
+        ]
+        view = views[0] if len(views) == 1 else followed(step, views, axis)
+    return view

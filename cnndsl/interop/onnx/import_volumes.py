@@ -57,7 +57,7 @@ def convolved_volume(
     rows = (height + sum(around[1]) - reach) // stride + 1
     # Windows of all planes start in step where planes are a whole number of strides apart.
     below = around[1][1] + -(height + sum(around[1])) % stride
-    volume = _padded(step, step.view(), around[0], (around[1][0], below))
+    volume = padded_volume(step, step.view(), around[0], (around[1][0], below))
     planes = (volume.shape[1] - window.reach(0)) // window.stride[0] + 1
     fields = window.fields(1, 2)
     # The last plane has as many windows as the others.
@@ -79,7 +79,7 @@ def convolved_volume(
     return cut(step, made, kept)
 
 
-def _padded(step: Step, view: View, across: Pair, along: Pair) -> View:
+def padded_volume(step: Step, view: View, across: Pair, along: Pair) -> View:
     """A volume with planes of zeros before and behind, and with rows above and below each plane."""
     maps, depth, height, width = view.shape
     if any(along):

@@ -18,13 +18,11 @@ from cnndsl.interop.onnx.window_attributes import window_attributes
 from cnndsl.ops.avg_pool import AvgPool
 from cnndsl.ops.base import Op
 from cnndsl.ops.conv import Conv
-from cnndsl.ops.conv_transpose import ConvTranspose
 from cnndsl.ops.depthwise import Depthwise
 from cnndsl.ops.global_pool import GlobalAvgPool, GlobalMaxPool
 from cnndsl.ops.kinds import Pair
 from cnndsl.ops.lp_pool import LpPool
 from cnndsl.ops.max_pool import MaxPool
-from cnndsl.ops.padding import Padding
 
 
 def import_conv(step: Step) -> View:
@@ -44,28 +42,6 @@ def import_conv(step: Step) -> View:
     params = {"weight": filters} | ({} if bias is None else {"bias": bias})
     x = step.builder.image(step.view())
     op = make(filters, bias is not None, window.image, step.builder.types[x].maps)
-    return _result(step, step.add(op, x, params=params))
-
-
-def import_conv_transpose(step: Step) -> View:
-    """A `convtranspose` row."""
-    x, weight = _image(step), step.constant(1, "filters")
-    groups, bias = int(step.get("group", 1)), step.optional(2, "bias")
-    window = window_attributes(step, weight.shape[2:]).image
-    weight = weight[:, :, None] if weight.ndim == 3 else weight
-    extra = _pair(step.get("output_padding"), 0)
-    wanted = step.get("output_shape")
-    if wanted is not None:
-        image = step.builder.types[x].height_width
-        window["padding"], extra = _for_output(step, window, image, _pair(wanted, 1), extra)
-    op = ConvTranspose(
-        weight.shape[1] * groups,
-        **window,
-        output_padding=extra,
-        groups=groups,
-        bias=bias is not None,
-    )
-    params = {"weight": weight} | ({} if bias is None else {"bias": bias})
     return _result(step, step.add(op, x, params=params))
 
 
@@ -158,33 +134,3 @@ def _pooled(step: Step, make: MakePool) -> View:
     x = step.builder.image(step.view())
     op = rounded(window.image, step.builder.types[x].height_width)
     return _result(step, step.add(op, x))
-
-
-def _pair(values: Any, missing: int) -> tuple[int, int]:
-    """Height and width; along one axis the height is that of doing nothing."""
-    numbers = [int(v) for v in values] if values is not None else [missing, missing]
-    return (numbers[0], numbers[1]) if len(numbers) == 2 else (missing, numbers[0])
-
-
-def _for_output(
-    step: Step,
-    window: dict[str, Any],
-    image: tuple[int, int],
-    wanted: tuple[int, int],
-    extra: tuple[int, int],
-) -> tuple[Padding, tuple[int, int]]:
-    """The padding that makes an output of the wanted size."""
-    lower = step.get("auto_pad", "NOTSET") == "SAME_LOWER"
-    sides: list[tuple[int, int]] = []
-    more: list[int] = []
-    for axis in (0, 1):
-        reach = window["dilation"][axis] * (window["kernel"][axis] - 1) + 1
-        full = (image[axis] - 1) * window["stride"][axis] + reach + extra[axis]
-        total = full - wanted[axis]
-        more.append(extra[axis] + max(0, -total))
-        total = max(0, total)
-        # ONNX, ConvTranspose: the odd cell is cut off the end in SAME_UPPER, else the beginning.
-        upper = step.get("auto_pad", "NOTSET") == "SAME_UPPER"
-        begin = total // 2 if upper and not lower else total - total // 2
-        sides.append((begin, total - begin))
-    return Padding("explicit", (sides[0], sides[1])), (more[0], more[1])

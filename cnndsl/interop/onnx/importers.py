@@ -13,7 +13,9 @@ from cnndsl.interop.onnx import import_places as places
 from cnndsl.interop.onnx import import_reductions as reductions
 from cnndsl.interop.onnx import import_taking as taking
 from cnndsl.interop.onnx import import_windows as windows
+from cnndsl.interop.onnx.detours import STRIDED, import_strided
 from cnndsl.interop.onnx.import_resize import import_resize
+from cnndsl.interop.onnx.import_transposed import import_conv_transpose
 from cnndsl.interop.onnx.reading import Array
 from cnndsl.interop.onnx.step import Step
 from cnndsl.interop.onnx.values import View
@@ -35,7 +37,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "Clip": functions.import_clip,
     "Concat": places.import_concat,
     "Conv": windows.import_conv,
-    "ConvTranspose": windows.import_conv_transpose,
+    "ConvTranspose": import_conv_transpose,
     "DepthToSpace": windows.import_depth_to_space,
     "Div": arithmetic.import_div,
     "Dropout": cells.import_dropout,
@@ -101,5 +103,6 @@ IMPORTERS: Mapping[str, Importer] = {
     "Transpose": places.import_transpose,
     "Unsqueeze": places.import_unsqueeze,
     "Upsample": import_resize,
+    STRIDED: import_strided,
 }
 """The importer of each operator, by its name."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from cnndsl.errors import Diagnostic, Fix
 from cnndsl.interop.onnx.building import Builder, FloatArray
+from cnndsl.interop.onnx.detours import straightened
 from cnndsl.interop.onnx.folding import FOLDABLE, LARGEST, TooLarge, fold
 from cnndsl.interop.onnx.idioms import recognised
 from cnndsl.interop.onnx.importers import IMPORTERS
@@ -69,7 +70,7 @@ def import_model(model: ModelFacts, *, batched: bool = True) -> Imported:
 
     Where it is not `batched`, all that goes into the model at once is one image.
     """
-    return _Import(recognised(model), batched).run()
+    return _Import(recognised(straightened(model)), batched).run()
 
 
 class _Import:

@@ -68,6 +68,8 @@ def legible(wish: str, op_type: str) -> str:
     # PyTorch repeats a module's name in those of its children: /layer1/layer1.0/...
     kept = [a for a, b in pairwise([*parts, ""]) if not b.startswith(f"{a}.")]
     name = re.sub(r"[^\w-]+", "_", "_".join(kept), flags=re.ASCII).strip("_-")
-    counted = re.fullmatch(r"(node|op|n)?_?\d*|" + re.escape(op_type) + r"[_.]?\d*", name, re.I)
+    counted = re.fullmatch(
+        r"(node|op|n)?_?\d*|node_\w+|" + re.escape(op_type) + r"[_.]?\d*", name, re.I
+    )
     good = re.fullmatch(r"[A-Za-z][\w-]*", name) and len(name) <= _LONGEST
     return "" if counted or not good or name.lower() in _RESERVED else name
