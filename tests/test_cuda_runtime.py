@@ -205,6 +205,22 @@ def test_too_large_a_batch_is_refused_before_anything_is_allocated(run, driver):
     assert driver.done == []
 
 
+def test_the_batch_that_is_said_to_fit_does_so(run, driver, monkeypatch):
+    # As where small batches split sums, and large ones do not.
+    program = run.program
+
+    def with_sums(batch):
+        return replace(program(batch), scratch=2000 if batch < 50 else 0)
+
+    monkeypatch.setattr(run, "program", with_sums)
+    driver.free = 40 * program(1).bytes
+    with pytest.raises(TargetError, match="and a batch of 1000") as caught:
+        run((images(1000),))
+    fits = int(str(caught.value).split("batches of at most ")[1].split()[0])
+    assert fits > 10
+    assert with_sums(fits).bytes <= driver.free
+
+
 def test_memory_that_idle_batch_sizes_hold_is_given_up_first():
     program = make_program(PLAN, lower_plan(PLAN, WEIGHTS, GPU), 8)
     driver = FakeDriver()

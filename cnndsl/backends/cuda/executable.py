@@ -228,6 +228,9 @@ class CudaExecutable:
             return
         each = program.bytes // program.batch
         fits = (free - weights) // max(1, each)
+        # Small batches may take more for an image: the sums of their splits.
+        while fits > 0 and self.program(fits).bytes > free - weights:
+            fits -= max(1, fits // 16)
         words = f"{format_bytes(weights)} of weights and " if weights else ""
         raise TargetError(
             f"{self._driver.gpu.name} has {format_bytes(free)} of free memory, and a batch of "
