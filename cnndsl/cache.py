@@ -42,6 +42,8 @@ _DRAFT_LIVES = 3600.0
 _ENTRY = re.compile(r"(?P<name>.+)-[0-9a-f]{24}\.(?P<kind>cache|map)")
 _DRAFT = re.compile(r".+-[0-9a-f]{24}\.[0-9]+-[0-9]+")
 
+_warned_of = set[Path]()  # the folders that a warning of this process has named
+
 
 class CacheWarning(UserWarning):
     """The cache cannot be written; every process makes everything for itself."""
@@ -94,7 +96,6 @@ class FileCache:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._warned = False
         self._pruned = False
 
     def path(self, name: str, key: bytes) -> Path:
@@ -124,14 +125,20 @@ class FileCache:
             return None
         return data[_HEADER.size :]
 
-    def put(self, name: str, key: bytes, data: bytes) -> None:
-        """Keep `data` for later processes. A folder that cannot be written costs a warning."""
+    def put(self, name: str, key: bytes, data: bytes, *, is_missed: bool = True) -> None:
+        """
+        Keep `data` for later processes.
+
+        A folder that cannot be written costs a process a warning, where what is lost `is_missed`.
+        """
         checked = key + data
         whole = _MAGIC + hashlib.sha256(checked).digest() + checked
         try:
             self._write(self.path(name, key), lambda file: file.write(whole))
         except OSError as error:
-            self._warn(error)
+            if is_missed and self.directory not in _warned_of:
+                _warned_of.add(self.directory)
+                self._warn(error)
 
     def map(self, name: str, key: bytes) -> memoryview | None:
         """
@@ -248,14 +255,12 @@ class FileCache:
                 _remove(path)
 
     def _warn(self, error: OSError) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"cannot write to the cache {self.directory} ({error.strerror}), so every process "
-                "compiles anew; CNNDSL_CACHE_DIR=FOLDER names another",
-                CacheWarning,
-                stacklevel=2,
-            )
+        warnings.warn(
+            f"cannot write to the cache {self.directory} ({error.strerror}), so every process "
+            "compiles anew; CNNDSL_CACHE_DIR=FOLDER names another",
+            CacheWarning,
+            stacklevel=2,
+        )
 
 
 def _mapped(file: IO[bytes]) -> memoryview:

@@ -132,6 +132,7 @@ def test_a_cache_that_cannot_be_written_costs_one_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert library.address(Kernel("copy", "zero_halo"))
+        assert Library(FileCache(tmp_path / "file" / "cache")).address(KERNEL)
 
 
 def undefined_symbols(code: bytes) -> set[str]:

@@ -33,8 +33,9 @@ examples:
   cnndsl doctor --clear-cache
 
 The cache holds what can be made again: kernels, compiled once for a machine and a version; plans of
-compiled models; and programs, of models that were loaded more than once, with their packed weights.
-With all three a process neither compiles, nor plans, nor packs. Entries go that were not used for
+compiled models; programs, of models that were loaded more than once, with their packed weights; and
+the parser of tables. With all of it a process neither compiles, nor plans, nor packs. Entries go
+that were not used for
 {MOST_UNUSED / 86400:.0f} days, and the longest unused where all exceed \
 {format_bytes(MOST_BYTES)}, \
 or programs {format_bytes(MOST_MAPPED_BYTES)}.

@@ -25,6 +25,7 @@ from cnndsl.backends.protocol import Request
 from cnndsl.cache import FileCache, default_directory
 from cnndsl.compiler import Compilation
 from cnndsl.errors import CnnError
+from cnndsl.frontend.kept_grammar import TABLES
 from cnndsl.interop.weights import seeded_weights
 from cnndsl.targets import thread_count
 
@@ -181,7 +182,8 @@ def cache_contents() -> Kept:
     plans = [entry for entry in entries if entry.name == PLANS]
     of_gpus = [entry for entry in entries if entry.name.startswith(GPU_KERNELS)]
     programs = [entry for entry in entries if entry.name == PROGRAM]
-    kernels = [e for e in entries if e.name not in (PLANS, TIMES, PROGRAM) and e not in of_gpus]
+    others = (PLANS, TIMES, PROGRAM, TABLES)
+    kernels = [e for e in entries if e.name not in others and e not in of_gpus]
     stale = [e for e in kernels if e.path != cache.path(e.name, key_of(e.name))]
     return Kept(
         directory=cache.directory,

@@ -11,12 +11,13 @@ import unicodedata
 from functools import cache
 from typing import Protocol, TypeAlias, cast
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from cnndsl.errors import Edit, Fix, LimitError
 from cnndsl.frontend.findings import Findings
 from cnndsl.frontend.foreign_line import foreign_line
+from cnndsl.frontend.kept_grammar import parser_of
 from cnndsl.frontend.syntax import (
     BLANKS,
     NOT_APPLICABLE,
@@ -73,7 +74,7 @@ class LineParser(Protocol):
 def line_parser() -> LineParser:
     """The parser of one line, built once a process."""
     grammar = resource("grammar", "cnn.lark").read_text(encoding="utf-8")
-    return cast(LineParser, Lark(grammar, parser="lalr", maybe_placeholders=False))
+    return cast(LineParser, parser_of(grammar))
 
 
 def parse(source: Source, findings: Findings, limits: Limits | None = None) -> Document:

@@ -1,0 +1,44 @@
+"""The parser of a grammar, whose tables the user's cache keeps: making them takes a while."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
+
+import lark
+
+from cnndsl.cache import FileCache, default_directory
+
+TABLES = "grammar"
+"""What the cache's entry is called."""
+
+_OPTIONS = "lalr, no placeholders"
+"""What the tables are made with beside the grammar."""
+
+
+def parser_of(grammar: str) -> lark.Lark:
+    """
+    Lark's parser of a grammar.
+
+    What is kept is as trusted as the machine code beside it: a cache's entry is this user's, whole,
+    and was made by this version of Lark and of Python.
+    """
+    lark_of: Any = lark.Lark
+    cache, key = FileCache(default_directory()), _key(grammar)
+    kept = cache.get(TABLES, key)
+    if kept is not None:
+        with suppress(Exception):  # whatever Lark makes of them: they can be made again
+            return lark_of.load(BytesIO(kept))
+    made = lark_of(grammar, parser="lalr", maybe_placeholders=False)
+    content = BytesIO()
+    made.save(content)
+    cache.put(TABLES, key, content.getvalue(), is_missed=False)
+    return made
+
+
+def _key(grammar: str) -> bytes:
+    parts = [lark.__version__, sys.version, _OPTIONS, grammar]
+    return hashlib.sha256("\0".join(parts).encode()).digest()
