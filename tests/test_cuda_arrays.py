@@ -126,6 +126,15 @@ def test_a_new_output_gives_itself_by_dlpack(run, monkeypatch, reader, waits):
     assert asked == {"max_version": (1, 0), "dl_device": None, "copy": None}
 
 
+def test_an_older_package_gives_nothing_by_dlpack_and_says_so(run, monkeypatch):
+    view = SimpleNamespace(from_cuda_array_interface=lambda array, stream: SimpleNamespace())
+    module = SimpleNamespace(StridedMemoryView=view)
+    monkeypatch.setattr(arrays, "import_module", lambda name: module)
+    (y,) = run.on_device([Tensor((1, 4, 5, 3))], [], None)
+    with pytest.raises(BufferError, match="needs a newer cuda-core"):
+        y.__dlpack__()
+
+
 def test_nvidia_s_views_take_what_they_are_asked_for():
     view = pytest.importorskip("cuda.core.utils").StridedMemoryView
     assert callable(view.from_cuda_array_interface)

@@ -29,6 +29,7 @@ CODE = Function(7, 0)
 class Result(Enum):
     CUDA_SUCCESS = 0
     CUDA_ERROR_OUT_OF_MEMORY = 2
+    CUDA_ERROR_NOT_INITIALIZED = 3
     CUDA_ERROR_NO_DEVICE = 100
     CUDA_ERROR_ILLEGAL_ADDRESS = 700
     CUDA_ERROR_STREAM_CAPTURE_INVALIDATED = 901
@@ -163,6 +164,12 @@ def test_memory_that_is_not_there_after_all_is_said_to_be_missing(gpu, api):
         gpu.allocate(1 << 40)
     assert caught.value.code == "E703"
     assert "fix: smaller batches" in str(caught.value)
+
+
+def test_a_process_that_is_a_fork_is_told_so(gpu, api):
+    api.refused["cuMemGetInfo"] = Result.CUDA_ERROR_NOT_INITIALIZED
+    with pytest.raises(TargetError, match="method spawn, for a fork has no GPU"):
+        gpu.free_bytes()
 
 
 def test_a_call_within_somebody_else_s_recording_is_told_to_leave_it(gpu, api):

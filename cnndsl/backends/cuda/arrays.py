@@ -69,6 +69,8 @@ class DeviceArray:
         """
         reader = _DEFAULT_STREAM if stream is None else stream
         view = _memory_view().from_cuda_array_interface(self, reader)
+        if not hasattr(view, "__dlpack__"):
+            raise BufferError("giving arrays by DLPack needs a newer cuda-core: pip install -U")
         return view.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
 
 

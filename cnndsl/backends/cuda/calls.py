@@ -11,6 +11,7 @@ from cnndsl.errors import TargetError
 
 _OUT_OF_MEMORY = "CUDA_ERROR_OUT_OF_MEMORY"
 _SPOILT_RECORDING = "CUDA_ERROR_STREAM_CAPTURE"
+_FORKED = "CUDA_ERROR_NOT_INITIALIZED"  # what was initialised is so in the parent
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -113,6 +114,9 @@ def refused(name: str, status: str) -> TargetError:
     if status == _OUT_OF_MEMORY:
         fixes = ["smaller batches", "fewer models or processes on the GPU at once"]
         return TargetError(words, code="E703", fixes=fixes)
+    if status == _FORKED:
+        fixes = ["a process of its own: multiprocessing's method spawn, for a fork has no GPU"]
+        return TargetError(words, code="E704", fixes=fixes)
     if status.startswith(_SPOILT_RECORDING):
         fixes = ["call the model outside of a recording: it is one graph already"]
         return TargetError(words, code="E704", fixes=fixes)
