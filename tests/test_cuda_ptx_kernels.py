@@ -60,7 +60,7 @@ def on(a_device):
 
 
 def tile_cases():
-    """Of each precision the smallest tile, by quads and by single maps, and a larger one."""
+    """Of each precision the smallest tile, by quads and by single maps, and larger ones."""
     for architecture, precisions in (
         (TURING, ("float32", "float16")),
         (AMPERE, ("float32", *UNITS)),
@@ -72,6 +72,7 @@ def tile_cases():
             yield pytest.param(architecture, known[1][-1], id=f"{name}-single")
             if precision in ("tf32", "float16"):
                 yield pytest.param(architecture, known[4][-3], id=f"{name}-larger")
+                yield pytest.param(architecture, known[4][-4], id=f"{name}-wide")
 
 
 def allowed_error(launch, magnitude):
