@@ -91,6 +91,7 @@ def test_weights_can_be_converted_from_python(cli, weights):
         (["net.npz", "--for", "net.cnn"], "it is no npz file"),
         (["objects.npz", "--for", "net.cnn"], "or it holds objects"),
         (["one.npz", "--for", "net.cnn"], "it holds one array, and no names"),
+        (["bare.npz", "--for", "net.cnn"], "have no names, as numpy.savez(FILE, a, b) leaves them"),
         (["w.npz", "--for", "net.cnn", "--map", "gone.txt"], "cannot read gone.txt: "),
     ],
 )
@@ -99,6 +100,7 @@ def test_what_cannot_be_read_is_a_planned_error(cli, weights, tmp_path, argument
     (tmp_path / "w.npz.bin").write_bytes((tmp_path / "w.npz").read_bytes())
     np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object))
     np.save(tmp_path / "one.npy", np.zeros(3))
+    np.savez(tmp_path / "bare.npz", np.zeros((8, 3, 3, 3)), np.zeros(8))
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     done = cli("import", "weights", *arguments)
     assert done.status == 1

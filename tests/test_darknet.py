@@ -263,6 +263,7 @@ def test_every_section_that_no_row_computes_is_named_with_its_line():
     [
         (conv(2, 3, sway=1), "net.cfg:10:1: error[E806]: [convolutional]: no row has sway=1"),
         (conv(2, "three"), "net.cfg:9:1: error[E806]: [convolutional]: size=three is not a whole"),
+        (conv(2, ""), "net.cfg:9:1: error[E806]: [convolutional]: size= is not a whole number"),
         (conv(2, activation="loggy"), "[convolutional]: no row has the activation loggy"),
         (conv(2, xnor=1), "[convolutional]: no row has xnor"),
         (conv(4, groups=2), "3 input maps do not divide into 2 groups"),

@@ -42,7 +42,7 @@ class Section:
     def integer(self, name: str, missing: int) -> int:
         """A whole number, or `missing` where there is no such option."""
         text = self.text(name, "")
-        if not text:
+        if name not in self.options:
             return missing
         try:
             return int(text)
@@ -57,9 +57,9 @@ class Section:
         return number
 
     def number(self, name: str, missing: float) -> float:
-        """A number, or `missing`."""
+        """A number, or `missing` where there is no such option."""
         text = self.text(name, "")
-        if not text:
+        if name not in self.options:
             return missing
         try:
             return float(text)

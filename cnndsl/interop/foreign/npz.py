@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnndsl.errors import WeightsError
 from cnndsl.interop.foreign.archives import UNREADABLE, require_unpackable
 from cnndsl.interop.foreign.layers import FloatArray, ForeignWeights, layers_of, unreadable
+
+_COUNTED = re.compile(r"arr_\d+")
 
 
 def read_npz(path: Path) -> ForeignWeights:
@@ -33,6 +37,15 @@ def read_npz(path: Path) -> ForeignWeights:
         for name, array in arrays.items()
         if array.dtype.kind == "f"
     }
+    if floats and all(_COUNTED.fullmatch(name) for name in floats):
+        raise WeightsError(
+            f"the arrays of {path} have no names, as numpy.savez(FILE, a, b) leaves them",
+            code="E402",
+            fixes=[
+                "numpy.savez(FILE, **{v.path: v.numpy() for v in model.weights}) in Keras",
+                'numpy.savez(FILE, **{"C1.weight": array, "C1.bias": array, ...})',
+            ],
+        )
     found = layers_of(str(path), floats)
     others = tuple(name for name in members if name not in floats)
     return ForeignWeights(

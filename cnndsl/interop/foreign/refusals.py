@@ -13,6 +13,8 @@ from cnndsl.interop.foreign.units import Unit
 
 AMBIGUOUS = "E403"
 _SHOWN = 5
+_OTHER_LINE = Fix("another layer, or another row, in this line of the --map file")
+_OTHER_VALUES = Fix("other values in the row, or the file of this network's weights")
 Table = Sequence[Mapping[int, Fit]]
 """For each unit the layers that fit it, by number."""
 
@@ -20,7 +22,7 @@ Table = Sequence[Mapping[int, Fit]]
 def misfit(unit: Unit, layer: Layer) -> Diagnostic:
     """A pair that a user has made and that does not fit."""
     message = f"{layer.name} ({_held(layer)}) does not fit {unit.name} ({_wanted(unit)})"
-    return Diagnostic("E401", message, row=unit.name)
+    return Diagnostic("E401", message, row=unit.name, fixes=(_OTHER_LINE,))
 
 
 def without_layers(
@@ -35,7 +37,9 @@ def without_layers(
         alike = [layer for layer in free if _kind(layer.array("weight")) == _kind_of(unit)]
         notes = tuple(f"{layer.name} ({_held(layer)}) fits no row" for layer in alike[:_SHOWN])
         message = f"no layer in {origin} fits {unit.name} ({_wanted(unit)})"
-        findings.append(Diagnostic("E401", message, row=unit.name, notes=notes))
+        findings.append(
+            Diagnostic("E401", message, row=unit.name, notes=notes, fixes=(_OTHER_VALUES,))
+        )
     return findings
 
 
@@ -46,6 +50,7 @@ def too_few(
     return WeightsError(
         f"{origin} has {len(kept)} layers for the {len(units)} that the table needs",
         notes=_counts(units, table, kept),
+        fixes=["a file of the whole network's weights, or a table without the rows they lack"],
     )
 
 
