@@ -62,7 +62,7 @@ def test_other_tables_than_these_are_not_taken(cache, monkeypatch):
 
 @pytest.mark.parametrize("content", [b"", b"no tables", b"\x80\x04}\x94."])
 def test_tables_that_lark_does_not_take_are_made_anew_and_mended(cache, monkeypatch, content):
-    cache.put("grammar", kept_grammar._key(GRAMMAR), content)
+    cache.put("grammar", kept_grammar._key(GRAMMAR, True), content)
     made = made_anew(monkeypatch)
     assert parser_of(GRAMMAR).parse(LINES[0])
     assert parser_of(GRAMMAR).parse(LINES[0])

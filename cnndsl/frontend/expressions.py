@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Protocol, TypeAlias, cast
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from cnndsl.errors import ValueRefused
+from cnndsl.frontend.kept_grammar import parser_of
 from cnndsl.ops.kinds import LARGEST_COUNT, parse_count, shown
 from cnndsl.resources import resource
 
@@ -127,7 +128,7 @@ def _parse(text: str) -> Expression:
 @cache
 def _parser() -> ExpressionParser:
     grammar = resource("grammar", "expression.lark").read_text(encoding="utf-8")
-    return cast(ExpressionParser, Lark(grammar, parser="lalr"))
+    return cast(ExpressionParser, parser_of(grammar))
 
 
 def _is_sign(child: Token | LarkTree) -> bool:

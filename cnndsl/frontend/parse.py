@@ -74,7 +74,7 @@ class LineParser(Protocol):
 def line_parser() -> LineParser:
     """The parser of one line, built once a process."""
     grammar = resource("grammar", "cnn.lark").read_text(encoding="utf-8")
-    return cast(LineParser, parser_of(grammar))
+    return cast(LineParser, parser_of(grammar, placeholders=False))
 
 
 def parse(source: Source, findings: Findings, limits: Limits | None = None) -> Document:

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Condition, Thread
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from cnndsl.backends.cpu.fingerprint import fingerprint
 from cnndsl.backends.cpu.helpers import processors
 from cnndsl.backends.cpu.kernel import Kernel
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 # It finds its modules where this process does. -P: not where this process happens to stand.
 _COMMAND = (
@@ -108,7 +110,7 @@ class Companion:
         while self._wait():
             self.take_part()
 
-    def _serve(self, process: subprocess.Popen[bytes]) -> None:
+    def _serve(self, process: Popen[bytes]) -> None:
         """Hand a process one kernel after the other."""
         if process.stdin is not None and process.stdout is not None:
             self._converse(process.stdin, process.stdout)
@@ -186,8 +188,11 @@ def main() -> None:
         _write(answers, made.get(kernel) or _compiled(kernel) or b"")
 
 
-def _started() -> subprocess.Popen[bytes] | None:
+def _started() -> Popen[bytes] | None:
     """The process, or None where the system starts none."""
+    # Imported here: most loading starts none.
+    import subprocess
+
     # -S: all that it would find by looking for packages, it is told.
     options = ["-P", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
