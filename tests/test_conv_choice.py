@@ -13,9 +13,9 @@ from cnndsl.backends.cpu.conv_choice import ConvChooser
 from cnndsl.backends.cpu.helpers import shared_helpers
 from cnndsl.backends.cpu.library import shared_library
 from cnndsl.backends.cpu.lowering.candidates import ConvWork, allowed, candidates
-from cnndsl.backends.cpu.lowering.conv import ALGORITHMS, winograd_name
+from cnndsl.backends.cpu.lowering.conv import ALGORITHMS
 from cnndsl.backends.cpu.lowering.conv_cost import cost, nominal_roof
-from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
+from cnndsl.backends.cpu.lowering.winograd_ways import winograd_name
 from cnndsl.backends.cpu.measuring import measure
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.cpu.times import Times, keep_times, kept_times, key_of_work
@@ -75,14 +75,16 @@ def test_the_cost_model_chooses_what_is_known_to_be_fastest(name):
 def test_every_convolution_has_candidates_with_a_cost_or_a_reason_against(work):
     found = candidates(work, "fast")
     named = {c.kernel.partition(":")[0] for c in found}
-    # One window of the whole image is computed in two ways, and what is none told so once.
-    assert named | {"dense_images"} == set(ALGORITHMS)
+    # Some are computed in two ways, and what is none of theirs is told so once.
+    winograds = {"conv_winograd", "conv_winograd_half"}
+    assert named & winograds
+    assert named | winograds | {"dense_images"} == set(ALGORITHMS)
     assert len({c.kernel for c in found}) == len(found)
     assert not found[0].refusal
     for candidate in allowed(work, "fast"):
         alone, shared = (cost(work, candidate, batch) for batch in (1, 16))
         assert min(c.seconds(nominal_roof(Target.host())) for c in (alone, shared)) > 0
-        if not candidate.squares:  # whose weights are read once for all images
+        if not candidate.way:  # whose weights are read once for all images
             assert shared.bytes_read <= alone.bytes_read
     assert {c.kernel for c in allowed(work, "strict")} <= {c.kernel for c in allowed(work, "fast")}
     assert all(c.error_ratio == 1.0 for c in allowed(work, "strict"))
@@ -99,7 +101,7 @@ def measured(fastest: str, batch: int = 1) -> Times:
 def test_what_was_measured_overrules_the_estimate():
     kernels = [c.kernel for c in allowed(C6, "fast")]
     assert kernels[0] == "conv_direct"
-    assert all(kernel.startswith("conv_winograd:") for kernel in kernels[1:])
+    assert all(kernel.startswith("conv_winograd") for kernel in kernels[1:])
     assert len(kernels) > 2
     for fastest in kernels:
         assert ConvChooser(USUAL, measured(fastest)).chosen(C6).kernel == fastest
@@ -119,10 +121,10 @@ def test_a_batch_is_worth_larger_squares_than_an_image():
     for maps in (256, 512):
         work = ConvWork.of(Conv(maps, (3, 3), padding=SAME), (7, 7, maps))
         alone, many = (
-            ConvChooser(Options(batch=batch), Times(roof=Roof(110.0, 26.0))).chosen(work).squares
+            ConvChooser(Options(batch=batch), Times(roof=Roof(110.0, 26.0))).chosen(work).way
             for batch in (1, 16)
         )
-        assert alone < many
+        assert alone.outputs < many.outputs
 
 
 def test_the_slower_a_machine_multiplies_the_fewer_products_are_chosen():
@@ -152,16 +154,16 @@ def test_strict_numerics_are_strict_whatever_was_measured():
 
 def test_half_of_the_measurements_decide_nothing():
     times = Times({C6.name: {"conv_direct": 1e-9}})
-    assert ConvChooser(USUAL, times).chosen(C6).kernel.startswith("conv_winograd:")
+    assert ConvChooser(USUAL, times).chosen(C6).kernel.startswith("conv_winograd")
 
 
 def test_all_that_was_considered_is_told_with_figures_and_reasons():
-    squares = next(c.squares for c in allowed(C6, "fast") if c.squares)
-    fastest = winograd_name(squares)
+    way = next(c.way for c in allowed(C6, "fast") if c.way)
+    fastest = winograd_name(way)
     first, *others = ConvChooser(USUAL, measured(fastest)).considered(C6)
     assert (first.kernel, first.chosen, first.verdict) == (fastest, True, "")
     assert first.measured_ms == 1.0
-    assert first.error_ratio == pytest.approx(error_ratio((3, 3), squares, 384))
+    assert first.error_ratio == way.error_ratio
     told = {other.kernel: other for other in others}
     direct = told.pop("conv_direct")
     assert (direct.chosen, direct.verdict, direct.measured_ms) == (False, "slower", 2.0)
@@ -175,7 +177,7 @@ def test_all_that_was_considered_is_told_with_figures_and_reasons():
 
 def test_a_row_that_is_refused_for_its_error_is_told_with_its_estimate():
     told = ConvChooser(Options("strict")).considered(C6)
-    winograds = [found for found in told if found.kernel.startswith("conv_winograd:")]
+    winograds = [found for found in told if found.kernel.startswith("conv_winograd")]
     assert len(winograds) > 1
     for found in winograds:
         assert found.verdict.startswith("numerics strict")

@@ -23,8 +23,20 @@ from cnndsl.backends.cpu.lowering.conv_winograd import (
 )
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
 from cnndsl.backends.cpu.lowering.space_to_depth import space_to_depth
-from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
-from cnndsl.backends.cpu.lowering.winograd_ways import MOST_ERROR_RATIO, SIDES, winograd_ways
+from cnndsl.backends.cpu.lowering.winograd_half import HalfWinogradConv, half_tiles
+from cnndsl.backends.cpu.lowering.winograd_points import (
+    PAIRS,
+    half_points,
+    tap_scales,
+    weight_matrix,
+)
+from cnndsl.backends.cpu.lowering.winograd_ways import (
+    MOST_ERROR_RATIO,
+    SIDES,
+    named_way,
+    winograd_name,
+    winograd_ways,
+)
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer
 
@@ -39,6 +51,19 @@ WAYS = (  # taps, outputs of a square and tile
     *[(taps, outputs, HOST[0]) for taps, outputs in (((1, 7), (1, 2)), ((5, 3), (2, 6)))],
     ((3, 3), (4, 4), Tile(4, 2, 4)),  # lanes of NEON
     ((3, 3), (5, 5), Tile(3, 1, 16)),  # lanes of AVX-512
+)
+HALF_WAYS = (  # of weights half-way: taps, outputs of a square, tile and vector registers
+    *[((3, 3), (4, 4), tile, MACHINE.registers) for tile in half_tiles(MACHINE)],
+    *[
+        (taps, outputs, half_tiles(MACHINE)[0], MACHINE.registers)
+        for taps, outputs in (
+            *[((3, 3), (outputs, outputs)) for outputs in (2, 3, 5, 6)],
+            *[((3, 3), outputs) for outputs in ((7, 4), (4, 7), (1, 6), (5, 2))],
+            *[((5, 5), (4, 4)), ((2, 2), (3, 4)), ((1, 7), (1, 2)), ((5, 3), (2, 6))],
+        )
+    ],
+    ((3, 3), (4, 4), Tile(8, 1, 4), 32),  # of NEON
+    ((3, 3), (5, 5), Tile(3, 1, 16), 32),  # and of AVX-512
 )
 
 
@@ -67,21 +92,24 @@ class Problem(ConvProblem):
 
 
 @st.composite
-def shapes(draw, kernels=((3, 3), (5, 5))) -> ConvShape:
+def shapes(draw, kernels=((3, 3), (5, 5)), least_maps: int = 16) -> ConvShape:
     r, s = draw(st.sampled_from(kernels))
     size = draw(st.integers(r, 14)), draw(st.integers(s, 14))
-    maps = draw(st.integers(16, 40)), draw(st.integers(1, 40))
+    maps = draw(st.integers(least_maps, 40)), draw(st.integers(1, 40))
     padding = draw(st.integers(0, r // 2)), draw(st.integers(0, s // 2))
     return ConvShape(size, *maps, kernel=(r, s), padding=padding)
 
 
 @st.composite
 def ways(draw) -> WinogradConv:
-    taps, outputs, tile = draw(st.sampled_from(WAYS))
-    return WinogradConv(draw(shapes((taps,))), outputs, tile)
+    taps, outputs, tile, *registers = draw(st.sampled_from([*WAYS, *HALF_WAYS]))
+    shape = draw(shapes((taps,), least_maps=2))
+    if registers:
+        return HalfWinogradConv(shape, outputs, tile, registers=registers[0])
+    return WinogradConv(shape, outputs, tile)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(way=ways(), batch=st.integers(1, 3), halo=st.tuples(*[st.integers(0, 2)] * 4))
 def test_winograd_is_the_convolution_and_writes_nothing_else(way, batch, halo):
     problem = Problem(way.shape, batch, halo, way=way)
@@ -176,22 +204,58 @@ KERNELS = [(r, s) for r in range(1, 9) for s in range(1, 9) if r * s > 1]
 def test_all_ways_to_choose_from_are_exact_enough(shape, side, maps):
     for way in winograd_ways(replace(shape, size=(side, side), in_maps=maps), MACHINE):
         assert all(side in SIDES for side, m in zip(way.sides, way.outputs, strict=True) if m > 1)
-        assert error_ratio(shape.kernel, way.outputs, maps) <= MOST_ERROR_RATIO
+        assert way.error_ratio <= MOST_ERROR_RATIO
+
+
+@settings(deadline=None)
+@given(shape=shapes(), maps=st.integers(8, 512))
+def test_a_way_is_found_by_its_name(shape, maps):
+    shape = replace(shape, in_maps=maps)
+    for way in winograd_ways(shape, MACHINE):
+        assert named_way(winograd_name(way), shape, MACHINE) == way
+
+
+@pytest.mark.parametrize("side", PAIRS)
+@pytest.mark.parametrize("most", [2, 3, 4, 9])
+def test_groups_of_points_hold_each_once_and_pairs_together(side, most):
+    groups = half_points(side, 3, most)
+    assert sorted(point.number for group in groups for point in group) == list(range(side))
+    assert all(len(group) <= most for group in groups)
+    for group in groups:
+        roots = {point.root for point in group if point.root}
+        assert roots == {-root for root in roots}
+
+
+@pytest.mark.parametrize("side", PAIRS)
+@pytest.mark.parametrize("r", [2, 3])
+def test_taps_come_to_all_points_by_the_rest_of_the_way(side, r):
+    """The value of scaled taps at a root, times its scale, is the row of the matrix."""
+    for point in half_points(side, r, side)[0]:
+        powers = np.eye(r)[-1] if point.root is None else np.power(point.root, np.arange(r))
+        row = point.scale * powers * tap_scales(side, r)
+        np.testing.assert_allclose(row, weight_matrix(side, r)[point.number], rtol=1e-12)
+
+
+def test_weights_half_way_are_worth_it_for_few_squares_only():
+    few, many = (ConvShape((side, side), 256, 256, (3, 3), padding=(1, 1)) for side in (7, 56))
+    assert any(isinstance(way, HalfWinogradConv) for way in winograd_ways(few, MACHINE))
+    assert not any(isinstance(way, HalfWinogradConv) for way in winograd_ways(many, MACHINE))
 
 
 def test_only_plain_convolutions_of_enough_maps_fit():
     fits = ConvShape((9, 9), 64, 64, (3, 3))
     others = [
-        ConvShape((9, 9), 3, 64, (3, 3)),
+        ConvShape((9, 9), 2, 64, (3, 3)),
         ConvShape((9, 9), 64, 64, (1, 1)),
         ConvShape((9, 9), 64, 64, (9, 9)),
         ConvShape((9, 9), 64, 64, (2, 2), stride=(2, 2)),
-        ConvShape((9, 9), 1, 64, (3, 3), stride=(2, 2)),
+        ConvShape((9, 9), 1, 64, (5, 5), stride=(2, 1)),
         ConvShape((9, 9), 64, 64, (3, 3), dilation=(2, 1)),
         ConvShape((9, 9), 64, 64, (3, 3), groups=2),
     ]
     assert winograd_ways(fits, MACHINE)
     assert winograd_ways(replace(fits, kernel=(1, 7)), MACHINE)
+    assert winograd_ways(replace(fits, in_maps=3), MACHINE)
     assert winograd_ways(replace(fits, in_maps=3, kernel=(7, 7), stride=(2, 2)), MACHINE)
     assert not any(winograd_ways(shape, MACHINE) for shape in others)
 
@@ -212,6 +276,18 @@ def product_loops(tile: Tile, cpu: str | None = None) -> list[list[str]]:
 def test_the_inner_loop_keeps_its_vectors_in_registers(tile):
     for loop in product_loops(tile):
         assert not [line for line in loop if "rsp" in line or "[sp" in line]
+
+
+@pytest.mark.parametrize("tile", half_tiles(MACHINE))
+def test_loops_that_end_the_way_of_weights_keep_their_vectors_in_registers(tile):
+    shape = ConvShape((9, 9), 16, 16, (3, 3))
+    way = HalfWinogradConv(shape, (4, 4), tile, registers=MACHINE.registers)
+    call = Problem(shape, 1, way=way).lower()(1)
+    loops = [loop for loop in hot_loops(call.kernel) if re.search("prefetch|prfm", "".join(loop))]
+    assert len(loops) == len(half_points(6, 3, way.points_at_once))
+    for loop in loops:
+        assert multiplications(loop) >= TAKEN * tile.pixels * 2
+        assert not [line for line in loop if re.search("[xyz]mm.*rsp|\\bq\\d+.*\\[sp", line)]
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86-64 assembly")

@@ -16,7 +16,6 @@ from cnndsl.backends.cpu.lowering import candidates
 from cnndsl.backends.cpu.lowering import winograd_ways as ways
 from cnndsl.backends.cpu.lowering.candidates import ConvWork
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
-from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv, winograd_tiles
 from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.lowering.winograd_points import (
     input_matrix,
@@ -77,10 +76,10 @@ def test_a_loaded_model_is_as_strict_as_asked_whatever_was_planned_before(tmp_pa
 def test_the_command_line_says_which_kernel_runs_and_which_would(capsys, monkeypatch):
     cli = Cli(capsys, monkeypatch)
     said = cli("explain", "alexnet", "C5").out
-    assert re.search(r"conv_winograd:\dx\d computes C5", said)
+    assert re.search(r"conv_winograd[a-z_]*:\dx\d computes C5", said)
     assert said.endswith(" (strict: conv_direct)\n")
     strict = cli("explain", "alexnet", "C5", "--numerics", "strict", "--json")
-    assert " (fast: conv_winograd:" in json.loads(strict.out)["kernels"][-1]
+    assert " (fast: conv_winograd" in json.loads(strict.out)["kernels"][-1]
     assert "(" not in cli("explain", "alexnet", "F9", "--json").out.split('"kernels"')[1]
     plan = cli("compile", "alexnet", "--emit", "plan", "--numerics", "strict").out
     assert "conv_direct C5" in plan
@@ -147,8 +146,9 @@ def standard_errors(
     return np.sqrt(np.square(error).reshape(shape).mean((0, 1, 3, 5)))
 
 
-@pytest.mark.parametrize("maps", [16, 40, 160])
+@pytest.mark.parametrize("maps", [6, 16, 40, 160])
 @pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize(
     ("taps", "outputs"),
     [
@@ -162,12 +162,12 @@ def standard_errors(
         ((1, 7), (1, 2)),
     ],
 )
-def test_winograd_errs_within_the_ratio_that_the_gate_assumes(taps, outputs, rectified, maps):
+def test_winograd_errs_within_the_ratio_that_the_gate_assumes(taps, outputs, half, rectified, maps):
     shape = ConvShape((4 * outputs[0], 6 * outputs[1]), maps, 64, taps)
-    way = WinogradConv(shape, outputs, winograd_tiles(Target.host())[0])
+    way = ways.winograd_way(shape, outputs, Target.host(), half=half)
     winograd, plain = Problem(shape, 8, seed=maps, way=way), ConvProblem(shape, 8, seed=maps)
     images = np.maximum(plain.images, 0) if rectified else plain.images
     worst = standard_errors(winograd, images, outputs).max()
     ratio = worst / standard_errors(plain, images, (1, 1)).item()
-    assert ratio <= error_ratio(taps, outputs, maps)
-    assert ratio >= error_ratio(taps, outputs, maps) / 2  # or it says nothing of Winograd's cost
+    assert ratio <= way.error_ratio
+    assert ratio >= way.error_ratio / 2  # or it says nothing of Winograd's cost

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnndsl.backends.cpu.lowering.winograd_points import PAIRS
+from cnndsl.backends.cpu.lowering.winograd_points import PAIRS, HalfPoint
 from cnndsl.backends.cpu.vectors import Vector
 
 
@@ -50,6 +50,33 @@ def outputs_of_points(products: Sequence[Vector], outputs: int) -> list[Vector]:
         found[0] += point
     found[-1] += last
     return found
+
+
+def weights_at_points(taps: Sequence[Vector], points: Sequence[HalfPoint]) -> list[Vector]:
+    """
+    Taps of a filter, scaled by `tap_scales`, at some points: what the scale of each leaves to do.
+
+    What p and -p make of the even and of the odd taps differs in sign alone.
+    """
+    halves: dict[float, tuple[Vector, Vector]] = {}
+    values: list[Vector] = []
+    for root in (point.root for point in points):
+        if root is None or root == 0.0:
+            values.append(taps[-1] if root is None else taps[0])
+            continue
+        size = abs(root)
+        if size not in halves:
+            even, odd = (
+                _weighted(part, [size ** (2 * i) for i in range(len(part))])
+                for part in (taps[::2], taps[1::2])
+            )
+            halves[size] = even, odd
+        even, odd = halves[size]
+        if size == 1.0:
+            values.append(even + odd if root > 0 else even - odd)
+        else:
+            values.append(odd.fma(root, even))
+    return values
 
 
 def _even(inputs: Sequence[Vector], pairs: Sequence[float]) -> Vector:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cnndsl.backends.cpu.lowering.conv import conv_shape, winograd_name
+from cnndsl.backends.cpu.lowering.conv import conv_shape
 from cnndsl.backends.cpu.lowering.conv_depthwise import fits_depthwise
 from cnndsl.backends.cpu.lowering.conv_planar import fits_planar, most_maps
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape
+from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv
 from cnndsl.backends.cpu.lowering.epilogue import ACCUMULATING
-from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
-from cnndsl.backends.cpu.lowering.winograd_ways import margin, winograd_ways
+from cnndsl.backends.cpu.lowering.winograd_ways import margin, winograd_name, winograd_ways
 from cnndsl.backends.cpu.target import Target
 from cnndsl.ops.conv import Conv
 from cnndsl.ops.text import format_op, parse_op
@@ -69,9 +69,8 @@ class Candidate:
     An algorithm for a convolution, and what it asks of the operand's memory.
 
     `error_ratio` bounds its error over that of a plain sum. `refusal` says why it may not or cannot
-    compute this one; it is empty where it may. `squares` are the outputs of a square, down and
-    across, where it computes such. Others are preferred to it unless it promises to be `margin`
-    times as fast.
+    compute this one; it is empty where it may. `way` is how Winograd's algorithm would. Others are
+    preferred to it unless it promises to be `margin` times as fast.
     """
 
     kernel: str
@@ -79,7 +78,7 @@ class Candidate:
     contiguous: bool = False
     error_ratio: float = 1.0
     refusal: str = ""
-    squares: tuple[int, int] | None = None
+    way: WinogradConv | None = None
     margin: float = 1.0
 
     @property
@@ -110,11 +109,11 @@ def _candidates(work: ConvWork, numerics: Numerics, machine: Target) -> Iterator
     ways = winograd_ways(shape, machine)
     for way in ways:
         yield Candidate(
-            winograd_name(way.outputs),
+            winograd_name(way),
             way.halo(image),
-            error_ratio=error_ratio(way.shape.kernel, way.outputs, way.shape.in_maps),
+            error_ratio=way.error_ratio,
             refusal=strict if numerics == "strict" else "",
-            squares=way.outputs,
+            way=way,
             margin=margin(way),
         )
     if not ways:

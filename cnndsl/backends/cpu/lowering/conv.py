@@ -14,7 +14,7 @@ from cnndsl.backends.cpu.lowering.conv_winograd import lower_conv_winograd
 from cnndsl.backends.cpu.lowering.dense import lower_dense
 from cnndsl.backends.cpu.lowering.dense_images import lower_dense_images
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
-from cnndsl.backends.cpu.lowering.winograd_ways import winograd_way
+from cnndsl.backends.cpu.lowering.winograd_ways import HALF_WINOGRAD, WINOGRAD, named_way
 from cnndsl.backends.cpu.target import Target
 from cnndsl.ops.connections import connection_mask
 from cnndsl.ops.conv import Conv
@@ -30,19 +30,8 @@ _LOWERINGS = {
 DENSE = {"dense": lower_dense, "dense_images": lower_dense_images}
 """Those of a dense row, by names."""
 
-WINOGRAD = "conv_winograd"
-ALGORITHMS = (*DENSE, WINOGRAD, *_LOWERINGS)
-"""The names of the algorithms, without the squares that Winograd's computes."""
-
-
-def winograd_name(outputs: Pair) -> str:
-    """
-    The name of Winograd's algorithm by squares of so many outputs down and across.
-
-    >>> winograd_name((4, 2))
-    'conv_winograd:4x2'
-    """
-    return f"{WINOGRAD}:{outputs[0]}x{outputs[1]}"
+ALGORITHMS = (*DENSE, WINOGRAD, HALF_WINOGRAD, *_LOWERINGS)
+"""The names of the algorithms, without the squares that Winograd's compute."""
 
 
 def lower_conv(
@@ -62,12 +51,10 @@ def lower_conv(
         rows = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
         return DENSE[algorithm](x, y, epilogue, rows, bias)
     shape = conv_shape(conv, x.image)
-    name, _, squares = algorithm.partition(":")
-    if name == WINOGRAD:
-        down, _, across = squares.partition("x")
-        way = winograd_way(shape, (int(down), int(across)), Target.host())
+    if algorithm.startswith(WINOGRAD):
+        way = named_way(algorithm, shape, Target.host())
         return lower_conv_winograd(way, x, y, epilogue, weight, bias)
-    return _LOWERINGS[name](shape, x, y, epilogue, weight, bias)
+    return _LOWERINGS[algorithm](shape, x, y, epilogue, weight, bias)
 
 
 def conv_shape(conv: Conv, x: tuple[int, int, int]) -> ConvShape:

@@ -16,16 +16,16 @@ from math import ceil
 
 from cnndsl.backends.cpu.lowering.candidates import Candidate, ConvWork
 from cnndsl.backends.cpu.lowering.conv_direct import best_tile
-from cnndsl.backends.cpu.lowering.conv_winograd import TILE
+from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv
 from cnndsl.backends.cpu.lowering.dense_images import FEW_IMAGES, dense_images_tile
-from cnndsl.backends.cpu.lowering.winograd_ways import winograd_way
+from cnndsl.backends.cpu.lowering.overheads import overheads_of
 from cnndsl.backends.cpu.target import Target
 from cnndsl.backends.profiling import Roof
 
 _FLOAT = 4  # bytes
 
 # In multiply-adds that take as long:
-EDGE = 11.0  # a float that Winograd's squares read or write of an image
+TILE = 800.0  # to begin a tile of a direct convolution and to write it
 DEPTHWISE = 2.2  # a multiply-add whose weight and input are both loaded for it
 PIXEL = 5.0  # a float that a depthwise convolution reads or writes of an image
 PLANAR = 2.4  # a multiply-add on pixels that are turned to rows of maps
@@ -63,8 +63,8 @@ def nominal_roof(machine: Target) -> Roof:
 def cost(work: ConvWork, candidate: Candidate, batch: int = 1) -> Cost:
     """What one image of a batch costs by a candidate that can compute it."""
     machine = Target.host()
-    if candidate.squares:
-        return _winograd(work, candidate.squares, machine, batch)
+    if candidate.way:
+        return _winograd(work, candidate.way, machine, batch)
     alone = _COSTS[candidate.kernel](work, machine)
     lanes = dense_images_tile(machine).whole(batch) if candidate.kernel == "dense_images" else batch
     return Cost(alone.macs * lanes / batch, alone.bytes_read / batch)
@@ -80,9 +80,9 @@ def _direct(work: ConvWork, machine: Target) -> Cost:
     return Cost(macs + tiles * TILE, weights * _FLOAT)
 
 
-def _winograd(work: ConvWork, squares: tuple[int, int], machine: Target, batch: int) -> Cost:
-    way = winograd_way(work.shape, squares, machine)
-    macs = way.macs_alike(batch) + EDGE * _moved(work)
+def _winograd(work: ConvWork, way: WinogradConv, machine: Target, batch: int) -> Cost:
+    beside = overheads_of(machine)
+    macs = way.macs_alike(batch, beside) + beside.edge * _moved(work)
     return Cost(macs, way.weights_read(batch) * _FLOAT)
 
 

@@ -25,7 +25,9 @@ from cnndsl.backends.cpu.lowering.call import Call, Lowered, Shared, start_of, t
 from cnndsl.backends.cpu.lowering.conv_direct import MACS_OF_FLOAT, Tile
 from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.epilogue import Epilogue
+from cnndsl.backends.cpu.lowering.overheads import SIDE, Overheads
 from cnndsl.backends.cpu.lowering.space_to_depth import filters_to_depth
+from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.lowering.winograd_weights import weights_at_points
 from cnndsl.backends.cpu.target import Target
 from cnndsl.plan.plan import Buffer, Halo
@@ -34,9 +36,6 @@ PAD = 16  # floats between points: none two of them fall on the same lines of th
 TAKEN = 4  # input maps that a turn of the products takes, where there is a multiple
 MOST_ROWS = 6  # squares of a tile for which that leaves addresses enough
 MOST_SQUARES = 30  # of a unit: more leave the second-level cache, fewer read weights more often
-# In multiply-adds that take as long, as measured on Zen 3 with AVX2:
-TILE = 800  # to begin a tile and to write it
-TRANSFORM = 8  # a map's way to a point, or back
 AGAIN = 0.75  # weights that take as long as one from memory: of those a cache still holds
 UNIT_MACS = 1 << 22  # the least work of a unit
 LEAST_UNITS = 4  # work units there are, at the least
@@ -55,7 +54,8 @@ class ConvWinogradFields(NamedTuple):
     has rows, a row of the image apart. `inputs` is the address of what the threads share of one
     strip: its inputs at the points, 0 where each makes its own. Where `only_inputs` is 1, the units
     of work are the strip's squares, and nothing but these are made. `weights` is [points, panels,
-    vectors of the tile, in_maps, lanes] and `bias` [panels, width].
+    vectors of the tile, in_maps, lanes], or half-way [points down, panels, in_maps, taps, lanes],
+    and `bias` [panels, width].
     """
 
     batch: Any
@@ -115,6 +115,11 @@ class WinogradConv:
         return down + r - 1, across + s - 1
 
     @property
+    def error_ratio(self) -> float:
+        """A bound on its error over that of a plain sum (`winograd_error`)."""
+        return error_ratio(self.shape.kernel, self.outputs, self.shape.in_maps)
+
+    @property
     def run(self) -> int:
         """Maps of an input that lie side by side: those of a block's row."""
         return self.shape.in_maps // self.block[0]
@@ -135,14 +140,27 @@ class WinogradConv:
         """Squares of an image."""
         return self.grid[0] * self.grid[1]
 
-    def macs_alike(self, batch: int) -> float:
+    def macs_alike(self, batch: int, beside: Overheads) -> float:
         """Multiply-adds of an image of a batch, and those that take as long as all but weights."""
-        shape, tile = self.shape, self.tile
+        lanes, shape = self.tile.lanes, self.shape
         squares = self._computed(self.unit_squares(batch), batch) / batch
-        tiles = self.points * squares / tile.pixels * self.panel_count
-        products = tiles * (tile.pixels * tile.width * shape.in_maps / tile.efficiency + TILE)
-        transforms = self.squares * (shape.in_maps + shape.out_maps) * TRANSFORM
-        return products + self.points * transforms
+        tiles = squares / self.tile.pixels * self.panel_count
+        vectors = ceil(self.run / lanes) * self.block[0] + ceil(shape.out_maps / lanes)
+        # The sum of a line of inputs at a point has half as many terms as the line is long.
+        each = beside.transform * sum(self.sides) / (2 * SIDE)
+        transforms = self.squares * vectors * lanes * each
+        return tiles * self.tile_macs(beside) + self.points * transforms
+
+    def tile_macs(self, beside: Overheads) -> float:
+        """Multiply-adds that take as long as a tile's products at all points."""
+        tile = self.tile
+        products = tile.pixels * tile.width * self.shape.in_maps / tile.efficiency
+        return self.points * (products + beside.tile)
+
+    @property
+    def weight_floats(self) -> int:
+        """Floats of a panel's weights."""
+        return self.points * self.shape.in_maps * self.tile.width
 
     def weights_read(self, batch: int) -> float:
         """
@@ -150,7 +168,7 @@ class WinogradConv:
 
         Those that a later strip of squares reads again are counted for what they take.
         """
-        weights = self.points * self.shape.in_maps * self.panel_count * self.tile.width
+        weights = self.panel_count * self.weight_floats
         return weights * (1 + AGAIN * (self.strips(batch) - 1)) / batch
 
     def halo(self, image: tuple[int, int]) -> Halo:
@@ -169,12 +187,15 @@ class WinogradConv:
     @property
     def kernel(self) -> Kernel:
         """The kernel that computes it."""
-        tile = self.tile.pixels, self.tile.vectors, self.tile.lanes
+        return self._kernel("conv_winograd", self.tile.vectors)
+
+    def _kernel(self, function: str, wide: int) -> Kernel:
+        """One of the module's kernels, for tiles that are `wide`, in what it counts that in."""
         several = self.shape.in_maps % TAKEN == 0 and self.tile.pixels <= MOST_ROWS
-        taken = TAKEN if several else 1
+        tile = self.tile.pixels, wide, self.tile.lanes, TAKEN if several else 1
         runs = (self.block[0],) if self.block[0] > 1 else ()
-        sizes = (*self.outputs, *self.shape.kernel, *tile, taken, *runs)
-        return Kernel("conv_winograd", "conv_winograd", sizes)
+        sizes = (*self.outputs, *self.shape.kernel, *tile, *runs)
+        return Kernel("conv_winograd", function, sizes)
 
     def transform_weights(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """`weight` [out, in, r, s] at the points, as [points, panels, vectors, in_maps, lanes]."""

@@ -37,20 +37,25 @@ from cnndsl.backends.cpu.lowering.winograd_points import (
 )
 
 TRANSFORM_ROUNDINGS = 6  # of inputs on their way to the points: T, as measured
+HALF_WAY_ROUNDINGS = 3  # more where weights do half of theirs in float32: a product, two sums
 MARGIN = 1.25  # behind a relu half of a plain sum's terms are 0, and not rounded: measured, 1.2
 
 
-def error_ratio(taps: tuple[int, int], outputs: tuple[int, int], maps: int) -> float:
+def error_ratio(
+    taps: tuple[int, int], outputs: tuple[int, int], maps: int, *, half_way: bool = False
+) -> float:
     """
     A bound on the standard error of Winograd's worst output, over that of a plain sum.
 
-    `taps` are the filter's sides, `outputs` a square's, and `maps` those of the input.
+    `taps` are the filter's sides, `outputs` a square's, and `maps` those of the input. Weights may
+    be kept `half_way` to the points.
 
     >>> squares = ((3, 3), (4, 4)), ((3, 3), (4, 2)), ((3, 3), (6, 6)), ((5, 5), (4, 4))
     >>> [round(error_ratio(*sides, 512), 1) for sides in squares]
     [3.2, 1.5, 18.8, 7.7]
     """
-    roundings = sqrt(1 + 2 * TRANSFORM_ROUNDINGS / maps)
+    terms = TRANSFORM_ROUNDINGS + (HALF_WAY_ROUNDINGS if half_way else 0)
+    roundings = sqrt(1 + 2 * terms / maps)
     grown = prod(amplification(r, m) for r, m in zip(taps, outputs, strict=True))
     return MARGIN * sqrt(grown / prod(taps)) * roundings
 

@@ -14,6 +14,8 @@ or nearly so, and for 6 points a quarter of what 0, 1, -1, 2, -2 and infinity ma
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,3 +85,43 @@ def output_matrix(side: int, r: int) -> Matrix:
     matrix[:, :-1] = np.power(np.array(roots(side)), np.arange(outputs)[:, None])
     matrix[-1, -1] = 1.0
     return matrix
+
+
+class HalfPoint(NamedTuple):
+    """
+    A point of a filter whose taps are scaled by `tap_scales`.
+
+    `number` counts through the points, `root` is in units of the first pair's, None for infinity,
+    and `scale` is what the value of the taps there has to be multiplied by.
+    """
+
+    number: int
+    root: float | None
+    scale: float
+
+
+def tap_scales(side: int, r: int) -> Matrix:
+    """
+    What the taps of a filter are scaled by if the way to the points ends beside the products, [r].
+
+    The powers of the first pair's point: so its values are but sums and differences.
+    """
+    return np.power(PAIRS[side][0], np.arange(r, dtype=np.float64))
+
+
+def half_points(side: int, r: int, most: int) -> list[list[HalfPoint]]:
+    """The points in groups of at most so many, both of a pair in one group if there is room."""
+    unit = PAIRS[side][0]
+    scales = weight_matrix(side, r)[:, 0]  # one over the product of a root's distances
+    points = [HalfPoint(i, p / unit, float(scales[i])) for i, p in enumerate(roots(side))]
+    singles = [p for p in points if not p.root] + [HalfPoint(side - 1, None, unit ** (1.0 - r))]
+    pairs = [p for p in points if p.root]
+    size = max(1, most - most % 2)
+    groups = [pairs[i : i + size] for i in range(0, len(pairs), size)]
+    for point in singles:
+        room = next((group for group in groups if len(group) < most), None)
+        if room is None:
+            groups.append([point])
+        else:
+            room.append(point)
+    return groups

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cnndsl.backends.cpu.lowering.conv_direct import Tile
 from cnndsl.backends.cpu.lowering.weight_memory import weight_memory
-from cnndsl.backends.cpu.lowering.winograd_points import weight_matrix
+from cnndsl.backends.cpu.lowering.winograd_points import tap_scales, weight_matrix
 
 PART_MACS = 1 << 17  # of weights transformed at a time: too few for BLAS to start threads
 
@@ -50,3 +50,22 @@ def _taps(filters: NDArray[np.float32], tile: Tile) -> NDArray[np.float64]:
         rows = filters[vector * tile.lanes : (vector + 1) * tile.lanes]
         ordered[:, vector, :, : len(rows)] = rows.transpose(2, 1, 0)
     return ordered.reshape(taps, -1)
+
+
+def weights_half_way(
+    weight: NDArray[np.float32], sides: tuple[int, int], lanes: int
+) -> NDArray[np.float32]:
+    """
+    `weight` [out, in, r, s] at the points down of `sides`: [points down, panels, in, s, lanes].
+
+    The taps across are scaled by `tap_scales`. Computed in float64 and rounded once.
+    """
+    out_maps, in_maps, r, s = weight.shape
+    down, scales = weight_matrix(sides[0], r), tap_scales(sides[1], s)
+    packed = weight_memory((sides[0], ceil(out_maps / lanes), in_maps, s, lanes))
+    for panel in range(packed.shape[1]):
+        filters = weight[panel * lanes : (panel + 1) * lanes] * scales
+        ordered = np.zeros((r, in_maps, s, lanes))
+        ordered[..., : len(filters)] = filters.transpose(2, 1, 3, 0)
+        packed[:, panel] = (down @ ordered.reshape(r, -1)).reshape(sides[0], *ordered.shape[1:])
+    return packed

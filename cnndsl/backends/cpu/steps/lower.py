@@ -11,7 +11,8 @@ from cnndsl.ops.base import Op
 from cnndsl.plan.plan import Step
 
 _FAMILIES = {
-    "convolutions": "dense dense_images conv_direct conv_planar conv_winograd conv_depthwise rbf",
+    "convolutions": "dense dense_images conv_direct conv_planar conv_depthwise rbf "
+    "conv_winograd conv_winograd_half",
     "narrow": "dense_bfloat16 dense_int8",
     "transposed": "conv_transpose",
     "pools": "max_pool avg_pool subsample lp_pool",
