@@ -24,6 +24,7 @@ from cnndsl.backends.cpu.lowering.winograd_points import PAIRS, half_points
 from cnndsl.backends.cpu.lowering.winograd_weights import weights_half_way
 from cnndsl.backends.cpu.target import Target
 
+MOST_ADDRESSES = 12  # of inputs, one a sum, that are in registers too
 MOST_SQUARES = 8  # for which it may be faster: more need weights less often than the way takes
 
 
@@ -54,9 +55,8 @@ class HalfWinogradConv(WinogradConv):
 
     @property
     def points_at_once(self) -> int:
-        """Points of a row whose sums are in registers together: pairs share arithmetic."""
-        sums, pairs = self.registers // 2, self.registers // 16
-        return 2 * max(1, min(pairs, sums // self.tile.pixels // 2))
+        """Points of a row whose sums are in registers together: pairs, which share arithmetic."""
+        return 4 if self.registers >= 32 and 4 * self.tile.pixels <= MOST_ADDRESSES else 2
 
     def tile_macs(self, beside: Overheads) -> float:
         """
