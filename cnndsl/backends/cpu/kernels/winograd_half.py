@@ -6,6 +6,7 @@ them and using them. So fewer are read: 18 for the 36 of 4 x 4 outputs. Where sq
 takes less time than memory takes to bring the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -79,7 +80,13 @@ class HalfProducts:
         return self._panel(row.where(stays, following), panels.first + (place + 1).where(stays, 0))
 
     def _sums(
-        self, row: Int, tile: Int, group: list[HalfPoint], weights: Value, ahead: Value, share: int
+        self,
+        row: Int,
+        tile: Int,
+        group: Sequence[HalfPoint],
+        weights: Value,
+        ahead: Value,
+        share: int,
     ) -> list[list[Vector]]:
         """The sums of a tile at a group of points of a row, [points][squares]."""
         code, f, lanes = self.at.code, self.at.f, self.at.code.lanes

@@ -14,6 +14,7 @@ plain sum's (`winograd_error`); and an output's bits still depend on nothing but
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, prod
 from typing import Any, NamedTuple
 
@@ -143,8 +144,8 @@ class WinogradConv:
     def macs_alike(self, batch: int, beside: Overheads) -> float:
         """Multiply-adds of an image of a batch, and those that take as long as all but weights."""
         lanes, shape = self.tile.lanes, self.shape
-        squares = self._computed(self.unit_squares(batch), batch) / batch
-        tiles = squares / self.tile.pixels * self.panel_count
+        computed = _computed(batch * self.squares, self.tile.pixels, self.unit_squares(batch))
+        tiles = computed / batch / self.tile.pixels * self.panel_count
         vectors = ceil(self.run / lanes) * self.block[0] + ceil(shape.out_maps / lanes)
         # The sum of a line of inputs at a point has half as many terms as the line is long.
         each = beside.transform * sum(self.sides) / (2 * SIDE)
@@ -215,19 +216,7 @@ class WinogradConv:
 
     def unit_squares(self, batch: int) -> int:
         """Squares of a unit: whole tiles, and so many that two threads waste least."""
-        step = self.tile.pixels
-        most, all_tiles = MOST_SQUARES // step * step, ceil(batch * self.squares / step)
-        if all_tiles * step <= most:
-            return all_tiles * step
-        choices = range(most, MOST_SQUARES // 2 - 1, -step)
-        return min(choices, key=lambda unit: self._computed(unit, batch))
-
-    def _computed(self, unit_squares: int, batch: int) -> int:
-        """Squares that two threads compute of a batch in units of so many."""
-        step, squares = self.tile.pixels, batch * self.squares
-        if squares <= unit_squares:
-            return ceil(squares / step) * step
-        return 2 * ceil(squares / (2 * unit_squares)) * unit_squares
+        return _unit_squares(batch * self.squares, self.tile.pixels)
 
     def strips(self, batch: int) -> int:
         """Strips of squares, through all images of a batch."""
@@ -271,6 +260,23 @@ class WinogradConv:
         points_in = 0 if self.shared_floats(batch) else self._input_floats(batch)
         points_out = points * (squares * self.unit_panels(batch) * tile.width + PAD)
         return PAD + points_in + points_out + 2 * points * tile.lanes + 4 * (squares + tile.pixels)
+
+
+@lru_cache(maxsize=1024)  # the search for the best way asks for few, but often
+def _unit_squares(squares: int, step: int) -> int:
+    """Of so many squares, those of a unit, in tiles of `step`."""
+    most, all_tiles = MOST_SQUARES // step * step, ceil(squares / step)
+    if all_tiles * step <= most:
+        return all_tiles * step
+    choices = range(most, MOST_SQUARES // 2 - 1, -step)
+    return min(choices, key=lambda unit: _computed(squares, step, unit))
+
+
+def _computed(squares: int, step: int, unit: int) -> int:
+    """What two threads compute of so many squares, in tiles of `step` and units of `unit`."""
+    if squares <= unit:
+        return ceil(squares / step) * step
+    return 2 * ceil(squares / (2 * unit)) * unit
 
 
 def lower_conv_winograd(

@@ -14,6 +14,7 @@ or nearly so, and for 6 points a quarter of what 0, 1, -1, 2, -2 and infinity ma
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,8 @@ def tap_scales(side: int, r: int) -> Matrix:
     return np.power(PAIRS[side][0], np.arange(r, dtype=np.float64))
 
 
-def half_points(side: int, r: int, most: int) -> list[list[HalfPoint]]:
+@cache
+def half_points(side: int, r: int, most: int) -> tuple[tuple[HalfPoint, ...], ...]:
     """The points in groups of at most so many, both of a pair in one group if there is room."""
     unit = PAIRS[side][0]
     scales = weight_matrix(side, r)[:, 0]  # one over the product of a root's distances
@@ -124,4 +126,4 @@ def half_points(side: int, r: int, most: int) -> list[list[HalfPoint]]:
             groups.append([point])
         else:
             room.append(point)
-    return groups
+    return tuple(map(tuple, groups))

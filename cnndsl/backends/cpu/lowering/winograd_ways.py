@@ -11,6 +11,7 @@ from cnndsl.backends.cpu.lowering.conv_shape import ConvShape, Pair
 from cnndsl.backends.cpu.lowering.conv_winograd import WinogradConv, winograd_tiles
 from cnndsl.backends.cpu.lowering.overheads import overheads_of
 from cnndsl.backends.cpu.lowering.space_to_depth import space_to_depth
+from cnndsl.backends.cpu.lowering.winograd_error import error_ratio
 from cnndsl.backends.cpu.lowering.winograd_half import MOST_SQUARES, HalfWinogradConv, half_tiles
 from cnndsl.backends.cpu.lowering.winograd_points import PAIRS
 from cnndsl.backends.cpu.target import Target
@@ -114,11 +115,13 @@ def _ways(shape: ConvShape, machine: Target) -> Iterator[WinogradConv]:
     down, across = map(_square_sides, blocks.kernel)
     most = MOST_ERROR_RATIO if blocks == shape else MOST_ERROR_OF_BLOCKS
     for outputs in product(down, across):
-        if outputs != (1, 1):
+        exact = error_ratio(blocks.kernel, outputs, blocks.in_maps) <= most
+        if exact and outputs != (1, 1):
             whole = winograd_way(shape, outputs, machine)
-            half = outputs[1] > 1 and whole.squares <= MOST_SQUARES
-            ways = [whole, *([winograd_way(shape, outputs, machine, half=True)] if half else [])]
-            yield from (way for way in ways if way.error_ratio <= most)
+            yield whole
+            if outputs[1] > 1 and whole.squares <= MOST_SQUARES:
+                half = winograd_way(shape, outputs, machine, half=True)
+                yield from [half] if half.error_ratio <= most else []
 
 
 def _square_sides(taps: int) -> list[int]:
