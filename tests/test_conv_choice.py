@@ -68,7 +68,7 @@ def test_the_cost_model_chooses_what_is_known_to_be_fastest(name):
     conv, x, kernel = KNOWN[name]
     for batch, expected in ((1, kernel), (16, OF_16_IMAGES.get(kernel, kernel))):
         chosen = ConvChooser(Options(batch=batch)).chosen(ConvWork.of(conv, x)).kernel
-        assert chosen.partition(":")[0] == expected
+        assert chosen.partition(":")[0].removesuffix("_half") == expected
 
 
 @given(works())

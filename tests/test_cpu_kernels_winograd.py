@@ -255,7 +255,7 @@ def test_only_plain_convolutions_of_enough_maps_fit():
     ]
     assert winograd_ways(fits, MACHINE)
     assert winograd_ways(replace(fits, kernel=(1, 7)), MACHINE)
-    assert winograd_ways(replace(fits, in_maps=3), MACHINE)
+    assert winograd_ways(replace(fits, in_maps=4), MACHINE)
     assert winograd_ways(replace(fits, in_maps=3, kernel=(7, 7), stride=(2, 2)), MACHINE)
     assert not any(winograd_ways(shape, MACHINE) for shape in others)
 
@@ -285,8 +285,9 @@ def test_loops_that_end_the_way_of_weights_keep_their_vectors_in_registers(tile)
     call = Problem(shape, 1, way=way).lower()(1)
     loops = [loop for loop in hot_loops(call.kernel) if re.search("prefetch|prfm", "".join(loop))]
     assert len(loops) == len(half_points(6, 3, way.points_at_once))
+    taken = TAKEN if tile.pixels <= MOST_ROWS else 1
     for loop in loops:
-        assert multiplications(loop) >= TAKEN * tile.pixels * 2
+        assert multiplications(loop) >= taken * tile.pixels * 2
         assert not [line for line in loop if re.search("[xyz]mm.*rsp|\\bq\\d+.*\\[sp", line)]
 
 

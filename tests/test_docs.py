@@ -7,6 +7,7 @@ import pytest
 
 import cnndsl
 from cnndsl.compiler import Compilation
+from cnndsl.types import Options
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -35,7 +36,7 @@ def test_a_link_to_a_file_leads_somewhere(page):
 def test_the_architecture_page_shows_what_a_stage_prints(stage):
     shown = fenced(ROOT / "docs" / "architecture.md", stage)
     assert shown
-    printed = Compilation(cnndsl.parse("lenet5")).emit(stage)
+    printed = Compilation(cnndsl.parse("lenet5"), options=Options("strict")).emit(stage)
     for block in shown:
         assert set(block.splitlines()) <= set(printed.splitlines())
 

@@ -23,7 +23,7 @@ MOST_ERROR_RATIO = 22.0
 MOST_ERROR_OF_BLOCKS = 12.0  # larger squares of blocks are hardly faster, as measured
 OBLONG = 1.1  # more that squares of unlike sides must promise: they are kernels of their own
 FEW_MAPS = 1.2  # and squares whose inputs do not fill a vector
-BLOCKS = 1.35  # and squares of blocks: many maps at the points leave the second-level cache
+BLOCKS = 1.25  # and squares of blocks: many maps at the points leave the second-level cache
 LEAST_MAPS = 3  # of an input: with fewer, the ways to the points and back take all the time
 LANES_OF_RUN = 4  # a run of an input fills at least one lane of so many
 BATCHES = (1, 4, 16)
@@ -96,10 +96,11 @@ def rank(way: WinogradConv, batch: int, machine: Target) -> float:
 
 def margin(way: WinogradConv) -> float:
     """How many times as fast as others a way must promise to be."""
+    pixels = way.block == (1, 1)
     margins = {
         OBLONG: way.outputs[0] != way.outputs[1],
-        FEW_MAPS: way.run < way.tile.lanes,
-        BLOCKS: way.block != (1, 1),
+        FEW_MAPS: pixels and way.run < way.tile.lanes,
+        BLOCKS: not pixels,
     }
     return prod(factor for factor, applies in margins.items() if applies)
 
