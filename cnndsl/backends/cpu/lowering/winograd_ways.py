@@ -97,12 +97,12 @@ def rank(way: WinogradConv, batch: int, machine: Target) -> float:
 def margin(way: WinogradConv) -> float:
     """How many times as fast as others a way must promise to be."""
     pixels = way.block == (1, 1)
-    margins = {
-        OBLONG: way.outputs[0] != way.outputs[1],
-        FEW_MAPS: pixels and way.run < way.tile.lanes,
-        BLOCKS: not pixels,
-    }
-    return prod(factor for factor, applies in margins.items() if applies)
+    margins = (
+        (OBLONG, way.outputs[0] != way.outputs[1]),
+        (FEW_MAPS, pixels and way.run < way.tile.lanes),
+        (BLOCKS, not pixels),
+    )
+    return prod(factor for factor, applies in margins if applies)
 
 
 def _ways(shape: ConvShape, machine: Target) -> Iterator[WinogradConv]:
