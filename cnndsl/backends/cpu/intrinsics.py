@@ -36,8 +36,6 @@ class Argument:
     def __eq__(self, other: object) -> NoReturn:
         raise TypeError("an argument has no value while its kernel is written down")
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 class Emitted:
     """A function that a kernel calls, made of one that emits code."""
